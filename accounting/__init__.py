@@ -1,0 +1,1 @@
+"""Money rules as pure functions: value of a fill, positions, entries, totals."""

@@ -1,0 +1,41 @@
+"""Values of fills and positions by category: the table of the ledger's rules, section 1."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from core.numbers import LEDGER_CONTEXT, half_up
+from models import ZERO, Category
+
+SUMREAL_PLACES = 12
+COMMISS_PLACES = 15
+
+
+def exact_value(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
+    """SUMREAL of a fill before rounding: what the settlement currency gains; `qty` signed (+ bought).
+
+    Inverse: + q·coef / p. All others: − q·p·coef.
+    """
+    if category is Category.INVERSE:
+        return LEDGER_CONTEXT.divide(qty * multiplier, price)
+    return -LEDGER_CONTEXT.multiply(LEDGER_CONTEXT.multiply(qty, price), multiplier)
+
+
+def sumreal(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
+    """SUMREAL of a fill, to 12 places, halves away from zero."""
+    return half_up(exact_value(category, qty, price, multiplier), SUMREAL_PLACES)
+
+
+def closing_value(category: Category, position: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
+    """What trading `position` away at `price` would add to ΣSUMREAL."""
+    return sumreal(category, -position, price, multiplier)
+
+
+def commission(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal, rate: Decimal) -> Decimal:
+    """COMMISS by the formula (positive = paid), to 15 places; used where the venue tells no amount, and to check it."""
+    return half_up(abs(exact_value(category, qty, price, multiplier)) * rate, COMMISS_PLACES)
+
+
+def rounded_fee(fee: Decimal | None) -> Decimal:
+    """A fee as the venue told it, to the ledger's 15 places (None = it told none: 0)."""
+    return ZERO if fee is None else half_up(fee, COMMISS_PLACES)

@@ -1,0 +1,107 @@
+"""Venue: what every exchange offers. One object per market and product; it owns its threads and talks by messages.
+
+Threads (architecture, section 3): one per public connection (frame → parse → board), one per private connection
+(frame → parse → `sink`), the trader (order requests, cancels first, one send each → `sink`) and the keeper (slow
+questions, clock, listenKey, silence watch, `VenueState`). Nothing here keeps orders or positions: that is the engine's.
+
+What a venue promises the engine:
+
+* `VenueUp` once instruments and account are known **and** the private stream is open; from then on private messages
+  flow into `sink`. After each loss: `VenueDown`, then another `VenueUp`. The engine asks the recovery questions.
+* Every `SubmitOrder`, `AmendOrder`, `CancelOrder` is answered by exactly one `Ack`, `Reject` or `Silence`; each
+  `AskOrder` by `OrderFound` or `OrderAbsent` once the venue answered (unanswered questions prove nothing: they are
+  asked again by the keeper until stopped); `AskAccount` by one `AccountSnapshot`; `AskHistory` by pages, the last with
+  `last=True`. Questions survive a reconnection: they stay queued and are asked when the venue can be reached again.
+* A request is sent again only by the rule in `trader`: after proof that the venue refused to take it, once, within
+  `Timings.resend_within` of the asking.
+* `Execution.cl_ord_id` is told for history rows too (the connector joins what the venue splits over two endpoints).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.board import Board
+from core.clock import Clock
+from core.secrets import Credentials
+from models import CandleSeries, Category, Key, Request, Timings, VenueMessage
+
+Sink = Callable[[VenueMessage], None]
+OnCandle = Callable[[Key, str, CandleSeries, bool], None]     # key, timeframe, series, "a candle has just closed"
+OnDeath = Callable[[str, BaseException], None]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueConfig:
+    """Addresses and choices of one product. Stream bases are without a trailing slash."""
+
+    category: Category
+    title: str                       # as the window names it: "Binance-F"
+    http: str                        # "https://demo-fapi.binance.com"
+    public_ws: str                   # base that takes /ws/<stream> and /stream?streams=…
+    market_ws: str
+    private_ws: str
+    symbols: tuple[str, ...]
+    quote_only: bool = False         # ORDER_BOOK_DEPTH=quote: best prices only, no depth stream
+    candles: int = 500               # closed candles loaded per timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class VenueParts:
+    """What main hands every venue."""
+
+    board: Board
+    sink: Sink
+    on_candle: OnCandle
+    on_death: OnDeath
+    clock: Clock
+    timings: Timings
+    credentials: Credentials | None  # None: market data only
+
+
+class Venue(ABC):
+    """One product of one exchange. All methods may be called from any thread and return at once."""
+
+    market: str
+    config: VenueConfig
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the threads; returns at once, progress shows in `VenueState`."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """No new request is sent; those in flight are answered or reported as `Silence`; the streams close."""
+
+    @abstractmethod
+    def join(self, timeout: float) -> tuple[str, ...]:
+        """Wait for the threads; the names of those that still run."""
+
+    @abstractmethod
+    def post(self, request: Request) -> None:
+        """Queue a request; cancels overtake orders, questions go to the keeper."""
+
+    @abstractmethod
+    def reconnect(self) -> None:
+        """F3: close all connections and build them anew, without losing what is queued."""
+
+    @abstractmethod
+    def watch(self, key: Key) -> None:
+        """Stream this instrument too (idempotent)."""
+
+    @abstractmethod
+    def unwatch(self, key: Key) -> None:
+        """End its streams."""
+
+    @abstractmethod
+    def want_candles(self, key: Key, timeframe: str) -> None:
+        """Load and stream candles of this timeframe (idempotent); they appear on the board and in `on_candle`."""
+
+    @abstractmethod
+    def cancel_everything(self) -> tuple[int, int, str]:
+        """The kill switch's direct path, on the caller's thread, blocking: cancel all open orders of the account.
+
+        Works without engine and streams. Returns (symbols answered "done", symbols asked, text of the first failure).
+        """

@@ -1,0 +1,1 @@
+"""The ledger's storage. SQL lives in this folder only."""

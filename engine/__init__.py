@@ -1,0 +1,1 @@
+"""Orders, positions and the ledger: what changes when a message arrives."""

@@ -1,0 +1,151 @@
+"""Everything a person or a bot may ask of the engine, as frozen records. A ticket is answered once, for ever alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from models import BotState, Category, Key, OrdType, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Ask for one order. `owner` is a bot's EMI or the instrument's `Key.reserved`.
+
+    `by_hand`: a person asks (refused while trading is ON unless reduce-only). `wanted` is the price the asker saw or
+    aimed at (THEOR_PRICE). `price` None = market order.
+    """
+
+    ticket: str
+    key: Key
+    owner: str
+    side: Side
+    qty: Decimal
+    price: Decimal | None
+    by_hand: bool
+    ord_type: OrdType = OrdType.LIMIT
+    tif: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    wanted: Decimal | None = None
+    repeat_confirmed: bool = False      # a person said yes to "the same order again?"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOrder:
+    """Change price or quantity (absolute, None = leave) of a resting order, named by our row's id."""
+
+    ticket: str
+    key: Key
+    order: str                          # `OrderLine.id`
+    price: Decimal | None = None
+    qty: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel one order, named by our row's id. Never gated."""
+
+    ticket: str
+    key: Key
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """Cancel every open order; `key` None = of all markets, `owner` "" = of everybody. Never gated."""
+
+    ticket: str
+    key: Key | None = None
+    owner: str = ""
+    bots_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """Bots stopped, all orders cancelled on all markets, trading OFF, new orders locked until `Rearm`."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rearm:
+    """Unlock after a kill switch."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTrading:
+    """F9: trading ON or OFF."""
+
+    ticket: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetBot:
+    """Switch a bot to WORK or OFF (a person), or SUSPENDED with the reason (the bot's own thread, the engine)."""
+
+    ticket: str
+    emi: str
+    state: BotState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """F3: reconnect and recover; `market` "" = all."""
+
+    ticket: str
+    market: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskNow:
+    """F5: ask the venues for orders, positions and balances now."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Add a symbol to the watchlist (or take it off)."""
+
+    ticket: str
+    key: Key
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A person's decision: book what the venue holds and no row explains as an opening row of this instrument."""
+
+    ticket: str
+    market: str
+    category: Category
+    symbol: str
+
+
+Command = (PlaceOrder | MoveOrder | Cancel | CancelAll | KillSwitch | Rearm | SetTrading | SetBot | Recover | AskNow
+           | Watch | TakeOver)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Our own no, as a value: the sentence for the person, and which field it belongs to ("" = none)."""
+
+    text: str
+    field: str = ""
+    again: bool = False                 # may be asked again with `repeat_confirmed`
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The engine's local answer to a ticket: accepted (with the clOrdID), or refused."""
+
+    ticket: str
+    ok: bool
+    cl_ord_id: str = ""
+    refusal: Refusal | None = None
+    time: int = 0

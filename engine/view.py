@@ -1,0 +1,210 @@
+"""Everything shown, as one frozen record. Unchanged parts keep their identity from one view to the next.
+
+Published by the engine thread as `Engine.view` (one assignment); read by the window and, later, the monitor page.
+Values that move with the market (PnL) are computed by the reader from these sums and the board's top: `bot_pnl` and
+`position_pnl` are the one way to do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from accounting.value import closing_value
+from engine.commands import Verdict
+from models import ZERO, Category, Key, Mode, OrdStatus, OrdType, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One open order (or one whose outcome is not known)."""
+
+    id: str                          # our row's id: the clOrdID, or "#<orderID>" of an order without our tag
+    key: Key
+    owner: str                       # EMI shown
+    side: Side
+    ord_type: OrdType | None
+    type_text: str                   # "limit PO", "market", or the venue's word
+    tif: TimeInForce | None
+    qty: Decimal
+    leaves: Decimal
+    price: Decimal | None
+    status: OrdStatus
+    time: int
+    reduce_only: bool
+    asked: int = 0                   # questions asked while UNKNOWN
+    since: float = 0.0               # monotonic: since when UNKNOWN or pending
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """One instrument of the account: our sums, and what the venue says."""
+
+    key: Key
+    qty: Decimal                     # Σ of the ledger
+    entry: Decimal | None            # of the ledger
+    venue_qty: Decimal | None
+    liquidation: Decimal | None
+    margin: Decimal | None
+    leverage: Decimal | None
+    by_owner: tuple[tuple[str, Decimal], ...]
+    blocked: str = ""                # why new orders of this instrument are refused
+    takeover: bool = False           # an opening row may be taken over (TakeOver)
+    status: str = ""                 # NOT IN LIST
+
+
+@dataclass(frozen=True, slots=True)
+class BookSums:
+    """Kept sums of one owner in one instrument and currency."""
+
+    pos: Decimal = ZERO
+    sumreal: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    volume: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class BotLine:
+    """A row of the Bots panel: a bot, a RESERVED line with a position or orders, NOT DEFINED, NOT IN LIST."""
+
+    emi: str
+    key: Key
+    timeframe: str
+    status: str                      # WORK, OFF, SUSPENDED, RESERVED, NOT DEFINED, NOT IN LIST
+    reason: str
+    strategy: str
+    params: str                      # JSON as stored
+    capital: int
+    quantity: Decimal | None         # what one entry trades now
+    entry: Decimal | None
+    orders: int
+    sums: BookSums
+    day: BookSums                    # the same at 00:00 UTC
+    other_fees: tuple[tuple[str, Decimal], ...]   # fees in third currencies
+    currency: str
+    last_event: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """One currency of the account."""
+
+    market: str
+    category: Category
+    currency: str
+    margin_balance: Decimal | None
+    available: Decimal | None
+    wallet: Decimal | None
+    result: Decimal                  # ΣSUMREAL + closing values at entry
+    commission: Decimal
+    funding: Decimal
+    leverage: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLine:
+    """One fill of the ledger."""
+
+    id: int
+    key: Key
+    time: int
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    owner: str
+    exec_id: str
+    pnl: Decimal | None              # realised by this fill, before fees
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """A line of the Messages panel."""
+
+    time: int
+    market: str
+    text: str
+    level: str                       # info, warning, error
+    emi: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A line under the top line, shown while its cause lasts."""
+
+    level: str                       # warning, error
+    text: str
+    action: str = ""                 # "cancel_bot_orders", "rearm", "takeover:<market>/<category>/<symbol>", "restart"
+    label: str = ""                  # of the action's button
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Database and agreement with the venue."""
+
+    kind: str                        # sqlite, mysql
+    ok: bool = True
+    text: str = ""
+    queued: int = 0
+    commit_ms: float = 0.0
+    agrees: bool | None = None       # None: not compared yet
+    agree_text: str = ""
+    agree_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KillState:
+    """Progress of a kill switch or a cancel all."""
+
+    locked: bool = False
+    total: int = 0
+    done: int = 0
+    asked_again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown, as of `time` (ms) and `published` (monotonic)."""
+
+    time: int
+    published: float
+    mode: Mode
+    accounts: tuple[str, ...]
+    trading: bool
+    recovered: tuple[tuple[str, Category], ...]    # venues that have finished their recovery
+    configured: tuple[Key, ...]
+    orders: tuple[OrderLine, ...] = ()
+    positions: tuple[PositionLine, ...] = ()
+    bots: tuple[BotLine, ...] = ()
+    balances: tuple[AccountLine, ...] = ()
+    trades: tuple[TradeLine, ...] = ()             # newest first, at most 200
+    messages: tuple[MessageLine, ...] = ()         # newest first, at most 500
+    strips: tuple[Strip, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()             # of the latest tickets, newest last
+    ledger: LedgerState = LedgerState("sqlite")
+    kill: KillState = KillState()
+    locked: str = ""                               # why no new order is taken at all ("" = taken)
+    bot_orders: int = 0                            # orders of bots that rest at the venue
+
+
+def bot_pnl(category: Category, sums: BookSums, multiplier: Decimal, bid: Decimal | None,
+            ask: Decimal | None) -> Decimal | None:
+    """PNL = ΣSUMREAL + value of trading −POS at the bid (long) or ask (short) − ΣCOMMISS; None without a price."""
+    if not sums.pos:
+        return sums.sumreal - sums.fees - sums.funding
+    price = bid if sums.pos > 0 else ask
+    if price is None:
+        return None
+    return sums.sumreal + closing_value(category, sums.pos, price, multiplier) - sums.fees - sums.funding
+
+
+def position_pnl(category: Category, qty: Decimal, entry: Decimal | None, multiplier: Decimal,
+                 price: Decimal | None) -> Decimal | None:
+    """Unrealised PnL of a position against its entry, in the settlement currency."""
+    if not qty or entry is None or price is None:
+        return None
+    return closing_value(category, qty, price, multiplier) - closing_value(category, qty, entry, multiplier)

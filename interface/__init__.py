@@ -1,0 +1,1 @@
+"""The window. Everything here runs on the main thread only."""

@@ -1,0 +1,1 @@
+"""Checks before an order leaves: pure functions, order and view in, None or a Refusal out."""

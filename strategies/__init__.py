@@ -1,0 +1,1 @@
+"""Strategies: one file each. What a bot may see and do stands in `base`."""
