@@ -1,0 +1,273 @@
+"""The one live account: its orders, fills, wallet and positions, written through to the store.
+
+`emit` hands private events to the venue, which sends them after the commit. Ids: orders and income have counters of
+the whole venue, so they go on over accounts too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from simulator import money
+from simulator.clock import Clock
+from simulator.exchange import Order
+from simulator.money import ZERO, Position, plain
+from simulator.payloads import (
+    Fill,
+    Funding,
+    Income,
+    Json,
+    account_event,
+    lite_event,
+    money8,
+    order_event,
+)
+from simulator.store import Counter, Store
+
+OPENING_DEPOSIT = Decimal(10000)
+ASSET = "USDT"
+DEFAULT_LEVERAGE = 20
+
+ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",
+                 "value", "status", "time", "updated", "seq", "stp", "position_side", "reason")
+
+
+def key_of(account: str, what: str) -> str:
+    """The account's API key or secret: a function of its name, so nothing secret is ever stored."""
+    return hashlib.sha256(f"bundled exchange {what} of {account}".encode()).hexdigest()
+
+
+class Account:
+    """State of the account with keys. Lots and ticks in orders, decimals in money."""
+
+    def __init__(self, store: Store, clock: Clock, fresh: bool, emit: Callable[[Json], None]) -> None:
+        self.store = store
+        self.clock = clock
+        self.emit = emit
+        number = int(store.meta("account") or 0)
+        begins = fresh or not number
+        if begins:
+            number += 1
+            store.remember("account", number)
+        self.name = f"SIM-{number}"
+        self.api_key = key_of(self.name, "key")
+        self.api_secret = key_of(self.name, "secret")
+        self.order_ids = Counter(store, "order", 8_000_000_000, 1000)
+        self.tran_ids = Counter(store, "tran", 600_000_000, 1000)
+        self.amend_ids = Counter(store, "amendment", 5000, 100)
+        self.wallet = ZERO
+        self.orders: dict[int, Order] = {}
+        self.open: dict[int, Order] = {}
+        self.fills: list[Fill] = []
+        self.income: list[Income] = []
+        self.funding: list[Funding] = []
+        self.positions: dict[tuple[str, str], Position] = {}
+        self.position_times: dict[tuple[str, str], int] = {}
+        self.leverage: dict[str, int] = {}
+        self.isolated: set[str] = set()
+        self.amendments: list[Json] = []
+        self.hedge = False
+        self.multi_assets = False
+        self.lots: dict[str, Decimal] = {}  # lot size of each listed symbol
+        self._reduced: set[str] = set()  # symbols whose reduce-only orders need a look
+        self._load()
+        if begins:
+            self._pay("", "TRANSFER", OPENING_DEPOSIT, "DEPOSIT", clock.now(), "")
+
+    # ---- orders
+
+    def accept(self, market: Any, order: Order) -> None:
+        """Take an order in: id, row, NEW event."""
+        order.order_id = self.order_ids.next()
+        order.seq = order.order_id
+        order.time = order.updated = self.clock.now()
+        self.orders[order.order_id] = order
+        self.open[order.order_id] = order
+        self._note(order)
+        self.emit(order_event(market.instrument, order, "NEW", order.time))
+
+    def filled(self, market: Any, order: Order, price: int, lots: int, trade_id: int, maker: bool) -> None:
+        """Book a fill of one of the account's orders."""
+        now = self.clock.now()
+        instrument = market.instrument
+        qty, px = instrument.qty(lots), instrument.price(price)
+        key = (order.symbol, order.position_side)
+        before = self.positions.get(key, Position())
+        after, realised = money.after_fill(before, qty * order.side, px)
+        fee = money.commission(qty, px, maker)
+        fill = Fill(order.symbol, trade_id, order.order_id, order.client_id, order.side, qty, px, fee, realised, maker,
+                    now, order.position_side)
+        self.positions[key] = after
+        self.position_times[key] = now
+        self.fills.append(fill)
+        order.updated = now
+        self.store.put("executions", account=self.name, symbol=fill.symbol, trade_id=trade_id, order_id=fill.order_id,
+                       client_id=fill.client_id, side=fill.side, qty=plain(qty), price=plain(px), commission=plain(fee),
+                       realised=plain(realised), maker=int(maker), time=now, position_side=fill.position_side)
+        self.store.put("positions", account=self.name, symbol=key[0], position_side=key[1], qty=plain(after.qty),
+                       entry=plain(after.entry), updated=now)
+        if realised:
+            self._pay(order.symbol, "REALIZED_PNL", realised, str(trade_id), now, str(trade_id))
+        self._pay(order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
+        self._note(order)
+        self._reduced.add(order.symbol)
+        self.emit(lite_event(instrument, order, fill))
+        self.emit(order_event(instrument, order, "TRADE", now, fill))
+        self.emit(account_event("ORDER", now, [self.balance_change(ZERO)], [self.position_change(market, key[1])]))
+
+    def ended(self, market: Any, order: Order, status: str) -> None:
+        """An order left the book: canceled on request, or expired by the venue."""
+        order.status = status
+        order.updated = self.clock.now()
+        self._note(order)
+        self.emit(order_event(market.instrument, order, "CANCELED" if status == "CANCELED" else "EXPIRED",
+                              order.updated))
+
+    def amended(self, market: Any, order: Order, price: int, qty: int) -> None:
+        """Give an order a new price and quantity; it has left its queue already."""
+        now = self.clock.now()
+        row = {"amendment_id": self.amend_ids.next(), "order_id": order.order_id, "symbol": order.symbol,
+               "client_id": order.client_id, "price_before": order.price, "price_after": price,
+               "qty_before": order.qty, "qty_after": qty,
+               "count": 1 + sum(a["order_id"] == order.order_id for a in self.amendments), "time": now}
+        self.amendments.append(row)
+        self.store.put("amendments", account=self.name, **row)
+        order.price, order.qty, order.updated = price, qty, now
+        order.seq = self.order_ids.next()
+        self._note(order)
+        self.emit(order_event(market.instrument, order, "AMENDMENT", now))
+
+    def reducible(self, order: Order) -> int:
+        """Lots by which a reduce-only order may still reduce its position."""
+        qty = self.positions.get((order.symbol, order.position_side), Position()).qty
+        if qty * order.side >= 0:
+            return 0
+        return int(abs(qty) / self.lots[order.symbol])
+
+    def stale_reducers(self, symbol: str) -> list[Order]:
+        """Open reduce-only orders that have nothing left to reduce, after the symbol's position changed."""
+        if symbol not in self._reduced:
+            return []
+        self._reduced.discard(symbol)
+        return [o for o in self.open.values() if o.symbol == symbol and o.reduce_only and not self.reducible(o)]
+
+    def find(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
+        """An order by the venue's id or the newest with the client's."""
+        if order_id is not None:
+            order = self.orders.get(order_id)
+            return order if order and order.symbol == symbol else None
+        for order in reversed(self.orders.values()):
+            if order.client_id == client_id and order.symbol == symbol:
+                return order
+        return None
+
+    # ---- money
+
+    def pay_funding(self, market: Any, rate: Decimal, mark: Decimal, at: int) -> None:
+        """Book the funding of one symbol at the mark given."""
+        for (symbol, _), position in list(self.positions.items()):
+            if symbol != market.symbol or not position.qty:
+                continue
+            amount = money.funding_amount(position.qty, mark, rate)
+            tran = self._pay(symbol, "FUNDING_FEE", amount, "FUNDING_FEE", at, "")
+            self.funding.append(Funding(tran, symbol, amount, rate, mark, position.qty, at))
+            self.store.put("funding", account=self.name, tran_id=tran, symbol=symbol, amount=plain(amount),
+                           rate=plain(rate), mark=plain(mark), position=plain(position.qty), time=at)
+            self.emit(account_event("FUNDING_FEE", at, [self.balance_change(amount)], []))
+
+    def balance_change(self, change: Decimal) -> Json:
+        """Balance part of ACCOUNT_UPDATE; `change` is what was neither profit nor fee."""
+        return {"a": ASSET, "wb": money8(self.wallet), "cw": money8(self.wallet), "bc": plain(change)}
+
+    def position_change(self, market: Any, side: str) -> Json:
+        """Position part of ACCOUNT_UPDATE."""
+        position = self.positions.get((market.symbol, side), Position())
+        realised = sum((f.realised for f in self.fills if f.symbol == market.symbol), ZERO)
+        return {"s": market.symbol, "pa": plain(position.qty), "ep": plain(position.entry),
+                "bep": plain(position.entry), "cr": plain(realised),
+                "up": money8(money.unrealised(position, market.mark())),
+                "mt": "isolated" if market.symbol in self.isolated else "cross", "iw": "0", "ps": side}
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Keep a leverage and tell the stream."""
+        self.leverage[symbol] = leverage
+        self._keep_setting(symbol)
+        now = self.clock.now()
+        self.emit({"e": "ACCOUNT_CONFIG_UPDATE", "E": now, "T": now, "ac": {"s": symbol, "l": leverage}})
+
+    def set_isolated(self, symbol: str, isolated: bool) -> None:
+        """Keep a margin type."""
+        (self.isolated.add if isolated else self.isolated.discard)(symbol)
+        self._keep_setting(symbol)
+
+    def set_hedge(self, hedge: bool) -> None:
+        """Switch between one-way and hedge mode."""
+        self.hedge = hedge
+        self.store.remember(f"hedge:{self.name}", int(hedge))
+
+    def set_multi_assets(self, multi: bool) -> None:
+        """Switch multi-assets margin."""
+        self.multi_assets = multi
+        self.store.remember(f"multi:{self.name}", int(multi))
+        now = self.clock.now()
+        self.emit({"e": "ACCOUNT_CONFIG_UPDATE", "E": now, "T": now, "ai": {"j": multi}})
+
+    def _keep_setting(self, symbol: str) -> None:
+        self.store.put("settings", account=self.name, symbol=symbol,
+                       leverage=self.leverage.get(symbol, DEFAULT_LEVERAGE), isolated=int(symbol in self.isolated))
+
+    def _pay(self, symbol: str, kind: str, amount: Decimal, info: str, now: int, trade_id: str) -> int:
+        self.wallet += amount
+        row = Income(self.tran_ids.next(), symbol, kind, amount, info, now, trade_id)
+        self.income.append(row)
+        self.store.put("income", account=self.name, tran_id=row.tran_id, symbol=symbol, kind=kind,
+                       amount=plain(amount), info=info, time=now, trade_id=trade_id)
+        self.store.put("balances", account=self.name, asset=ASSET, wallet=plain(self.wallet))
+        return row.tran_id
+
+    def _note(self, order: Order) -> None:
+        if not order.is_open:
+            self.open.pop(order.order_id, None)
+        order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
+        self.store.put("orders", account=self.name, **{name: getattr(order, name) for name in ORDER_COLUMNS})
+
+    def _load(self) -> None:
+        rows, name = self.store.rows, self.name
+        for row in rows(f"SELECT {','.join(ORDER_COLUMNS)} FROM orders WHERE account = ? ORDER BY order_id", name):  # noqa: S608
+            order = Order(mine=True, **dict(zip(ORDER_COLUMNS, row, strict=True)))
+            order.reduce_only = bool(order.reduce_only)
+            order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
+            self.orders[order.order_id] = order
+            if order.is_open:
+                self.open[order.order_id] = order
+        self.fills = [Fill(r[0], r[1], r[2], r[3], r[4], Decimal(r[5]), Decimal(r[6]), Decimal(r[7]), Decimal(r[8]),
+                           bool(r[9]), r[10], r[11]) for r in rows(
+            "SELECT symbol, trade_id, order_id, client_id, side, qty, price, commission, realised, maker, time, "
+            "position_side FROM executions WHERE account = ? ORDER BY time, trade_id", name)]
+        self.income = [Income(r[0], r[1], r[2], Decimal(r[3]), r[4], r[5], r[6]) for r in rows(
+            "SELECT tran_id, symbol, kind, amount, info, time, trade_id FROM income WHERE account = ? "
+            "ORDER BY tran_id", name)]
+        self.funding = [Funding(r[0], r[1], Decimal(r[2]), Decimal(r[3]), Decimal(r[4]), Decimal(r[5]), r[6])
+                        for r in rows(
+            "SELECT tran_id, symbol, amount, rate, mark, position, time FROM funding WHERE account = ? "
+            "ORDER BY tran_id", name)]
+        for symbol, side, qty, entry, updated in rows(
+                "SELECT symbol, position_side, qty, entry, updated FROM positions WHERE account = ?", name):
+            self.positions[symbol, side] = Position(Decimal(qty), Decimal(entry))
+            self.position_times[symbol, side] = updated
+        for (wallet,) in rows("SELECT wallet FROM balances WHERE account = ?", name):
+            self.wallet = Decimal(wallet)
+        for symbol, leverage, isolated in rows(
+                "SELECT symbol, leverage, isolated FROM settings WHERE account = ?", name):
+            self.leverage[symbol] = leverage
+            if isolated:
+                self.isolated.add(symbol)
+        self.amendments = [dict(zip(("amendment_id", "order_id", "symbol", "client_id", "price_before", "price_after",
+                                     "qty_before", "qty_after", "count", "time"), r, strict=True)) for r in rows(
+            "SELECT amendment_id, order_id, symbol, client_id, price_before, price_after, qty_before, qty_after, "
+            "count, time FROM amendments WHERE account = ? ORDER BY amendment_id", name)]
+        self.hedge = self.store.meta(f"hedge:{name}") == "1"
+        self.multi_assets = self.store.meta(f"multi:{name}") == "1"

@@ -1,0 +1,113 @@
+"""REST side of USD-M: one request from raw bytes to answer, through limits, signature and faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from simulator import binance_account, binance_market, binance_orders
+from simulator.binance_streams import Hub
+from simulator.errors import Refused
+from simulator.faults import Fault
+from simulator.venue import Venue
+from simulator.wire import Context, Request, Route, check_key, check_signed
+
+ROUTES: dict[tuple[str, str], Route] = {**binance_market.ROUTES, **binance_orders.ROUTES, **binance_account.ROUTES}
+encode = msgspec.json.Encoder().encode
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Vanish(Exception):
+    """The connection is to be reset instead of answered."""
+
+
+class Api:
+    """Answers REST requests of the venue."""
+
+    def __init__(self, venue: Venue, hub: Hub) -> None:
+        self.venue = venue
+        self.context = Context(venue, hub)
+        self.stopping = asyncio.Event()
+        venue.faults.paths = {path for _, path in ROUTES}
+
+    async def answer(self, request: Request, send: Send) -> None:
+        """Carry a request out and send the answer. Raises Vanish when the connection shall be reset."""
+        faults = self.venue.faults
+        fault = faults.for_request(request.method, request.path)
+        if fault and fault.name == "drop":
+            await self._wait(float(fault.args["seconds"]))
+            raise Vanish
+        if fault and fault.args.get("after") == "before":
+            if fault.name == "reset":
+                raise Vanish
+            await self._send_fault(fault, send)
+            return
+        status, body, headers = self._carry_out(request)
+        if fault and fault.name == "withhold":
+            await self._wait(float(fault.args["seconds"]))
+        elif fault and fault.name == "reset":
+            raise Vanish
+        elif fault:
+            await self._send_fault(fault, send)
+            return
+        await self._send(send, status, body, headers, request.path)
+
+    def _carry_out(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
+        route = ROUTES.get((request.method, request.path))
+        if route is None:
+            status = 405 if any(path == request.path for _, path in ROUTES) else 404
+            text = f"Path {request.path}, Method {request.method} is invalid"
+            return status, encode({"code": -5000, "msg": text}), {}
+        try:
+            return 200, encode(self._run(route, request)), {}
+        except Refused as refusal:
+            return refusal.status, encode(refusal.body()), refusal.headers
+
+    def _run(self, route: Route, request: Request) -> Any:
+        venue = self.venue
+        ban = venue.faults.first("ban")
+        if ban and ban.until:
+            raise venue.limits.banned(ban.until - asyncio.get_running_loop().time())
+        venue.limits.charge(route.weight)
+        if route.security == "SIGNED":
+            check_signed(venue, request)
+        elif route.security == "KEY":
+            check_key(venue, request)
+        if route.orders:
+            venue.limits.count_orders(route.orders)
+        if request.method == "GET":
+            lag = venue.faults.for_request("GET", request.path, ("lag",))
+            if lag:
+                request.as_of = venue.clock.now() - int(lag.args["seconds"] * 1000)
+        result = route.handler(self.context, request)
+        if request.weight is not None:
+            venue.limits.used += request.weight - route.weight
+        return result
+
+    async def _wait(self, seconds: float) -> None:
+        """Hold a request back; the venue's end does not wait for it."""
+        try:
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Vanish
+
+    async def _send_fault(self, fault: Fault, send: Send) -> None:
+        args = fault.args
+        body = args["body"]
+        if body is None:
+            body = {"code": args["code"] if args["code"] is not None else -1000,
+                    "msg": "An unknown error occurred while processing the request."}
+        raw = body.encode() if isinstance(body, str) else encode(body)
+        await self._send(send, args["http"], raw, {k: str(v) for k, v in args["headers"].items()}, "")
+
+    async def _send(self, send: Send, status: int, body: bytes, headers: dict[str, str], path: str) -> None:
+        orders = "rder" in path
+        rows = [(b"content-type", b"application/json;charset=UTF-8"), (b"content-length", str(len(body)).encode()),
+                *self.venue.limits.headers(orders)]
+        rows += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": rows})
+        await send({"type": "http.response.body", "body": body})

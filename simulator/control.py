@@ -1,0 +1,193 @@
+"""The control interface: what really happened, and the strings a test may pull. JSON over loopback HTTP.
+
+GET truth → orders, executions, funding, positions, balances of the account with keys. Every item carries account,
+market and category. exec_id is `linear:<symbol>:<venue's trade id>`, funding id `linear:<symbol>:F<tranId>`, and a
+funding amount positive = paid by the account. POST price, trade, funding, clock, fault; GET fault; DELETE fault (all),
+fault?name=N or fault/N (by name or id).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from simulator.account import ASSET
+from simulator.binance_streams import Hub
+from simulator.faults import BadFault
+from simulator.limits import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT
+from simulator.market import Market
+from simulator.money import plain
+from simulator.payloads import Json, side_word
+from simulator.venue import Venue
+
+Answer = tuple[int, Any]
+CATEGORY = "linear"
+
+
+class Bad(Exception):
+    """A field that cannot be used; the text names it."""
+
+
+class Control:
+    """Serves /control."""
+
+    def __init__(self, venue: Venue, hub: Hub) -> None:
+        self.venue = venue
+        self.hub = hub
+
+    def handle(self, method: str, path: str, query: str, body: bytes) -> Answer:
+        """Status and JSON answer of one control request."""
+        name, _, rest = path.removeprefix("/control").strip("/").partition("/")
+        try:
+            if (method, name) == ("GET", "truth"):
+                return 200, self.truth()
+            if (method, name) == ("GET", "fault"):
+                return 200, {"faults": self.venue.faults.shown()}
+            if (method, name) == ("DELETE", "fault"):
+                return 200, self._end_fault(rest or parse_qs(query).get("name", [""])[0] or _object(body).get("name"))
+            action = {"price": self._price, "trade": self._trade, "funding": self._funding, "clock": self._clock,
+                      "fault": self._fault}.get(name)
+            if method == "POST" and action:
+                return 200, action(_object(body))
+        except (Bad, BadFault) as error:
+            return 400, {"error": str(error)}
+        return 404, {"error": f"{method} {path} is unknown; known are GET truth, POST price, trade, funding, clock, "
+                              "fault, GET fault, DELETE fault"}
+
+    def truth(self) -> Json:
+        """Everything the account did and has."""
+        account, markets = self.venue.account, self.venue.markets
+        base = {"account": account.name, "market": "Binance", "category": CATEGORY}
+        orders = []
+        for order in account.orders.values():
+            market = markets.get(order.symbol)
+            if market:
+                item = market.instrument
+                orders.append({**base, "order_id": str(order.order_id), "client_id": order.client_id,
+                               "symbol": order.symbol, "side": side_word(order.side), "type": order.kind,
+                               "tif": order.tif, "qty": plain(item.qty(order.qty)),
+                               "price": plain(item.price(order.price)), "cum_qty": plain(item.qty(order.cum)),
+                               "reduce_only": order.reduce_only, "status": order.status, "time": order.time})
+        executions = [{**base, "exec_id": f"{CATEGORY}:{f.symbol}:{f.trade_id}", "order_id": str(f.order_id),
+                       "client_id": f.client_id, "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
+                       "price": plain(f.price), "commission": plain(f.commission), "commission_asset": ASSET,
+                       "realized_pnl": plain(f.realised), "maker": f.maker, "time": f.time} for f in account.fills]
+        funding = [{**base, "id": f"{CATEGORY}:{f.symbol}:F{f.tran_id}", "symbol": f.symbol, "asset": ASSET,
+                    "amount": plain(-f.amount), "rate": plain(f.rate), "mark": plain(f.mark),
+                    "position": plain(f.position), "time": f.time} for f in account.funding]
+        positions = [{**base, "symbol": symbol, "position_side": side, "qty": plain(p.qty), "entry": plain(p.entry)}
+                     for (symbol, side), p in account.positions.items() if p.qty]
+        balances = [{**base, "asset": ASSET, "wallet": plain(account.wallet)}]
+        return {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
+                "balances": balances, "time": self.venue.clock.now()}
+
+    def _price(self, body: Json) -> Json:
+        market = self._market(body)
+        price = _number(body, "price")
+        ticks = price / market.instrument.tick
+        if price <= 0 or ticks != int(ticks):
+            raise Bad(f"price: {price} is not a positive multiple of {market.instrument.tick_text}")
+        self.venue.move(market, int(ticks))
+        return {"price": market.instrument.price_text(market.last())}
+
+    def _trade(self, body: Json) -> Json:
+        market = self._market(body)
+        side = {"BUY": 1, "SELL": -1}.get(str(body.get("side")).upper())
+        if side is None:
+            raise Bad(f"side: {body.get('side')!r} is neither BUY nor SELL")
+        qty = _number(body, "qty")
+        lots = qty / market.instrument.lot
+        if qty <= 0 or lots != int(lots):
+            raise Bad(f"qty: {qty} is not a positive multiple of {market.instrument.lot_text}")
+        order = self.venue.stranger(market, side, int(lots))
+        item = market.instrument
+        average = Decimal(order.value) * item.tick / order.cum if order.cum else Decimal(0)
+        return {"filled": plain(item.qty(order.cum)), "avg_price": plain(round(average, 12))}
+
+    def _funding(self, body: Json) -> Json:
+        market = self._market(body)
+        rate = _number(body, "rate") if body.get("rate") is not None else market.rate()
+        self.venue.fund(market, rate)
+        return {"rate": plain(rate), "mark": plain(market.mark())}
+
+    def _clock(self, body: Json) -> Json:
+        offset = _number(body, "offset_ms")
+        if offset != int(offset):
+            raise Bad(f"offset_ms: {offset} is not a whole number")
+        self.venue.clock.offset_ms = int(offset)
+        return {"offset_ms": int(offset), "time": self.venue.clock.now()}
+
+    def _fault(self, body: Json) -> Json:
+        symbol = body.get("symbol")
+        if symbol and symbol not in self.venue.markets:
+            raise Bad(f"symbol: {symbol!r} is not listed")
+        faults, limits = self.venue.faults, self.venue.limits
+        fault = faults.add(body)
+        if fault.name == "cut":
+            code = int(fault.args["code"])
+            clients = self.hub.cut(code)
+            if code == 1006:
+                self.venue.reset_all(clients)
+        elif fault.name == "listen_key":
+            self.hub.expire_listen_key()
+        elif fault.name == "limit":
+            limits.weight_limit = fault.args["weight"] or limits.weight_limit
+            limits.orders_10s = fault.args["orders_10s"] or limits.orders_10s
+            limits.orders_1m = fault.args["orders_1m"] or limits.orders_1m
+        elif fault.name == "weight":
+            limits.headers(False)
+            limits.extra = int(fault.args["used"])
+        shown = fault.shown()
+        if fault.name == "listen_key" or (fault.name == "cut" and not fault.args["seconds"]):
+            faults.active.remove(fault)  # done at once
+        return {"fault": shown}
+
+    def _end_fault(self, name: str | None) -> Json:
+        faults, limits = self.venue.faults, self.venue.limits
+        ended = faults.end(name)
+        if faults.first("limit") is None:
+            limits.weight_limit, limits.orders_10s, limits.orders_1m = WEIGHT_LIMIT, ORDERS_10S, ORDERS_1M
+        if faults.first("weight") is None:
+            limits.extra = 0
+        return {"ended": ended}
+
+    def _market(self, body: Json) -> Market:
+        if str(body.get("market", "Binance")).lower() != "binance":
+            raise Bad(f"market: {body.get('market')!r} is not traded here; known is Binance")
+        if body.get("category", CATEGORY) != CATEGORY:
+            raise Bad(f"category: {body.get('category')!r} is not traded here; known is {CATEGORY}")
+        symbol = body.get("symbol")
+        market = self.venue.markets.get(symbol) if isinstance(symbol, str) else None
+        if market is None:
+            raise Bad(f"symbol: {symbol!r} is not listed; known are {', '.join(self.venue.markets)}")
+        return market
+
+
+
+
+def _object(body: bytes) -> Json:
+    if not body.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise Bad(f"body: not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise Bad("body: not a JSON object")
+    return value
+
+
+def _number(body: Json, key: str) -> Decimal:
+    value = body.get(key)
+    try:
+        if value is None or isinstance(value, bool):
+            raise InvalidOperation
+        number = Decimal(str(value))
+        if not number.is_finite():
+            raise InvalidOperation
+    except InvalidOperation:
+        raise Bad(f"{key}: {value!r} is not a number") from None
+    return number
