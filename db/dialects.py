@@ -1,0 +1,166 @@
+"""SQLite and MySQL: exact column types for both, opening a connection, telling a repeat from an error."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.types import TypeDecorator
+
+from core.errors import LedgerError
+from core.numbers import text
+
+MYSQL_DUPLICATE = 1062
+LOCK_WAIT_S = 0.2      # longer waits are the engine's: it shows them and goes on with cancels
+
+
+class Money(TypeDecorator[Decimal]):
+    """A number kept exactly: TEXT on SQLite (a DECIMAL column turns into REAL there), DECIMAL(38,15) on MySQL."""
+
+    impl = sa.Numeric(38, 15)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The column type of this dialect."""
+        return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else sa.Numeric(38, 15))
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Refuses anything that is not a Decimal."""
+        if value is None:
+            return None
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise LedgerError(f"{value!r} is no exact number; nothing was stored")
+        return text(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        """Decimal, equal to what was stored."""
+        return None if value is None else Decimal(str(value))
+
+
+class Moment(TypeDecorator[int]):
+    """Milliseconds since 1970 UTC: "2026-11-21 18:30:01.123" on SQLite, DATETIME(3) on MySQL."""
+
+    impl = sa.String(23)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The column type of this dialect."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(23))
+        from sqlalchemy.dialects.mysql import DATETIME
+        return dialect.type_descriptor(DATETIME(fsp=3))
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """From milliseconds."""
+        if value is None:
+            return None
+        moment = datetime.fromtimestamp(value // 1000, UTC).replace(tzinfo=None, microsecond=value % 1000 * 1000)
+        return moment.isoformat(" ", "milliseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
+        """To milliseconds."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        aware = moment.replace(tzinfo=UTC)
+        return int(aware.timestamp()) * 1000 + aware.microsecond // 1000
+
+
+class MomentMicro(TypeDecorator[int]):
+    """Microseconds since 1970 UTC: text on SQLite, DATETIME(6) on MySQL."""
+
+    impl = sa.String(26)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """The column type of this dialect."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.String(26))
+        from sqlalchemy.dialects.mysql import DATETIME
+        return dialect.type_descriptor(DATETIME(fsp=6))
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """From microseconds."""
+        if value is None:
+            return None
+        moment = datetime.fromtimestamp(value // 1_000_000, UTC).replace(tzinfo=None, microsecond=value % 1_000_000)
+        return moment.isoformat(" ", "microseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
+        """To microseconds."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        aware = moment.replace(tzinfo=UTC)
+        return int(aware.timestamp()) * 1_000_000 + aware.microsecond
+
+
+@dataclass(frozen=True, slots=True)
+class MySqlAddress:
+    """Where the MySQL or MariaDB server is. The password is never printed."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+    socket: str = ""
+
+
+def open_sqlite(path: Path) -> Engine:
+    """An engine with one kept connection: WAL, synchronous FULL, our own transactions."""
+    def connect() -> sqlite3.Connection:
+        raw = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA foreign_keys=ON")
+        return raw
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.StaticPool)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def open_mysql(address: MySqlAddress, password: str) -> Engine:
+    """An engine with one kept connection to an existing database (made when missing and allowed)."""
+    import pymysql
+
+    def connect() -> Any:
+        where: dict[str, Any] = {"unix_socket": address.socket} if address.socket else {
+            "host": address.host, "port": address.port}
+        raw = pymysql.connect(user=address.user, password=password, charset="utf8mb4", autocommit=False,
+                              connect_timeout=5, read_timeout=30, write_timeout=30, **where)
+        with raw.cursor() as cursor:
+            cursor.execute("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone='+00:00'")
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("CREATE DATABASE IF NOT EXISTS `" + address.database.replace("`", "") + "`"
+                           " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        raw.select_db(address.database)
+        return raw
+
+    return sa.create_engine("mysql+pymysql://", creator=connect, poolclass=sa.StaticPool)
+
+
+def is_repeat(error: IntegrityError) -> bool:
+    """Whether a unique key refused the row (a repeat), not a NULL or a failed check (an error)."""
+    cause = error.orig
+    if isinstance(cause, sqlite3.IntegrityError):
+        return cause.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return bool(cause is not None and cause.args and cause.args[0] == MYSQL_DUPLICATE)
+
+
+def plain_reason(error: BaseException) -> str:
+    """What a person needs of a database error: the driver's words, without statement and parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    words = " ".join(str(part) for part in cause.args) or type(cause).__name__
+    return words[:200]

@@ -1,0 +1,121 @@
+"""A fact and its owner → ledger rows. Pure. The venue's amounts win; the formula is the cross-check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from accounting.position import after_fill, realised
+from accounting.value import COMMISS_PLACES, commission, rounded_fee, sumreal
+from core import ids
+from core.numbers import half_up
+from core.rows import BookRow, CoinRow, OrderRow
+from models import ZERO, ExecKind, Execution, Instrument, Key, Side
+
+LONGEST_REFER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose fill it is: the EMI, the tag as it came (REFER), and the number of its clOrdID."""
+
+    emi: str
+    refer: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Rows of one fact: `coins` to add, `books` as they are afterwards, and what the fill realised before fees."""
+
+    coins: tuple[CoinRow, ...]
+    books: tuple[BookRow, ...]
+    realised: Decimal | None
+
+
+def owner_of(cl_ord_id: str | None, key: Key, robots: Collection[str], holders: Collection[str],
+             kind: ExecKind = ExecKind.TRADE, separator: str = ".") -> Owner:
+    """Accounting rules, section 2: known EMI → that bot; everything else → the instrument's RESERVED line.
+
+    `holders`: EMIs whose rows of this instrument sum to a position.
+    """
+    if kind is not ExecKind.TRADE:
+        return Owner(key.reserved, "", 0)
+    tag = ids.read(cl_ord_id, separator)
+    if not tag.emi and not tag.number:
+        return Owner(key.reserved, "", 0)
+    if tag.emi == key.reserved:
+        return Owner(key.reserved, "", tag.number)
+    if tag.number and (tag.emi in robots or tag.emi in holders):
+        return Owner(tag.emi, "", tag.number)
+    return Owner(key.reserved, tag.emi[:LONGEST_REFER], tag.number)
+
+
+def book_fill(execution: Execution, owner: Owner, order: OrderRow | None, instrument: Instrument,
+              book: Callable[[str, str], BookRow], booked: int) -> Booking:
+    """Ledger rows of one fill. `book(emi, currency)` gives the sums as they are; `booked` is our time in µs."""
+    key, category = execution.key, execution.key.category
+    qty = execution.last_qty * execution.side.sign
+    fee = _fee(execution, instrument)
+    fee_currency = execution.fee_currency or instrument.settle
+    same = fee_currency == instrument.settle
+    price = execution.order_price if execution.order_price is not None else order.price if order else None
+    wanted = order.wanted if order is not None and order.wanted is not None else price
+    first = CoinRow(
+        exec_id=execution.exec_id, part=0, emi=owner.emi, refer=owner.refer, key=key, account=execution.account,
+        currency=instrument.settle, ticker=key.symbol, side=0 if execution.side is Side.BUY else 1, qty=qty,
+        qty_rest=_rest(execution, order), price=price or execution.last_px, theor_price=wanted or execution.last_px,
+        trade_price=execution.last_px, sumreal=sumreal(category, qty, execution.last_px, instrument.multiplier),
+        commiss=fee if same else ZERO, time=execution.time, booked=booked, cl_ord_number=owner.number)
+    old = book(owner.emi, instrument.settle)
+    pos, entry = after_fill(category, old.pos, old.entry, qty, execution.last_px)
+    gained = realised(category, old.pos, old.entry, qty, execution.last_px, instrument.multiplier)
+    sums = replace(old, pos=pos, entry=entry, volume=old.volume + abs(qty), sumreal=old.sumreal + first.sumreal,
+                   fees=old.fees + first.commiss, fills=old.fills + 1)
+    if same:
+        return Booking((first,), (sums,), gained)
+    second = replace(first, part=1, currency=fee_currency, qty=ZERO, qty_rest=ZERO, sumreal=ZERO, commiss=fee)
+    other = book(owner.emi, fee_currency)
+    return Booking((first, second), (sums, replace(other, fees=other.fees + fee)), gained)
+
+
+def opening(key: Key, account: str, instrument: Instrument, rest: Decimal, entry: Decimal, old: BookRow, time: int,
+            booked: int) -> Booking:
+    """The opening row a person asked for: what the venue holds and no row explains, at the venue's entry."""
+    row = CoinRow(
+        exec_id=f"OPEN:{account}:{key.category.value}:{key.symbol}:{time}", part=0, emi=key.reserved, refer="",
+        key=key, account=account, currency=instrument.settle, ticker=key.symbol, side=0 if rest > 0 else 1, qty=rest,
+        qty_rest=ZERO, price=entry, theor_price=entry, trade_price=entry,
+        sumreal=sumreal(key.category, rest, entry, instrument.multiplier), commiss=ZERO, time=time, booked=booked,
+        cl_ord_number=0)
+    pos, new_entry = after_fill(key.category, old.pos, old.entry, rest, entry)
+    sums = replace(old, pos=pos, entry=new_entry, sumreal=old.sumreal + row.sumreal, fills=old.fills + 1)
+    return Booking((row,), (sums,), None)
+
+
+def fee_doubt(execution: Execution, instrument: Instrument) -> str:
+    """A sentence when the told fee is absurd against the fill's value; the fact is booked as told all the same."""
+    if execution.fee is None or (execution.fee_currency or instrument.settle) != instrument.settle:
+        return ""
+    value = abs(sumreal(execution.key.category, execution.last_qty, execution.last_px, instrument.multiplier))
+    most = half_up(value * Decimal("0.02"), COMMISS_PLACES)     # no venue of ours takes 2 %
+    if abs(execution.fee) > most:
+        return f"{execution.exec_id}: fee {execution.fee:f} for a value of {value:f}, as the venue says; booked so"
+    return ""
+
+
+def _fee(execution: Execution, instrument: Instrument) -> Decimal:
+    if execution.fee is not None:
+        return rounded_fee(execution.fee)
+    rate = instrument.maker_fee if execution.maker else instrument.taker_fee
+    return commission(execution.key.category, execution.last_qty, execution.last_px, instrument.multiplier, rate)
+
+
+def _rest(execution: Execution, order: OrderRow | None) -> Decimal:
+    """QTY_REST: what the order had left after this fill."""
+    if execution.leaves_qty is not None:
+        return execution.leaves_qty
+    if order is None:
+        return ZERO
+    return max(ZERO, order.qty - order.booked_qty - execution.last_qty)

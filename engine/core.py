@@ -1,0 +1,364 @@
+"""`decide(message, now, sight) → Decision`, then, once its rows are committed, `apply(decision)`.
+
+The one place where a message changes state: a plain object without thread, clock, socket or file. The live loop, the
+paper market, the backtest and the chaos tests drive this same object. A fact that the ledger knows already (its unique
+key says so) drops the whole decision: nothing was applied before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from core.rows import (
+    BookRow,
+    CoinRow,
+    CounterRow,
+    CursorRow,
+    Loaded,
+    OrderRow,
+    RobotState,
+    WatchRow,
+    book_key,
+)
+from engine import asking, hearing, recovery
+from engine.commands import (
+    AskNow,
+    Cancel,
+    CancelAll,
+    Command,
+    KillSwitch,
+    MoveOrder,
+    PlaceOrder,
+    Rearm,
+    Recover,
+    SetBot,
+    SetTrading,
+    TakeOver,
+    Watch,
+)
+from engine.state import (
+    VERDICTS_KEPT,
+    AddTrade,
+    Change,
+    Decision,
+    Now,
+    SetDifference,
+    SetFlags,
+    SetLastHand,
+    SetRejects,
+    SetVenue,
+    SetWatch,
+    Sight,
+    State,
+)
+from engine.view import MessageLine
+from models import (
+    ZERO,
+    AccountSnapshot,
+    Ack,
+    AskAccount,
+    BalanceReport,
+    BotState,
+    Execution,
+    HistoryPage,
+    Key,
+    Notice,
+    OrderAbsent,
+    OrderFound,
+    OrderReport,
+    PositionReport,
+    Reject,
+    Robot,
+    Silence,
+    Timings,
+    VenueDown,
+    VenueMessage,
+    VenueUp,
+)
+
+ENDED_KEPT_S = 600.0          # ended orders stay in memory this long, for late opinions and the window
+
+
+class Core:
+    """State and decisions. One owner: whoever drives it."""
+
+    def __init__(self, timings: Timings) -> None:
+        self.state = State()
+        self._timings = timings
+
+    # ------------------------------------------------------------ decide
+
+    def decide(self, message: Command | VenueMessage, now: Now, sight: Sight) -> Decision:
+        """What the message leads to. Changes nothing."""
+        out = Decision()
+        ticket = getattr(message, "ticket", "")
+        if ticket and ticket in self.state.verdicts:
+            out.verdict = self.state.verdicts[ticket]        # asked before: the same answer, nothing more
+            return out
+        if not self._hear(message, now, sight, out):
+            self._ask(message, now, sight, out)
+        return out
+
+    def _hear(self, message: Command | VenueMessage, now: Now, sight: Sight, out: Decision) -> bool:
+        """Messages of a venue; False when it is none."""
+        state, timings = self.state, self._timings
+        match message:
+            case Execution():
+                hearing.hear_execution(state, message, now, sight, now.wall * 1000, out)
+            case OrderReport():
+                hearing.hear_report(state, message, now, out)
+            case Ack():
+                hearing.hear_ack(state, message, now, out)
+            case Reject():
+                hearing.hear_reject(state, message, now, out)
+            case Silence():
+                hearing.hear_silence(state, message, now, out)
+            case OrderFound():
+                hearing.hear_found(state, message, now, sight, out)
+            case OrderAbsent():
+                hearing.hear_absent(state, message, now, round(timings.absent_margin * 1000), out)
+            case PositionReport() | BalanceReport():
+                self._opinion(message, out)
+            case AccountSnapshot():
+                recovery.snapshot(state, message, now, timings, out)
+            case HistoryPage():
+                recovery.history_end(state, message, now, timings, out)
+            case VenueUp():
+                recovery.venue_up(state, message, now, timings, out)
+            case VenueDown():
+                recovery.venue_down(state, message, out)
+            case Notice():
+                out.changes.append(message)
+            case _:
+                return False
+        return True
+
+    def _ask(self, message: Command | VenueMessage, now: Now, sight: Sight, out: Decision) -> None:
+        """Commands of people and bots."""
+        state = self.state
+        match message:
+            case PlaceOrder():
+                asking.place(state, message, now, sight, out)
+            case MoveOrder():
+                asking.move(state, message, now, sight, out)
+            case Cancel():
+                asking.cancel(state, message, now, out)
+            case CancelAll():
+                asking.cancel_all(state, message, now, out)
+            case KillSwitch():
+                asking.kill_switch(state, message, now, out)
+            case Rearm():
+                asking.rearm(message, now, out)
+            case SetTrading():
+                asking.set_trading(state, message, now, out)
+            case SetBot():
+                asking.set_bot(state, message, now, out)
+            case Watch():
+                asking.watch_symbol(state, message, now, sight, out)
+            case TakeOver():
+                asking.take_over(state, message, now, sight, out)
+            case AskNow():
+                out.requests += [AskAccount(v.market, v.category, "asked") for v in state.venues.values() if v.up]
+                asking.accept(out, message.ticket, now)
+            case Recover():
+                out.note(message.market, "reconnecting and recovering")
+                asking.accept(out, message.ticket, now)
+
+    def _opinion(self, message: PositionReport | BalanceReport, out: Decision) -> None:
+        key = message.key if isinstance(message, PositionReport) else None
+        where = (key.market, key.category) if key else (message.market, message.category)  # type: ignore[union-attr]
+        venue = self.state.venues.get(where)
+        if venue is None:
+            return
+        if isinstance(message, PositionReport):
+            old = next((p for p in venue.positions if p.key == message.key), None)
+            merged = replace(message, mark=message.mark or (old.mark if old else None),
+                             liquidation=message.liquidation or (old.liquidation if old else None),
+                             margin=message.margin or (old.margin if old else None),
+                             leverage=message.leverage or (old.leverage if old else None))
+            rest = tuple(p for p in venue.positions if p.key != message.key)
+            out.changes.append(SetVenue(replace(venue, positions=(*rest, merged))))
+        else:
+            before = next((b for b in venue.balances if b.currency == message.currency), None)
+            merged_balance = replace(message, margin_balance=message.margin_balance or (
+                before.margin_balance if before else None), available=message.available or (
+                before.available if before else None))
+            others = tuple(b for b in venue.balances if b.currency != message.currency)
+            out.changes.append(SetVenue(replace(venue, balances=(*others, merged_balance))))
+
+    def tick(self, now: Now) -> Decision:
+        """What is due by itself."""
+        out = Decision()
+        recovery.tick(self.state, now, self._timings, out)
+        return out
+
+    # ------------------------------------------------------------ apply
+
+    def apply(self, decision: Decision, now: Now) -> None:
+        """Make a decision true in memory, after its rows are committed."""
+        state = self.state
+        for row in decision.rows:
+            self._apply_row(row, now)
+        for change in decision.changes:
+            self._apply_change(change, now)
+        if decision.verdict is not None and decision.verdict.ticket:
+            state.verdicts[decision.verdict.ticket] = decision.verdict
+            while len(state.verdicts) > VERDICTS_KEPT:
+                state.verdicts.popitem(last=False)
+
+    def _apply_row(self, row: object, now: Now) -> None:
+        state = self.state
+        match row:
+            case OrderRow():
+                name = (row.key, row.name)
+                state.orders[name] = row
+                if row.order_id:
+                    state.by_order_id[(row.key, row.order_id)] = row.name
+                if row.status.is_terminal:
+                    state.ended.setdefault(name, now.mono)
+                else:
+                    state.ended.pop(name, None)
+                if row.told_qty > row.booked_qty and row.cl_ord_id:
+                    state.missing_since.setdefault(name, now.mono)
+                else:
+                    state.missing_since.pop(name, None)
+            case BookRow():
+                state.books[book_key(row)] = row
+            case CoinRow():
+                if row.part == 0:
+                    state.remember_position(row.key, now.mono)
+            case CursorRow():
+                state.cursors[(row.account, row.key, row.kind)] = row.time
+            case CounterRow():
+                if row.name == asking.ORDER_NUMBER:
+                    state.number = row.value
+            case RobotState():
+                robot = state.robots.get(row.emi)
+                if robot is not None:
+                    state.robots[row.emi] = replace(robot, state=BotState(row.state), reason=row.reason)
+            case WatchRow():
+                if row.on:
+                    state.configured.add(row.key)
+                    state.watched.add(row.key)
+                else:
+                    state.configured.discard(row.key)
+                    state.watched.discard(row.key)
+
+    def _apply_change(self, change: Change, now: Now) -> None:
+        state = self.state
+        match change:
+            case SetWatch():
+                if change.watch is None:
+                    state.watches.pop(change.order, None)
+                else:
+                    state.watches[change.order] = change.watch
+                    if change.watch.in_kill:
+                        state.kill_orders.add(change.order)
+            case SetVenue():
+                state.venues[change.venue.id] = change.venue
+            case SetDifference():
+                if change.difference is None:
+                    state.differences.pop(change.key, None)
+                else:
+                    state.differences[change.key] = change.difference
+            case SetFlags():
+                state.trading = state.trading if change.trading is None else change.trading
+                if change.kill is not None:
+                    if not change.kill.locked:
+                        state.kill_orders.clear()
+                    state.kill = change.kill
+            case AddTrade():
+                state.trades.appendleft(change.trade)
+            case SetRejects():
+                state.rejects[change.owner] = change.count
+            case SetLastHand():
+                state.last_hand = change
+            case Notice():
+                self._say(change, now)
+
+    def _say(self, notice: Notice, now: Now) -> None:
+        lines = self.state.messages
+        if lines and (lines[0].market, lines[0].text) == (notice.market, notice.text):
+            lines[0] = replace(lines[0], count=lines[0].count + 1, time=now.wall)
+        else:
+            lines.appendleft(MessageLine(now.wall, notice.market, notice.text, notice.level, notice.emi))
+        if notice.emi:
+            self.state.last_event[notice.emi] = notice.text
+
+    # ------------------------------------------------------------ memory from the ledger
+
+    def adopt(self, market: str, account: str, loaded: Loaded, day: int, now: Now) -> Decision:
+        """Take up what the ledger holds of an account; what was on its way becomes UNKNOWN (rows to commit)."""
+        state = self.state
+        self._forget(market)
+        for row in (*loaded.orders, *loaded.books, *loaded.cursors):
+            self._apply_row(row, now)
+        state.number = max(state.number, loaded.counters.get(asking.ORDER_NUMBER, 0))
+        state.day = day
+        state.day_books.update(books_before(loaded.books, loaded.today))
+        out = Decision()
+        recovery.restart_orders(state, now, out)
+        return out
+
+    def _forget(self, market: str) -> None:
+        state = self.state
+        for name in [n for n in state.orders if n[0].market == market]:
+            del state.orders[name]
+            state.watches.pop(name, None)
+            state.ended.pop(name, None)
+            state.missing_since.pop(name, None)
+        for kept in [k for k in state.books if k[1].market == market]:
+            del state.books[kept]
+            state.day_books.pop(kept, None)
+
+    def new_day(self, day: int) -> None:
+        """00:00 UTC: today's sums begin at what is kept now."""
+        self.state.day = day
+        self.state.day_books = dict(self.state.books)
+
+    def prune(self, now: Now) -> None:
+        """Let go of orders that ended long ago and whose fills are complete."""
+        state = self.state
+        for name, since in list(state.ended.items()):
+            order = state.orders.get(name)
+            if now.mono - since > ENDED_KEPT_S and name not in state.missing_since and name not in state.watches:
+                del state.ended[name]
+                state.orders.pop(name, None)
+                if order is not None:
+                    state.by_order_id.pop((order.key, order.order_id), None)
+
+    def remember(self, order: OrderRow, now: Now) -> None:
+        """Take an ended order's row back into memory: something came late for it."""
+        self._apply_row(order, now)
+
+    def force_bot(self, emi: str, bot_state: BotState, reason: str) -> None:
+        """A bot's switch while the database is away: true at once in memory, stored when it is back."""
+        self._apply_row(RobotState(emi, bot_state.value, reason), Now(0, 0.0, 0))
+
+    def set_robots(self, robots: Iterable[Robot], reasons: dict[str, str]) -> None:
+        """The rows of `robots` as read anew; `reasons` says which cannot run and why."""
+        self.state.robots = {robot.emi: robot for robot in robots}
+        self.state.robot_reasons = dict(reasons)
+
+    def configure(self, keys: Iterable[Key], watched: Iterable[Key]) -> None:
+        """Which symbols stand in the settings, and which were added in the window."""
+        self.state.watched = set(watched)
+        self.state.configured = {*keys, *self.state.watched}
+
+
+def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tuple[str, Key, str, str], BookRow]:
+    """The kept sums as they were before these rows: sums minus what the rows added (volume and fills included)."""
+    result = {book_key(row): row for row in books}
+    for row in rows:
+        name = (row.account, row.key, row.emi, row.currency)
+        old = result.get(name)
+        if old is None:
+            continue
+        is_funding = row.side < 0
+        result[name] = replace(
+            old, pos=old.pos - (ZERO if is_funding else row.qty), sumreal=old.sumreal - row.sumreal,
+            fees=old.fees - (ZERO if is_funding else row.commiss),
+            funding=old.funding - (row.commiss if is_funding else ZERO),
+            volume=old.volume - (ZERO if is_funding else abs(row.qty)), entry=None)
+    return result

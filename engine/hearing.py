@@ -1,0 +1,277 @@
+"""What a venue says of orders and fills → decisions. Pure: reads the state, writes into a `Decision`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from core.numbers import text
+from core.rows import OrderRow, RobotState
+from engine import orders
+from engine.asking import ask, book_of, cancel_order
+from engine.booking import book_fill, fee_doubt, owner_of
+from engine.state import AddTrade, Decision, Now, OrderId, OrderWatch, SetRejects, SetWatch, Sight, State
+from engine.view import TradeLine
+from models import (
+    ZERO,
+    Ack,
+    AmendOrder,
+    AskHistory,
+    BotState,
+    CancelOrder,
+    ExecKind,
+    Execution,
+    Instrument,
+    OrderAbsent,
+    OrderFound,
+    OrderReport,
+    OrdStatus,
+    Reject,
+    Silence,
+    SubmitOrder,
+)
+
+S = OrdStatus
+REJECTS_IN_A_ROW = 3
+CANCEL_TRIES = 4
+HISTORY_OVERLAP_MS = 300_000
+_ONE = Decimal(1)
+
+
+def put(state: State, out: Decision, old: OrderRow | None, new: OrderRow, now: Now) -> None:
+    """Write an order's new row if it changed, and end its watch when its fate is settled."""
+    if old != new:
+        out.rows.append(new)
+        out.owners.add(new.owner)
+    name: OrderId = (new.key, new.name)
+    if name in state.watches and (new.status.is_terminal or (
+            new.status in (S.NEW, S.PARTIALLY_FILLED) and not state.watches[name].cancel_wanted)):
+        out.changes.append(SetWatch(name, None))
+    if old is not None and new.status is not old.status and new.status.is_terminal:
+        _tell_end(old, new, out)
+
+
+def _tell_end(old: OrderRow, new: OrderRow, out: Decision) -> None:
+    level = "warning" if new.status is S.REJECTED else "info"
+    reason = f": {new.text}" if new.text else ""
+    out.note(new.key.market, f"{new.name} {new.key.symbol} {new.status.value}{reason}", level, new.owner)
+
+
+def hear_ack(state: State, message: Ack, now: Now, out: Decision) -> None:
+    """The venue took a request."""
+    request, report = message.request, message.report
+    order = state.find(request.key, request.cl_ord_id, getattr(request, "order_id", ""))
+    if order is None:
+        return
+    if isinstance(request, SubmitOrder):
+        new = orders.acked(order, report)
+        put(state, out, order, new, now)
+        if state.rejects.get(order.owner):
+            out.changes.append(SetRejects(order.owner, 0))
+        watch = state.watches.get((order.key, order.name))
+        if watch is not None and watch.cancel_wanted and not new.status.is_terminal:
+            cancel_order(state, new, now, out)
+        return
+    if report is None:
+        out.requests.append(ask(order))
+        return
+    put(state, out, order, orders.reported(order, report, answer=isinstance(request, AmendOrder)), now)
+
+
+
+
+def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
+    """The venue's no, or our limiter's."""
+    request = message.request
+    order = state.find(request.key, request.cl_ord_id, getattr(request, "order_id", ""))
+    if order is None:
+        return
+    said = f"{message.code}: {message.text}" if message.code else message.text
+    name: OrderId = (order.key, order.name)
+    if isinstance(request, SubmitOrder):
+        if message.duplicate and order.status in (S.PENDING_NEW, S.UNKNOWN):
+            watch = state.watches.get(name) or OrderWatch(now.mono)
+            out.rows.append(orders.silent(order, order.expires))
+            out.changes.append(SetWatch(name, replace(watch, compare=True, next_ask=now.mono + 2.0)))
+            out.requests.append(ask(order))
+            return
+        put(state, out, order, orders.rejected(order, said), now)
+        if message.sent:
+            _count_reject(state, order, said, out)
+        return
+    kind = "cancel" if isinstance(request, CancelOrder) else "move"
+    if message.gone:
+        # Filled or cancelled meanwhile: only the venue can say which, and facts follow by themselves.
+        watch = state.watches.get(name) or OrderWatch(now.mono)
+        out.changes.append(SetWatch(name, replace(watch, next_ask=now.mono + 2.0)))
+        out.requests.append(ask(order))
+        return
+    put(state, out, order, orders.change_refused(order, said), now)
+    out.note(order.key.market, f"{order.name}: {kind} refused, {said}. Nothing was sent again.", "warning", order.owner)
+
+
+def _count_reject(state: State, order: OrderRow, said: str, out: Decision) -> None:
+    robot = state.robots.get(order.owner)
+    if robot is None:
+        return
+    count = state.rejects.get(order.owner, 0) + 1
+    out.changes.append(SetRejects(order.owner, count))
+    if count >= REJECTS_IN_A_ROW and robot.state is BotState.WORK:
+        reason = f"{count} orders refused in a row, the last with {said}"
+        out.rows.append(RobotState(order.owner, BotState.SUSPENDED.value, reason))
+        out.note(order.key.market, f"{order.owner} SUSPENDED: {reason}", "warning", order.owner)
+
+
+def hear_silence(state: State, message: Silence, now: Now, out: Decision) -> None:
+    """No answer: ask, never send again."""
+    request = message.request
+    order = state.find(request.key, request.cl_ord_id, getattr(request, "order_id", ""))
+    if order is None:
+        return
+    name: OrderId = (order.key, order.name)
+    watch = state.watches.get(name) or OrderWatch(now.mono)
+    new = orders.silent(order, message.expires) if isinstance(request, SubmitOrder) else order
+    put(state, out, order, new, now)
+    if new.status.is_terminal or (new.status in (S.NEW, S.PARTIALLY_FILLED) and isinstance(request, SubmitOrder)):
+        return
+    out.changes.append(SetWatch(name, replace(watch, asked=watch.asked + 1, next_ask=now.mono + 2.0)))
+    out.requests.append(ask(order))
+    if isinstance(request, SubmitOrder):
+        out.note(order.key.market, f"{order.name}: no answer to the order ({message.text}). Asking; no new orders for "
+                                   f"{order.key.symbol} / {order.owner} until it is known.", "warning", order.owner)
+
+
+def hear_found(state: State, message: OrderFound, now: Now, sight: Sight, out: Decision) -> None:
+    """The venue knows the order: adopt what it says."""
+    request, report = message.request, message.report
+    order = state.find(request.key, request.cl_ord_id, request.order_id or report.order_id)
+    if order is None:
+        return
+    name: OrderId = (order.key, order.name)
+    watch = state.watches.get(name)
+    if watch is not None and watch.compare and not _same(order, report):
+        out.rows.append(replace(order, status=S.REJECTED, text="its id is used by another order of the account"))
+        out.changes.append(SetWatch(name, None))
+        out.note(order.key.market, f"ALARM: the venue has another order under the id {order.name}; ours was not placed",
+                 "error", order.owner)
+        return
+    new = orders.reported(order, report, answer=True)
+    put(state, out, order, new, now)
+    if order.status is S.UNKNOWN:
+        out.note(order.key.market, f"{order.name}: found at the venue, {new.status.value}", "info", order.owner)
+    if watch is None or new.status.is_terminal or not watch.cancel_wanted:
+        return
+    if watch.cancels >= CANCEL_TRIES:
+        out.changes.append(SetWatch(name, None))
+        out.note(order.key.market, f"{order.name}: not cancelled after {watch.cancels} tries, it is still open",
+                 "error", order.owner)
+        return
+    cancel_order(state, new, now, out)
+
+
+def _same(order: OrderRow, report: OrderReport) -> bool:
+    return (order.side, order.qty, order.price) == (report.side, report.qty, report.price) \
+        or (order.side is report.side and order.qty == report.qty and order.price is None)
+
+
+def hear_absent(state: State, message: OrderAbsent, now: Now, absent_margin_ms: int, out: Decision) -> None:
+    """The venue does not know it. That counts only after the request has expired, plus a margin, and twice."""
+    request = message.request
+    order = state.find(request.key, request.cl_ord_id, request.order_id)
+    if order is None or order.status.is_terminal:
+        return
+    name: OrderId = (order.key, order.name)
+    watch = state.watches.get(name) or OrderWatch(now.mono)
+    if message.venue_time <= order.expires + absent_margin_ms:
+        out.changes.append(SetWatch(name, watch))
+        return
+    watch = replace(watch, absent=watch.absent + 1)
+    out.changes.append(SetWatch(name, watch))
+    if watch.absent < 2:
+        return
+    if order.status is S.UNKNOWN:
+        put(state, out, order, orders.never_arrived(order), now)
+        if order.cum_qty:
+            out.rows.append(replace(order, status=S.CANCELED, text="the venue does not know it any more"))
+    else:
+        put(state, out, order, replace(order, status=S.CANCELED, text="the venue does not know it any more"), now)
+
+
+def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> None:
+    """An opinion by stream or in a list of open orders."""
+    order = state.find(report.key, report.cl_ord_id, report.order_id)
+    if order is not None:
+        new = orders.reported(order, report)
+        put(state, out, order, new, now)
+        watch = state.watches.get((order.key, order.name))
+        if (watch is not None and watch.cancel_wanted and not watch.cancels and not new.status.is_terminal
+                and order.status in (S.PENDING_NEW, S.UNKNOWN) and new.status in (S.NEW, S.PARTIALLY_FILLED)):
+            cancel_order(state, new, now, out)
+        return
+    if report.status.is_terminal:
+        return
+    holders = {row.emi for row in state.holders(report.key) if row.pos}
+    owner = owner_of(report.cl_ord_id, report.key, state.robots, holders)
+    is_ours = bool(report.cl_ord_id and owner.number)
+    name = report.cl_ord_id if is_ours and report.cl_ord_id else f"#{report.order_id}"
+    row = orders.from_report(report, state.account(report.key), name, owner.emi)
+    out.rows.append(row)
+    out.note(report.key.market, f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "
+                                f"program; shown under {owner.emi}")
+
+
+def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, booked: int, out: Decision) -> None:
+    """A fact: booked to its owner in one transaction with the order's row and the kept sums."""
+    key = execution.key
+    order = state.find(key, execution.cl_ord_id, execution.order_id)
+    instrument = sight.instrument or _unlisted(execution)
+    if sight.instrument is None:
+        out.note(key.market, f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
+    cl_ord_id = execution.cl_ord_id or (order.cl_ord_id if order is not None else None)
+    holders = {row.emi for row in state.holders(key) if row.pos}
+    owner = owner_of(cl_ord_id, key, state.robots, holders, execution.kind)
+    booking = book_fill(execution, owner, order, instrument,
+                        lambda emi, currency: book_of(state, key, emi, instrument, currency), booked)
+    out.rows += [*booking.coins, *booking.books]
+    if order is not None:
+        new = orders.filled(order, execution.last_qty, execution.order_id)
+        put(state, out, order, new, now)
+        _alarms(order, new, out)
+        watch = state.watches.get((order.key, order.name))
+        if watch is not None and watch.cancel_wanted and not watch.cancels and not new.status.is_terminal:
+            cancel_order(state, new, now, out)
+    out.owners.add(owner.emi)
+    first = booking.coins[0]
+    fee = booking.coins[-1]
+    out.changes.append(AddTrade(TradeLine(
+        0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
+        owner.emi, execution.exec_id, booking.realised)))
+    gained = f", realised {text(booking.realised)} {first.currency}" if booking.realised is not None else ""
+    out.note(key.market, f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
+                         f"{text(execution.last_px)}{gained}", emi=owner.emi)
+    if execution.kind is not ExecKind.TRADE:
+        out.note(key.market, f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
+                             f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")
+    doubt = fee_doubt(execution, instrument)
+    if doubt:
+        out.note(key.market, doubt, "warning")
+
+
+def _alarms(old: OrderRow, new: OrderRow, out: Decision) -> None:
+    if new.qty and new.booked_qty > new.qty:
+        out.note(new.key.market, f"ALARM: {new.name} is filled with {text(new.booked_qty)}, ordered were "
+                                 f"{text(new.qty)}; booked, since it happened", "error", new.owner)
+    if old.status is S.REJECTED:
+        out.note(new.key.market, f"ALARM: {new.name} was taken for rejected and has a fill; reopened", "error",
+                 new.owner)
+
+
+def _unlisted(execution: Execution) -> Instrument:
+    settle = execution.fee_currency or "USDT"
+    return Instrument(execution.key, execution.key.symbol, settle, settle, _ONE, _ONE, _ONE, _ONE, _ONE, ZERO,
+                      trading=False)
+
+
+def missing_fills(order: OrderRow) -> AskHistory:
+    """The venue says more is filled than we have booked: read that symbol's history again."""
+    return AskHistory(order.key, max(0, order.created - HISTORY_OVERLAP_MS), "missing fills")

@@ -1,0 +1,69 @@
+"""history.ini: per market and account one UTC time, up to where the history is booked. Written by the engine thread.
+
+A person may set a time back to have the history read again: with the database's own cursor the earlier one wins.
+Nothing in the file can lose anything: what cannot be read, or lies in the future, is said and not used.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.clock import to_ms, utc
+
+_HEAD = ("; Up to where the history is booked, UTC. Set a time back to have it read again (year 2000 = everything);\n"
+         "; with the database's own cursor the earlier one wins.\n")
+
+
+def read(path: Path, now_ms: int) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Times in ms by section ("Binance", "Binance SIM-1"), and what could not be used, as sentences.
+
+    A section that stands twice counts with its earlier time.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return {}, ()
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, (f"{path.name} cannot be read ({error.__class__.__name__}); the database's cursors are used",)
+    times: dict[str, int] = {}
+    warnings: list[str] = []
+    section = ""
+    for number, line in enumerate(lines, 1):
+        words = line.split(";")[0].split("#")[0].strip()
+        if not words:
+            continue
+        if words.startswith("[") and words.endswith("]"):
+            section = " ".join(words[1:-1].split())
+            if section in times:
+                warnings.append(f"{path.name} line {number}: [{section}] stands twice, the earlier time counts")
+            continue
+        moment = _moment(words.partition("=")[2].strip() if "=" in words else words)
+        if moment is None:
+            warnings.append(f"{path.name} line {number}: “{words[:60]}” is no time like 2000-01-01 00:00:00; not used")
+        elif moment > now_ms + 60_000:
+            warnings.append(f"{path.name} line {number}: {words[:60]} lies in the future; not used")
+        else:
+            times[section] = min(moment, times.get(section, moment))
+    return times, tuple(warnings)
+
+
+def _moment(words: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        return None
+    return to_ms(moment) if moment.year >= 1970 else None
+
+
+def write(path: Path, times: dict[str, int]) -> None:
+    """Replace the file whole: a new one beside it, then renamed over it."""
+    body = "".join(f"\n[{section}]\ntime = {utc(ms).astimezone(UTC):%Y-%m-%d %H:%M:%S}\n"
+                   for section, ms in sorted(times.items()))
+    beside = path.with_name(path.name + ".new")
+    with open(beside, "w", encoding="utf-8") as file:
+        file.write(_HEAD + body)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)

@@ -1,0 +1,222 @@
+"""Start = reconnect = F3 (journey D), the comparison with the venue, and what happens by itself as time passes. Pure.
+
+Private messages are not buffered while history is read: facts are keyed by the venue's id and opinions are ranked by
+the venue's time, so both may come in any order (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from core.rows import CursorRow, OrderRow
+from engine import orders
+from engine.asking import ask
+from engine.hearing import hear_report, missing_fills, put
+from engine.state import (
+    Decision,
+    Difference,
+    Now,
+    OrderWatch,
+    SetDifference,
+    SetFlags,
+    SetVenue,
+    SetWatch,
+    State,
+    VenueBook,
+)
+from models import (
+    ZERO,
+    AccountSnapshot,
+    AskAccount,
+    AskHistory,
+    HistoryPage,
+    Key,
+    OrdStatus,
+    Timings,
+    VenueDown,
+    VenueUp,
+)
+
+OVERLAP_MS = 300_000                  # each read overlaps the last 5 minutes
+DAY_MS = 86_400_000
+YEAR_2000_MS = 946_684_800_000
+FILLS = "fills"
+RECENT_S = 5.0                        # a snapshot may show what we held this long ago: it was taken meanwhile
+S = OrdStatus
+
+
+def venue_up(state: State, message: VenueUp, now: Now, timings: Timings, out: Decision) -> None:
+    """The venue can be reached: ask for the account, every fill since the cursors, and every order in doubt."""
+    keys = [i.key for i in message.instruments]
+    held = {row.key for row in state.books.values()
+            if row.key.market == message.market and row.key.category is message.category and row.pos}
+    asked = sorted({*keys, *held})
+    venue = state.venues.get((message.market, message.category)) or VenueBook(message.market, message.category)
+    waiting = frozenset({"account", *(f"history {key.symbol}" for key in asked)})
+    out.changes.append(SetVenue(replace(
+        venue, account=message.account, up=True, recovered=False, can_trade=message.can_trade, text=message.text,
+        waiting=waiting, next_check=now.mono + timings.check_account, next_history=now.mono + timings.read_history)))
+    for order in state.orders.values():
+        if order.status is S.UNKNOWN and order.key.market == message.market:
+            out.requests.append(ask(order))
+    out.requests.append(AskAccount(message.market, message.category, "recovery"))
+    out.requests += [AskHistory(key, since(state, message.account, key), "recovery") for key in asked]
+
+
+def since(state: State, account: str, key: Key) -> int:
+    """From where an instrument's fills are read: its cursor less the overlap."""
+    return max(YEAR_2000_MS, state.cursors.get((account, key, FILLS), YEAR_2000_MS) - OVERLAP_MS)
+
+
+def venue_down(state: State, message: VenueDown, out: Decision) -> None:
+    """Opinions may be missing from now on; orders in flight are still answered by the trader."""
+    venue = state.venues.get((message.market, message.category))
+    if venue is not None:
+        out.changes.append(SetVenue(replace(venue, up=False, recovered=False, waiting=frozenset())))
+    out.note(message.market, message.text, "warning")
+
+
+def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings, out: Decision) -> None:
+    """Opinions about the whole account: orders adopted, those missing asked about, positions compared."""
+    venue = state.venues.get((message.market, message.category))
+    if venue is None:
+        return
+    for report in message.orders:
+        hear_report(state, report, now, out)
+    listed = {(r.key, r.order_id) for r in message.orders} | {(r.key, r.cl_ord_id) for r in message.orders}
+    for order in state.orders.values():
+        if (order.key.market == message.market and order.key.category is message.category
+                and order.status not in (S.PENDING_NEW, S.UNKNOWN) and not order.status.is_terminal
+                and order.updated < message.asked and order.created < message.asked
+                and (order.key, order.order_id) not in listed and (order.key, order.cl_ord_id) not in listed):
+            out.requests.append(ask(order))
+    waiting = set(venue.waiting) - {"account"}
+    if not venue.recovered and venue.up:
+        known = {f"history {k.symbol}" for k in state.configured} | set(venue.waiting)
+        for held in message.positions:
+            if held.qty and f"history {held.key.symbol}" not in known:
+                waiting.add(f"history {held.key.symbol}")
+                out.requests.append(AskHistory(held.key, since(state, message.account, held.key), "recovery"))
+    new = replace(venue, positions=message.positions, balances=message.balances, waiting=frozenset(waiting),
+                  next_check=now.mono + timings.check_account)
+    if new.recovered:
+        _compare(state, new, message, now, out)
+    else:
+        _finish(new, now, timings, out)
+
+
+def history_end(state: State, page: HistoryPage, now: Now, timings: Timings, out: Decision) -> None:
+    """A completed read moves the cursor to its start; only that does."""
+    if not page.last:
+        return
+    old = state.cursors.get((page.account, page.key, FILLS), 0)
+    if page.reason in ("recovery", "hourly") and page.read_start > old:
+        out.rows.append(CursorRow(page.key, page.account, FILLS, page.read_start))
+    venue = state.venues.get((page.key.market, page.key.category))
+    if venue is None:
+        return
+    if page.reason == "difference":
+        out.requests.append(AskAccount(page.key.market, page.key.category, "difference"))
+    if page.reason == "recovery" and not venue.recovered and venue.up:
+        new = replace(venue, waiting=venue.waiting - {f"history {page.key.symbol}"})
+        _finish(new, now, timings, out)
+
+
+def _finish(venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None:
+    """Recovery ends when nothing is waited for; a fresh snapshot is then compared."""
+    if venue.up and not venue.waiting:
+        out.changes.append(SetVenue(replace(venue, recovered=True, next_check=now.mono + timings.check_account)))
+        out.requests.append(AskAccount(venue.market, venue.category, "check"))
+        out.note(venue.market, f"recovered: account {venue.account}, orders and fills are up to date")
+    else:
+        out.changes.append(SetVenue(venue))
+
+
+def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, out: Decision) -> None:
+    """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks."""
+    told = {report.key: report for report in message.positions}
+    keys = {key for key in state.configured if (key.market, key.category) == venue.id} | set(told) | {
+        row.key for row in state.books.values() if row.account == venue.account and row.pos}
+    for key in sorted(keys):
+        ours = state.position(key)
+        report = told.get(key)
+        theirs = report.qty if report is not None else ZERO
+        known = state.differences.get(key)
+        if theirs == ours or theirs in state.recent_positions(key, now.mono - RECENT_S):
+            if known is not None:
+                out.changes.append(SetDifference(key, None))
+                if known.stage >= 2:
+                    out.note(key.market, f"{key.symbol}: ledger and venue agree again")
+            continue
+        _differ(key, ours, theirs, report.entry if report else None, known, message, out)
+    out.changes.append(SetVenue(replace(venue, compared=now.wall)))
+
+
+def _differ(key: Key, ours: Decimal, theirs: Decimal, entry: Decimal | None, known: Difference | None,
+            message: AccountSnapshot, out: Decision) -> None:
+    stage = 0 if known is None else min(known.stage + 1, 2)
+    difference = Difference(key, ours, theirs, stage, entry)
+    if known is not None and known.stage == 2 and (known.ours, known.theirs) == (ours, theirs):
+        return
+    out.changes.append(SetDifference(key, difference))
+    if stage < 2:
+        days = 1 if stage == 0 else 7
+        out.requests.append(AskHistory(key, message.asked - days * DAY_MS, "difference"))
+    elif known is None or known.stage < 2:
+        out.note(key.market, f"{difference.text}. New orders for it are blocked until they agree", "error")
+
+
+def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
+    """What is due by itself: questions, checks, history reads, fills that are missing, the end of a kill switch."""
+    for name, order in state.orders.items():
+        watch = state.watches.get(name)
+        if order.status.is_terminal:
+            continue
+        if order.status is S.UNKNOWN and watch is None:
+            watch = OrderWatch(now.mono)
+            out.changes.append(SetWatch(name, watch))
+        if watch is not None and watch.next_ask <= now.mono and order.status is not S.PENDING_NEW:
+            _ask_again(order, watch, now, timings, out)
+    for venue in state.venues.values():
+        if venue.recovered and venue.next_check <= now.mono:
+            out.requests.append(AskAccount(venue.market, venue.category, "check"))
+            out.changes.append(SetVenue(replace(venue, next_check=now.mono + timings.check_account)))
+        elif venue.recovered and venue.next_history <= now.mono:
+            out.requests += [AskHistory(key, since(state, venue.account, key), "hourly")
+                             for key in sorted(state.configured) if (key.market, key.category) == venue.id]
+            out.changes.append(SetVenue(replace(venue, next_history=now.mono + timings.read_history)))
+    for name, started in state.missing_since.items():
+        order_row = state.orders.get(name)
+        if order_row is not None and now.mono - started > timings.ask_unknown:
+            out.requests.append(missing_fills(order_row))
+    _kill_progress(state, out)
+
+
+def _ask_again(order: OrderRow, watch: OrderWatch, now: Now, timings: Timings, out: Decision) -> None:
+    wait = timings.ask_unknown * min(8, 1 + watch.asked)
+    out.changes.append(SetWatch((order.key, order.name), replace(
+        watch, asked=watch.asked + 1, next_ask=now.mono + wait)))
+    out.requests.append(ask(order))
+
+
+def _kill_progress(state: State, out: Decision) -> None:
+    if not state.kill.locked:
+        return
+    open_now = [n for n in state.kill_orders if n in state.orders and not state.orders[n].status.is_terminal]
+    again = sum(1 for n in state.kill_orders if n in state.watches and state.watches[n].cancels > 1)
+    kill = replace(state.kill, done=state.kill.total - len(open_now), asked_again=again)
+    if kill != state.kill:
+        out.changes.append(SetFlags(kill=kill))
+
+
+def restart_orders(state: State, now: Now, out: Decision) -> None:
+    """At a start: whatever was on its way when the program ended is UNKNOWN now."""
+    for order in list(state.orders.values()):
+        new = orders.after_restart(order)
+        if new != order:
+            put(state, out, order, new, now)
+            if new.status is S.UNKNOWN:
+                out.note(order.key.market, f"{order.name}: {new.text}. Asking the venue.", "warning", order.owner)
+
+

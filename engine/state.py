@@ -1,0 +1,248 @@
+"""What the engine keeps in memory, and the small records that change it. Owned by the engine thread.
+
+Everything that must survive is a row of `core.rows`; the rest here is opinion, progress and what is being shown.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow
+from engine.commands import PlaceOrder, Verdict
+from engine.view import KillState, MessageLine, TradeLine
+from models import ZERO, BalanceReport, BotState, Category, Instrument, Key, Notice, PositionReport, Request, Robot, Top
+
+VenueId = tuple[str, Category]
+OrderId = tuple[Key, str]
+
+TRADES_KEPT = 200
+MESSAGES_KEPT = 500
+VERDICTS_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time a decision is made at: our wall clock (ms), monotonic (s), and the venue's clock as measured (ms)."""
+
+    wall: int
+    mono: float
+    venue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a decision may know of the market, read from the board just before."""
+
+    instrument: Instrument | None = None
+    book_problem: str = ""           # why the book cannot be trusted ("" = it can)
+    venue_problem: str = ""          # why the venue takes no new order
+    mark: Decimal | None = None
+    top: Top | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWatch:
+    """Progress of a question about one order. In memory only: a restart asks anew."""
+
+    since: float
+    asked: int = 0
+    next_ask: float = 0.0
+    absent: int = 0
+    cancel_wanted: bool = False
+    cancels: int = 0
+    compare: bool = False            # the venue said "duplicate": its order must be equal to ours
+    in_kill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBook:
+    """What is known of one venue's account."""
+
+    market: str
+    category: Category
+    account: str = ""
+    up: bool = False
+    recovered: bool = False
+    can_trade: bool = False
+    text: str = ""
+    waiting: frozenset[str] = frozenset()          # what recovery still waits for
+    positions: tuple[PositionReport, ...] = ()
+    balances: tuple[BalanceReport, ...] = ()
+    compared: int = 0                              # wall ms of the last comparison
+    next_check: float = 0.0
+    next_history: float = 0.0
+
+    @property
+    def id(self) -> VenueId:
+        """(market, category)."""
+        return (self.market, self.category)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Ledger and venue disagree about a position; `stage` 0 and 1 re-read history, 2 is shown and blocks."""
+
+    key: Key
+    ours: Decimal
+    theirs: Decimal
+    stage: int
+    entry: Decimal | None = None
+
+    @property
+    def text(self) -> str:
+        """For the strip and the position's line."""
+        from core.numbers import text
+        return f"{self.key.symbol}: ledger {text(self.ours)}, venue {text(self.theirs)}"
+
+
+# ---------------------------------------------------------------- changes that are not rows
+
+@dataclass(frozen=True, slots=True)
+class SetWatch:
+    """Set or end (None) the watch over an order."""
+
+    order: OrderId
+    watch: OrderWatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetVenue:
+    """A new record of a venue."""
+
+    venue: VenueBook
+
+
+@dataclass(frozen=True, slots=True)
+class SetDifference:
+    """A difference found, or cleared (None)."""
+
+    key: Key
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetFlags:
+    """Trading switch, kill lock; None = unchanged."""
+
+    trading: bool | None = None
+    kill: KillState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddTrade:
+    """A fill for the Trades tab."""
+
+    trade: TradeLine
+
+
+@dataclass(frozen=True, slots=True)
+class SetRejects:
+    """How many venue refusals in a row a bot has met."""
+
+    owner: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetLastHand:
+    """The newest order placed by hand, for the repeat guard."""
+
+    command: PlaceOrder
+    mono: float
+
+
+Change = SetWatch | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | Notice
+
+
+@dataclass(slots=True)
+class Decision:
+    """What one message leads to. Nothing of it is true before `rows` are committed."""
+
+    rows: list[CoinRow | OrderRow | BookRow | CursorRow | object] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    verdict: Verdict | None = None
+    owners: set[str] = field(default_factory=set)       # whose bots must hear of it
+
+    def note(self, market: str, text: str, level: str = "info", emi: str = "") -> None:
+        """Add a line for the Messages panel."""
+        self.changes.append(Notice(market, text, level, emi))
+
+
+class State:
+    """The engine's memory."""
+
+    def __init__(self) -> None:
+        self.orders: dict[OrderId, OrderRow] = {}
+        self.by_order_id: dict[tuple[Key, str], str] = {}
+        self.books: dict[BOOK_KEY, BookRow] = {}
+        self.day_books: dict[BOOK_KEY, BookRow] = {}         # as they were at 00:00 UTC
+        self.day: int = 0
+        self.cursors: dict[tuple[str, Key, str], int] = {}   # account, key, kind → ms
+        self.number = 0
+        self.robots: dict[str, Robot] = {}
+        self.robot_reasons: dict[str, str] = {}              # rows that cannot run: why (not stored)
+        self.configured: set[Key] = set()
+        self.watched: set[Key] = set()                       # of those: added in the window
+        self.venues: dict[VenueId, VenueBook] = {}
+        self.watches: dict[OrderId, OrderWatch] = {}
+        self.differences: dict[Key, Difference] = {}
+        self.trading = False
+        self.kill = KillState()
+        self.kill_orders: set[OrderId] = set()
+        self.database_problem = ""
+        self.rejects: dict[str, int] = {}
+        self.last_hand: SetLastHand | None = None
+        self.recent: dict[Key, deque[tuple[float, Decimal]]] = {}   # positions held lately, with the time they ended
+        self.ended: dict[OrderId, float] = {}                # terminal orders still in memory, since
+        self.missing_since: dict[OrderId, float] = {}        # told_qty > booked_qty since
+        self.trades: deque[TradeLine] = deque(maxlen=TRADES_KEPT)
+        self.messages: deque[MessageLine] = deque(maxlen=MESSAGES_KEPT)
+        self.verdicts: OrderedDict[str, Verdict] = OrderedDict()
+        self.last_event: dict[str, str] = {}
+
+    def account(self, key: Key) -> str:
+        """The account that trades this instrument ("" before the venue told)."""
+        venue = self.venues.get((key.market, key.category))
+        return venue.account if venue else ""
+
+    def holders(self, key: Key) -> Iterator[BookRow]:
+        """The kept sums of everybody in this instrument's settlement currency (those that can hold a position)."""
+        account = self.account(key)
+        for row in self.books.values():
+            if row.key == key and row.account == account and (row.pos or row.entry is not None):
+                yield row
+
+    def position(self, key: Key) -> Decimal:
+        """Σ of the ledger over all owners."""
+        return sum((row.pos for row in self.holders(key)), ZERO)
+
+    def remember_position(self, key: Key, mono: float) -> None:
+        """Keep the position just reached for `recent_positions`."""
+        self.recent.setdefault(key, deque(maxlen=100)).append((mono, self.position(key)))
+
+    def recent_positions(self, key: Key, after: float) -> set[Decimal]:
+        """Positions reached after a monotonic time, and the one held at that time."""
+        kept = self.recent.get(key, deque())
+        later = {qty for mono, qty in kept if mono > after}
+        before = [qty for mono, qty in kept if mono <= after]
+        if not later:
+            return later
+        return later | ({before[-1]} if before else {ZERO})
+
+    def find(self, key: Key, cl_ord_id: str | None, order_id: str) -> OrderRow | None:
+        """An order's row by the client id, else by the venue's."""
+        if cl_ord_id:
+            found = self.orders.get((key, cl_ord_id))
+            if found is not None:
+                return found
+        name = self.by_order_id.get((key, order_id)) if order_id else None
+        return self.orders.get((key, name)) if name else None
+
+    def is_working(self, emi: str) -> bool:
+        """Whether this bot may trade by itself, F9 apart."""
+        robot = self.robots.get(emi)
+        return robot is not None and robot.state is BotState.WORK and emi not in self.robot_reasons
