@@ -39,7 +39,7 @@ class BotOrders:
     def may_act(self) -> bool:
         """Whether an order could be asked for now."""
         return (self._may_trade() and self._desk.row.state is BotState.WORK and self._unanswered is None
-                and self._is_settled())
+                and self._now() >= self._desk.quiet_until and self._is_settled())
 
     def ask_again(self) -> None:
         """The answer that was missing, by the same ticket, so nothing can be done twice."""
@@ -49,7 +49,7 @@ class BotOrders:
     def consider(self, strategy: Strategy, signal: int, price: Decimal, candle: int) -> None:
         """Do what this signal and price ask for; `candle` is the start of the candle they belong to."""
         if not self.may_act:
-            return
+            return None
         before = self._desk.published            # one reading: decided on and compared with later
         instrument = self._desk.parts.board.instruments.get(self._desk.row.key)
         if instrument is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.board import Board
 from core.clock import Clock
@@ -42,7 +42,7 @@ class BotStats:
 class Published:
     """A bot's book as the engine told it. `news` grows each time, `moves` when orders or fills are in it."""
 
-    position: BotPosition = BotPosition()
+    position: BotPosition = field(default_factory=BotPosition)
     news: int = 0
     moves: int = 0
 
@@ -63,6 +63,7 @@ class BotDesk:
         self.published = published
         self.series: CandleSeries | None = None
         self.stats = BotStats()
+        self.quiet_until = 0.0       # monotonic: asks for no order before; a replaced bot's last one may be on its way
 
     def say(self, text: str, level: str = "info") -> None:
         """A line for the Messages panel and the bot's last event."""

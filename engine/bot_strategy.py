@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -10,6 +11,8 @@ from engine.bot_parts import BotDesk
 from models import Candle
 from strategies.base import Strategy
 from strategies.loader import place_of
+
+log = logging.getLogger(__name__)
 
 SLOW_MS = 250.0          # a call above this warns …
 SLOW_AGAIN_S = 60.0      # … at most this often
@@ -49,6 +52,7 @@ class StrategyCalls:
         try:
             return call()
         except BaseException as error:      # a strategy may raise anything, also SystemExit
+            log.exception("bot %s: %s failed", desk.row.emi, self._file)
             raise StrategyFailed(place_of(error, self._file)) from error
         finally:
             ended = clock.monotonic()

@@ -113,6 +113,8 @@ class Bots:
         if row.state is BotState.SUSPENDED:
             return None
         desk = BotDesk(self._parts, row, self._published.setdefault(row.emi, Published()))
+        if runner is not None and runner.is_alive:
+            desk.quiet_until = self._parts.clock.monotonic() + self._parts.timings.verdict
         return BotRunner(desk, lambda: self._is_on, self._ticket)
 
     def _is_again(self, runner: BotRunner, row: Robot) -> bool:

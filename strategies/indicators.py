@@ -63,76 +63,80 @@ class EMA:
 class RSI:
     """Wilder's relative strength index, 0 … 100; None while there was neither an up nor a down move."""
 
-    __slots__ = ("_down", "_last", "_seen", "_up", "length", "value")
+    __slots__ = ("_down", "_last", "_missing", "_part", "_up", "length", "value")
 
     def __init__(self, length: int = 14) -> None:
         self.length = length
         self.value: float | None = None
-        self._up = self._down = 0.0      # averages; before the first value: sums
-        self._last: float | None = None
-        self._seen = 0                   # moves so far, up to `length`
+        self._part = 1.0 / length
+        self._up = self._down = 0.0      # averages
+        self._last = 0.0
+        self._missing = length + 1       # closes until the first value
 
     def update(self, close: float) -> float | None:
         """Take one more close."""
-        last, self._last = self._last, close
-        if last is None:
-            return None
-        move = close - last
-        length = self.length
-        if self._seen < length:
-            return self._begin(move)
-        keep = length - 1
+        if self._missing:
+            return self._begin(close)
+        move = close - self._last
+        self._last = close
+        part = self._part
+        up = self._up
+        down = self._down
         if move > 0.0:
-            up = self._up = (self._up * keep + move) / length
-            down = self._down = self._down * keep / length
+            self._up = up = up + (move - up) * part
+            self._down = down = down - down * part
         else:
-            up = self._up = self._up * keep / length
-            down = self._down = (self._down * keep - move) / length
+            self._up = up = up - up * part
+            self._down = down = down - (move + down) * part
         total = up + down
         self.value = value = 100.0 * up / total if total else None
         return value
 
-    def _begin(self, move: float) -> float | None:
-        self._seen += 1
+    def _begin(self, close: float) -> float | None:
+        """The first averages are plain ones."""
+        move = 0.0 if self._missing > self.length else close - self._last
+        self._last = close
+        self._missing -= 1
         if move > 0.0:
-            self._up += move
+            self._up += move * self._part
         else:
-            self._down -= move
-        if self._seen < self.length:
-            return None
-        self._up /= self.length
-        self._down /= self.length
+            self._down -= move * self._part
         total = self._up + self._down
-        self.value = 100.0 * self._up / total if total else None
+        if not self._missing and total:
+            self.value = 100.0 * self._up / total
         return self.value
 
 
 class MACD:
     """Difference of two EMAs (`macd`), its EMA (`signal`) and their difference (`histogram`)."""
 
-    __slots__ = ("_factors", "_fast", "_slow", "histogram", "macd", "signal")
+    __slots__ = ("_by_fast", "_by_signal", "_by_slow", "_fast", "_slow", "macd", "signal")
 
     def __init__(self, fast: int = 12, slow: int = 26, signal: int = 9) -> None:
         self.macd: float | None = None
         self.signal: float | None = None
-        self.histogram: float | None = None
-        self._factors = (2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (signal + 1))
+        self._by_fast, self._by_slow, self._by_signal = 2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (signal + 1)
         self._fast = self._slow = 0.0
+
+    @property
+    def histogram(self) -> float | None:
+        """How far `macd` is above `signal`."""
+        return None if self.macd is None or self.signal is None else self.macd - self.signal
 
     def update(self, close: float) -> float:
         """Take one more close; gives the histogram."""
         signal = self.signal
         if signal is None:
             self._fast = self._slow = close
-            self.macd = self.signal = self.histogram = 0.0
+            self.macd = self.signal = 0.0
             return 0.0
-        by_fast, by_slow, by_signal = self._factors
-        self._fast = fast = self._fast + (close - self._fast) * by_fast
-        self._slow = slow = self._slow + (close - self._slow) * by_slow
+        fast = self._fast
+        slow = self._slow
+        self._fast = fast = fast + (close - fast) * self._by_fast
+        self._slow = slow = slow + (close - slow) * self._by_slow
         self.macd = macd = fast - slow
-        self.signal = signal = signal + (macd - signal) * by_signal
-        self.histogram = histogram = macd - signal
-        return histogram
+        self.signal = signal = signal + (macd - signal) * self._by_signal
+        return macd - signal
 
 
 class ATR:
