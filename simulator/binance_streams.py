@@ -86,6 +86,8 @@ class Hub:
         self.publisher = Publisher(venue, self)
         venue.private = self.private
         venue.changed = self.publisher.tops
+        venue.publish = self.publish
+        venue.replayed = self.publisher.replayed
 
     # ---- connections
 

@@ -127,6 +127,7 @@ class Series:
         self._segments = [Segment(*row) for row in store.rows(
             "SELECT start, stop, open, close, low, high, seed FROM segments WHERE symbol = ? ORDER BY start",
             instrument.symbol)]
+        self._kept = True
         self._grown: dict[int, list[Candle]] = {}
         self._lived: list[Candle] = list(store.rows(
             "SELECT minute, o, h, l, c, volume, quote, trades, buy, buy_quote, first_id, last_id FROM candles "
@@ -181,10 +182,27 @@ class Series:
         self.save(closed)
         return closed
 
+    def take(self, candle: Candle) -> list[Candle]:
+        """Put a recorded minute in the place of the running one; what it closed."""
+        closed = []
+        if self.running and self.running[0] < candle[0]:
+            closed = [self.running]
+            self._lived += closed
+        if not self.running or self.running[0] <= candle[0]:
+            self.running = candle
+        return closed
+
+    def forget(self) -> None:
+        """A recording brings its own candles: begin without any and store none."""
+        self._lived.clear()
+        self._segments.clear()
+        self.running = None
+        self._kept = False
+
     def save(self, closed: Iterable[Candle]) -> None:
         """Store candles."""
         rows = [(self.instrument.symbol, *candle) for candle in closed]
-        if rows:
+        if rows and self._kept:
             self._store.put_many("candles", 13, rows)
 
     def save_running(self) -> None:

@@ -128,8 +128,8 @@ def catalogue() -> list[Instrument]:
         ("BNB", "0.010", "0.01", "5", "612.000", 10_000_000, 200_000, "0.05", 500, 0.5, 3e-4),
         ("DOGE", "0.000010", "1", "5", "0.214300", 50_000_000, 30_000_000, "0.10", 6000, 0.5, 8e-4),
     ]
-    return [Instrument(base + "USDT", base, tick, lot, notional, start, most, market, Decimal(band), typical, pace, sigma)
-            for base, tick, lot, notional, start, most, market, band, typical, pace, sigma in rows]
+    return [Instrument(f"{base}USDT", base, tick, lot, notional, start, most, market, Decimal(band), size, pace, sigma)
+            for base, tick, lot, notional, start, most, market, band, size, pace, sigma in rows]
 
 
 def from_exchange_info(row: dict[str, Any], start_text: str) -> Instrument:

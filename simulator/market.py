@@ -63,6 +63,7 @@ class Market:
         self.closed: list[Candle] = []  # minutes closed since the streams looked
         self.next_funding = clock.now() // FUNDING_MS * FUNDING_MS + FUNDING_MS
         self.fixed_rate: Decimal | None = None
+        self.rolling = True  # False while a recording brings the candles
 
     @property
     def symbol(self) -> str:
@@ -138,7 +139,8 @@ class Market:
 
     def roll(self) -> None:
         """Close the minutes that are over by the venue's clock."""
-        self.closed += self.series.roll(self.clock.now() // MINUTE)
+        if self.rolling:
+            self.closed += self.series.roll(self.clock.now() // MINUTE)
 
     def trade_where(self, keep: Callable[[Trade], bool]) -> list[Trade]:
         """Remembered trades that fulfil a condition."""

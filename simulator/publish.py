@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.binance_market import day_statistics
@@ -31,16 +32,23 @@ def category(stream: str) -> str:
     return "private"
 
 
-class Diffs:
+@dataclass(slots=True)
+class Held:
+    """A diff that a fault keeps back until the next one."""
+
+    held: Json | None = None
+
+
+class Diffs(Held):
     """One depth diff stream: collects touched prices and chains the ids."""
 
     def __init__(self, stream: str, market: Market, beats: int) -> None:
+        super().__init__()
         self.stream = stream
         self.market = market
         self.beats = beats
         self.touched: set[tuple[int, int]] = set()
         self.last_id = market.engine.update_id
-        self.held: Json | None = None  # swapped by a fault: goes out after the next one
         market.engine.watchers.append(self.touched)
 
     def collect(self) -> Json | None:
@@ -96,6 +104,7 @@ class Publisher:
         self._tops: dict[str, Any] = {}
         self._diffs: dict[str, Diffs] = {}
         self._rolling: dict[str, Rolling] = {}
+        self._held: dict[str, Held] = {}  # of a recording, by symbol
 
     def wanted(self, stream: str) -> None:
         """A stream got its first reader: begin to collect for it."""
@@ -185,9 +194,6 @@ class Publisher:
         market.closed.clear()
 
     def _candles(self, market: Market) -> None:
-        if self.venue.replay and self.venue.replay.playing:
-            market.closed.clear()
-            return  # the recording brings its own
         self._flush_candles(market)
         if not market.candle_changed:
             return
@@ -199,6 +205,8 @@ class Publisher:
                     self._candle(stream, rolling, now, False)
 
     def _candle(self, stream: str, rolling: Rolling, c: Candle, closed: bool) -> None:
+        if rolling.interval == "1m" and self.venue.replay and self.venue.replay.playing:
+            return  # the recording brings its own
         item = rolling.market.instrument
         self.hub.publish(stream, {
             "e": "kline", "E": self.venue.clock.now(), "s": item.symbol, "ps": item.symbol, "st": 1, "k": {
@@ -216,7 +224,7 @@ class Publisher:
         for one in out:
             self.hub.publish(diffs.stream, one)
 
-    def faulty(self, held_by: Any, event: Json) -> list[Json]:
+    def faulty(self, held_by: Held, event: Json) -> list[Json]:
         """A diff with its fault: dropped, sent twice, or sent after the next one."""
         if held_by.held is not None:
             late, held_by.held = held_by.held, None
@@ -228,6 +236,10 @@ class Publisher:
         if kind == "swap":
             held_by.held = event
         return [event, event] if kind == "repeat" else []
+
+    def replayed(self, symbol: str, event: Json) -> list[Json]:
+        """A recorded diff with its fault."""
+        return self.faulty(self._held.setdefault(symbol, Held()), event)
 
     def _partial(self, stream: str, symbol: str, limit: int) -> None:
         market = self.venue.markets.get(symbol)

@@ -35,6 +35,8 @@ class Venue:
         self.limits = Limits(self.clock)
         self.private: Callable[[list[Json]], None] = lambda events: None  # where private events go (set by the streams)
         self.reset_all: Callable[[list[tuple[str, int]]], None] = lambda clients: None  # TCP reset of addresses
+        self.publish: Callable[[str, Any], None] = lambda stream, payload: None  # a public event
+        self.replayed: Callable[[str, Json], list[Json]] = lambda symbol, payload: [payload]  # a diff with its faults
         self.changed: Callable[[], None] = lambda: None  # called after each settled change
         self._outbox: list[Json] = []
         self.replay: Any = None
