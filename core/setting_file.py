@@ -95,7 +95,7 @@ class SettingFile:
     def _broken(self, text: str, line: int) -> None:
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_]{1,40})", text)
         name = match[1] if match else ""
-        if name in self.keys:
+        if name in self.keys and not self.keys[name].forgiven:
             self.refuse(name, f'line {line} cannot be read; it must look like {name}="…"')
         else:
             self.notices.append(f'{self.name}: line {line} cannot be read and is left out; lines look like KEY="…".')

@@ -176,7 +176,7 @@ def test_a_bad_call_or_sink_or_disk_never_raises(tmp_path: Path) -> None:
 
     log = start_logging(tmp_path, "info", KnownSecrets(), sink=bad_sink)
     logging.raiseExceptions, before = False, logging.raiseExceptions
-    logging.getLogger("x").info("two %s %s", "one")
+    logging.getLogger("x").info("two %s %s", *["one"])
     logging.getLogger("x").info("still here")
     log.stop()
     logging.raiseExceptions = before

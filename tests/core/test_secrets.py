@@ -51,8 +51,8 @@ def test_nothing_that_prints_shows_key_or_secret() -> None:
     password = Password("swordfish", KnownSecrets())
     holder = Holder(credentials(), password)
     prints = [repr(holder), str(holder), f"{holder.credentials}", f"{holder.credentials!r:>20}", f"{password:>10}",
-              repr(dataclasses.asdict(holder)), repr(vars(holder)), repr(copy.deepcopy(holder)), repr(copy.copy(holder)),
-              repr(inspect.getmembers(holder.credentials)), repr(inspect.getmembers(password))]
+              repr(dataclasses.asdict(holder)), repr(vars(holder)), repr(copy.deepcopy(holder)),
+              repr(copy.copy(holder)), repr(inspect.getmembers(holder.credentials)), repr(inspect.getmembers(password))]
 
     assert not [text for text in prints if KEY in text or SECRET in text or "swordfish" in text]
     assert "***" in repr(holder.credentials)
