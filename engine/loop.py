@@ -74,6 +74,7 @@ log = logging.getLogger(__name__)
 
 WAITING_MOST = 100_000        # messages kept while the database is away; beyond, history brings them again
 BATCH = 200                   # messages between two looks at the clock
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _LOWERS_RISK = (Cancel, CancelAll, KillSwitch)
 
 Message = Command | VenueMessage
@@ -91,7 +92,7 @@ class EngineParts:
     mode: Mode
     history: Path                                     # history.ini in the home folder
     configured: tuple[Key, ...]
-    strategies: tuple[str, ...]                       # names of the strategies that could be loaded
+    strategies: Callable[[], tuple[str, ...]]         # looks for strategy files anew; their names
     on_fatal: Callable[[TerminalError], None]         # the session cannot go on (second copy, foreign database)
     on_death: Callable[[str, BaseException], None]
 
@@ -292,6 +293,10 @@ class Engine:
             if not is_new:
                 return                                # a fact we know: nothing changes
         self._core.apply(decision, now)
+        for change in decision.changes:
+            if isinstance(change, Notice):
+                log.log(_LEVELS.get(change.level, logging.INFO), "%s", " ".join(
+                    part for part in (change.market, change.emi, change.text) if part))
         for request in decision.requests:
             where = (request.market, request.category) if isinstance(request, AskAccount) else (
                 request.key.market, request.key.category)
@@ -326,8 +331,9 @@ class Engine:
         state = self._core.state
         robots: list[Robot] = []
         reasons: dict[str, str] = {}
+        strategies = self._parts.strategies()
         for row in self._parts.store.robots():
-            robot, reason = read_robot(row, state.configured, self._parts.strategies)
+            robot, reason = read_robot(row, state.configured, strategies)
             robots.append(robot)
             if reason:
                 reasons[robot.emi] = reason
@@ -524,6 +530,7 @@ class Engine:
     def _note(self, market: str, text: str, level: str) -> None:
         decision = Decision()
         decision.note(market, text, level)
+        log.log(_LEVELS.get(level, logging.INFO), "%s %s", market, text)
         self._core.apply(decision, self._now())
         self._dirty = True
 

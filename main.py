@@ -1,0 +1,121 @@
+"""The command line: reads the settings, builds all parts, runs them, stops them in order.
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 venue, 5 database, 6 already running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import sys
+from pathlib import Path
+
+from core.errors import ConfigError, TerminalError, UsageError
+
+VERSION = "0.1.0"
+PROJECT = Path(__file__).resolve().parent
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and flags."""
+    made = argparse.ArgumentParser(
+        prog="main.py", description="Botbook: a trading terminal for people and their bots. Without a command: the "
+        "terminal; without settings it asks what to connect to.")
+    made.add_argument("--version", action="version", version=f"Botbook {VERSION}")
+    _common(made)
+    mode = made.add_mutually_exclusive_group()
+    mode.add_argument("--demo", action="store_true", help="trade on the bundled exchange, no keys needed")
+    mode.add_argument("--testnet", action="store_true", help="Binance's demo network")
+    mode.add_argument("--live", action="store_true", help='real money; needs TESTNET="False" too')
+    made.add_argument("--confirm", metavar="ID", default="", help="the account id, for --live without a window")
+    made.add_argument("--headless", action="store_true", help="no window")
+    made.add_argument("--autotrade", action="store_true", help="start with trading ON (headless)")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND")
+    simulate = commands.add_parser("simulate", help="run the bundled exchange by itself")
+    _common(simulate, again=True)
+    simulate.add_argument("--port", type=int, default=0, metavar="P", help="port on 127.0.0.1 (0: any free one)")
+    simulate.add_argument("--seed", type=int, default=1, metavar="N", help="of the market that is played")
+    simulate.add_argument("--fresh", action="store_true", help="a new account with empty books")
+    simulate.add_argument("--replay", type=Path, metavar="FILE", help="a recorded session instead of the market")
+    simulate.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    doctor = commands.add_parser("doctor", help="check this machine, the settings and the markets")
+    _common(doctor, again=True)
+    doctor.add_argument("--json", action="store_true", help="for other programs")
+    ledger = commands.add_parser("ledger", help="work with the books")
+    actions = ledger.add_subparsers(dest="action", required=True, metavar="ACTION")
+    opening = actions.add_parser("open", help="take over positions that no row explains, as opening rows")
+    _common(opening, again=True)
+    return made
+
+
+def _common(to: argparse.ArgumentParser, again: bool = False) -> None:
+    default = argparse.SUPPRESS if again else None
+    to.add_argument("--home", type=Path, metavar="DIR", default=default if again else PROJECT / "home",
+                    help="settings, databases and logs (default: home/ in the project)")
+    to.add_argument("--debug", action="store_true", default=default if again else False,
+                    help="show tracebacks of errors")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; the exit code."""
+    args = parser().parse_args(argv)
+    _harden()
+    try:
+        return _run(args)
+    except TerminalError as error:
+        if args.debug:
+            raise
+        print(f"botbook: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+
+
+def _harden() -> None:
+    """No core file with secrets in it; a crash prints where, without values; private events stay quick."""
+    faulthandler.enable()
+    sys.setswitchinterval(0.001)
+    try:
+        import resource
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (ImportError, ValueError, OSError):
+        return
+
+
+def _run(args: argparse.Namespace) -> int:
+    home: Path = args.home.expanduser().resolve()
+    if args.command == "simulate":
+        return _simulate(args, home)
+    if args.live and args.demo:
+        raise UsageError("--live and --demo exclude each other")
+    if args.autotrade and not args.headless and args.command is None and _has_display():
+        raise UsageError("--autotrade needs --headless; in the window, F9 switches trading on")
+    from core.home import prepare_home
+    notices = prepare_home(home, PROJECT)
+    if args.command == "doctor":
+        from session.doctor import doctor
+        return doctor(home, args.json)
+    if args.command == "ledger":
+        from session.opening import open_ledger
+        return open_ledger(args, home, PROJECT)
+    from session.run import run_terminal
+    return run_terminal(args, home, PROJECT, notices)
+
+
+def _simulate(args: argparse.Namespace, home: Path) -> int:
+    if args.port and not 1 <= args.port <= 65535:
+        raise ConfigError("--port", str(args.port), "1 to 65535, or 0 for any free one")
+    if args.replay is not None and not args.replay.is_file():
+        raise ConfigError("--replay", str(args.replay), "there is no such file")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    from simulator.server import run
+    return run(home, port=args.port, seed=args.seed, fresh=args.fresh, replay=args.replay, child=args.child)
+
+
+def _has_display() -> bool:
+    from session.display import display_problem
+    return not display_problem()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

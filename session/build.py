@@ -1,0 +1,190 @@
+"""Settings → a running session: store, board, engine, venues, bots; and their end in the right order (journey E)."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from connectors import venue_class
+from connectors.venue import Venue, VenueConfig, VenueParts
+from core.board import Board
+from core.clock import SystemClock
+from core.errors import TerminalError
+from core.settings import MarketSettings, MysqlSettings, ProductSettings, Settings
+from db.dialects import MySqlAddress
+from db.store import Store
+from engine.bots import BotParts, Bots
+from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading
+from engine.loop import Engine, EngineParts
+from engine.view import View
+from models import BotState, Category, Key, Notice, Timings
+from session.child import Child
+from strategies.loader import Loader
+
+log = logging.getLogger(__name__)
+
+TITLES = {Category.SPOT: "Binance", Category.LINEAR: "Binance-F", Category.INVERSE: "Binance-D"}
+
+
+def open_store(settings: Settings) -> Store:
+    """The ledger of this mode, ready to use. Raises LedgerError (exit 5)."""
+    database = settings.database
+    if isinstance(database, MysqlSettings):
+        store = Store.mysql(MySqlAddress(database.host, database.port, database.user, database.database,
+                                         database.socket), database.password.reveal())
+    else:
+        store = Store.sqlite(database.path)
+    store.prepare(settings.mode.value)
+    return store
+
+
+class Session:
+    """Everything that runs behind the window."""
+
+    def __init__(self, settings: Settings, home: Path, timings: Timings,
+                 on_fatal: Callable[[TerminalError], None], child: Child | None = None) -> None:
+        self.settings, self.home, self.timings = settings, home, timings
+        self.board = Board()
+        self.child = child
+        self._dead: list[str] = []
+        self._tickets = itertools.count(1)
+        self._is_stopping = False
+        self._loader = Loader()
+        clock = SystemClock()
+        keys = tuple(Key(market.name, product.category, symbol) for market in settings.markets
+                     for product in market.products for symbol in product.symbols)
+        self.engine = Engine(EngineParts(
+            store=open_store(settings), board=self.board, clock=clock, timings=timings, mode=settings.mode,
+            history=home / "history.ini", configured=keys,
+            strategies=self._scan_strategies,
+            on_fatal=on_fatal, on_death=self._died))
+        self.bots = Bots(BotParts(
+            place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,
+            want_candles=self.want_candles, note=self.engine.post, board=self.board, clock=clock, timings=timings,
+            loader=self._loader))
+        self.venues = tuple(self._venue(market, product, clock) for market in settings.markets
+                            for product in market.products)
+        self.engine.attach(self.venues, self.bots)
+
+    def _venue(self, market: MarketSettings, product: ProductSettings, clock: SystemClock) -> Venue:
+        general, hosts = self.settings.general, product.hosts
+        config = VenueConfig(
+            category=product.category, title=TITLES[product.category], http=hosts.rest, public_ws=hosts.public,
+            market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
+            quote_only=general.quote_only, candles=general.history_candles)
+        parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
+                           on_death=self._died, clock=clock, timings=self.timings, credentials=market.credentials)
+        return venue_class(market.name)(config, parts)
+
+    # ------------------------------------------------------------ what the window and the command line use
+
+    def start(self) -> None:
+        """Start engine and venues; returns at once."""
+        self.engine.start()
+        for notice in self.settings.notices:
+            self.engine.post(Notice("", notice, "warning"))
+        for venue in self.venues:
+            venue.start()
+
+    def view(self) -> View | None:
+        """The engine's latest view."""
+        return self.engine.view
+
+    def post(self, command: Command) -> None:
+        """Hand a command to the engine. The kill switch goes to the venues directly as well."""
+        self.engine.post(command)
+        if isinstance(command, KillSwitch) or (not self.engine.is_alive and isinstance(command, CancelAll)):
+            self._cancel_directly()
+
+    def want_candles(self, key: Key, timeframe: str) -> None:
+        """Load and stream candles of this timeframe."""
+        for venue in self.venues:
+            if (venue.market, venue.config.category) == (key.market, key.category):
+                venue.want_candles(key, timeframe)
+
+    def dead_threads(self) -> tuple[str, ...]:
+        """Names of threads that died."""
+        return tuple(self._dead)
+
+    def ticket(self) -> str:
+        """A ticket of the program's own commands."""
+        return f"main-{next(self._tickets)}"
+
+    def say(self, text: str, level: str = "info") -> None:
+        """A line for the Messages panel."""
+        self.engine.post(Notice("", text, level))
+
+    def trade(self, on: bool) -> None:
+        """F9, from the command line."""
+        self.engine.post(SetTrading(self.ticket(), on))
+
+    def _scan_strategies(self) -> tuple[str, ...]:
+        infos = self._loader.scan()
+        for info in infos:
+            if info.error:
+                self.engine.post(Notice("", f"strategy {info.name}: {info.error}", "warning"))
+        return tuple(info.name for info in infos)
+
+    def _suspend(self, emi: str, reason: str) -> None:
+        self.engine.post(SetBot(f"suspend-{emi}-{time.monotonic_ns()}", emi, BotState.SUSPENDED, reason))
+
+    def _died(self, name: str, error: BaseException) -> None:
+        self._dead.append(name)
+        self.engine.post(Notice("", f"Stopped: {name} thread ({type(error).__name__}). Orders rest at the venue. "
+                                    "Restart recovers.", "error"))
+
+    def _cancel_directly(self) -> None:
+        def run(venue: Venue) -> None:
+            try:
+                done, asked, text = venue.cancel_everything()
+            except TerminalError as error:
+                done, asked, text = 0, 1, str(error)
+            failed = f"; {text}" if text else ""
+            self.engine.post(Notice(venue.market, f"{venue.config.title}: cancel all answered for {done} of {asked} "
+                                                  f"symbols{failed}", "warning" if failed else "info"))
+            self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}"))
+
+        for venue in self.venues:
+            threading.Thread(target=run, args=(venue,), name=f"cancel all {venue.config.title}", daemon=True).start()
+
+    # ------------------------------------------------------------ the end
+
+    def stop(self, cancel_all: bool = False) -> None:
+        """Bots told, no new orders, requests in flight answered, streams closed, inbox drained, database closed."""
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        until = time.monotonic() + self.timings.stop
+        self.bots.stop()
+        self.engine.post(SetTrading(self.ticket(), False))
+        if cancel_all:
+            self.engine.post(CancelAll(self.ticket()))
+            self._wait_for_cancels(self.timings.stop * 0.3)
+        for venue in self.venues:
+            venue.stop()
+        for venue in self.venues:
+            still = venue.join(max(0.1, min(self.timings.stop_requests, until - time.monotonic() - 1.5)))
+            if still:
+                log.warning("still running at the end: %s", ", ".join(still))
+        self.engine.stop()
+        if not self.engine.join(max(0.3, until - time.monotonic() - 0.7)):
+            log.error("the engine did not end in time; the next start recovers")
+        self.bots.join(0.1)
+        if self.child is not None:
+            self.child.stop(max(0.2, until - time.monotonic()))
+
+    def _wait_for_cancels(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        pause = threading.Event()
+        pause.wait(min(0.1, seconds))
+        while time.monotonic() < until:
+            view = self.engine.view
+            if view is None or not view.orders:
+                return
+            pause.wait(0.02)
+
+

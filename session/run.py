@@ -1,0 +1,94 @@
+"""The terminal, with a window or without: from flags and settings to a running session, and its end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from core.errors import ConfigError, UsageError
+from core.home import has_settings
+from core.logs import start_logging
+from core.secrets import KnownSecrets
+from core.settings import Settings, load_settings
+from models import Mode
+from session import lock
+from session.display import display_problem
+
+LATER_LIVE = "live opens with the complete books; use the test network"
+
+
+def flag_of(args: argparse.Namespace) -> Mode | None:
+    """The mode the command line asks for."""
+    if args.live:
+        return Mode.LIVE
+    if args.testnet:
+        return Mode.TESTNET
+    return Mode.SIM if args.demo else None
+
+
+def check_live(settings: Settings) -> None:
+    """Live stays closed until the complete books have landed."""
+    if settings.mode is Mode.LIVE:
+        raise UsageError(LATER_LIVE)
+
+
+def check_problems(settings: Settings) -> None:
+    """Headless: any market or database that cannot be used ends the start (exit 3), every problem said."""
+    if not settings.problems:
+        return
+    *others, last = settings.problems
+    for problem in others:
+        print(f"botbook: {problem}", file=sys.stderr)
+    raise ConfigError(last.key, "", str(last), last.market)
+
+
+def run_terminal(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:
+    """The terminal; the exit code."""
+    held = lock.take(home)
+    try:
+        problem = "asked for" if args.headless else display_problem()
+        if problem:
+            if not args.headless:
+                print(f"botbook: no window ({problem}); running headless, Ctrl-C ends it", file=sys.stderr)
+            return _headless(args, home, project, notices)
+        from session.window import run_window
+        return run_window(args, home, project, notices)
+    finally:
+        held.close()
+
+
+def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:
+    known = KnownSecrets()
+    flag = flag_of(args)
+    if flag is None and not has_settings(home):
+        flag = Mode.SIM                  # nothing was chosen yet: the bundled exchange, never a real account
+        print("botbook: no settings yet, trading on the bundled exchange (--demo)", file=sys.stderr)
+    settings = load_settings(home, known, flag)
+    check_live(settings)
+    check_problems(settings)
+    general = settings.general
+    logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=True)
+    try:
+        from session.build import Session
+        from session.child import Child
+        from session.headless import Headless
+        runner = Headless()
+        runner.listen()
+        child = Child(project, home) if settings.demo else None
+        try:
+            if child is not None:
+                settings = load_settings(home, known, flag, child.demo)
+                check_problems(settings)
+            from models import Timings
+            session = Session(settings, home, Timings(), runner.on_fatal, child)
+        except BaseException:
+            if child is not None:
+                child.stop(0.5)
+            raise
+        for notice in notices:
+            session.say(notice)
+        runner.run(session, args.autotrade)
+    finally:
+        logs.stop()
+    return 0
