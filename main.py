@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace) -> int:
         return doctor(home, args.json)
     if args.command == "ledger":
         from session.opening import open_ledger
-        return open_ledger(args, home, PROJECT)
+        return open_ledger(home)
     from session.run import run_terminal
     return run_terminal(args, home, PROJECT, notices)
 

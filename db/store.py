@@ -199,6 +199,19 @@ class Store:
             .order_by(t.coins.c.ID)).all())
         return tuple(_coin(row) for row in rows)
 
+    def count_fills(self, market: str, account: str) -> int:
+        """How many fills the ledger holds for an account."""
+        return self._ask(lambda c: int(c.execute(
+            sa.select(sa.func.count()).select_from(t.coins).where(
+                t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
+                t.coins.c.SIDE >= 0)).scalar() or 0))
+
+    def forget_booked(self, market: str, account: str) -> None:
+        """The ledger's rows were emptied by hand: no order has a booked quantity any more."""
+        with self._begin() as connection:
+            connection.execute(sa.update(t.orders).where(
+                t.orders.c.MARKET == market, t.orders.c.ACCOUNT == account).values(BOOKED_QTY=Decimal(0)))
+
     # ------------------------------------------------------------ writing
 
     def write(self, rows: Iterable[Row]) -> bool:

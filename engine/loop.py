@@ -21,7 +21,7 @@ from connectors.venue import Venue
 from core.board import Board
 from core.clock import Clock, day_start
 from core.errors import AlreadyRunning, LedgerError, TerminalError
-from core.rows import CounterRow, CursorRow, RobotState, Row, WatchRow
+from core.rows import BookRow, CounterRow, CursorRow, Loaded, RobotState, Row, WatchRow
 from core.worker import Worker
 from db.store import Store, StoreAway
 from engine import history_file
@@ -42,8 +42,9 @@ from engine.commands import (
     Watch,
 )
 from engine.core import Core
+from engine.kept import fold, zeroed
 from engine.lines import Lines
-from engine.recovery import FILLS
+from engine.recovery import FILLS, YEAR_2000_MS
 from engine.robots import read_robot
 from engine.state import Decision, Now, Sight, VenueId
 from engine.view import LedgerState, View
@@ -161,6 +162,11 @@ class Engine:
     def is_alive(self) -> bool:
         """Whether the engine thread runs."""
         return self._worker.is_alive
+
+    @property
+    def is_comparing(self) -> bool:
+        """Whether a difference with the venue is being read again before it is shown."""
+        return any(d.stage < 2 for d in list(self._core.state.differences.values()))
 
     # ------------------------------------------------------------ the thread
 
@@ -381,16 +387,31 @@ class Engine:
         self._accounts[where] = message.account
 
     def _load_account(self, market: str, account: str) -> None:
-        now = self._now()
+        now, store = self._now(), self._parts.store
         day = day_start(now.venue)
-        decision = self._core.adopt(market, account, self._parts.store.load(market, account, day), day, now)
+        loaded = store.load(market, account, day)
+        if sum(row.fills for row in loaded.books) != store.count_fills(market, account):
+            loaded = self._rebuild(market, account, loaded.books, day)
+        decision = self._core.adopt(market, account, loaded, day, now)
         self._earlier_cursors(market, account)
         self._carry_out(decision, now, None, None)
+
+    def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> Loaded:
+        """Rows were added or taken away outside the program: the kept sums follow the rows."""
+        store = self._parts.store
+        rows = store.coin_rows(market, account)
+        store.write(zeroed(kept, fold(rows)))
+        if not rows:
+            store.forget_booked(market, account)
+        self._note(market, f"the kept sums of {account} did not fit its {len(rows)} ledger rows; made anew from them",
+                   "warning")
+        return store.load(market, account, day)
 
     def _earlier_cursors(self, market: str, account: str) -> None:
         """history.ini's time of this account, else the market's, wins where it is earlier than the database's."""
         state = self._core.state
         section = self._file_times.get(f"{market} {account}")
+        state.first_read[account] = section or self._file_times.get(market) or YEAR_2000_MS
         if section is None:
             return
         for (owner, key, kind), ms in list(state.cursors.items()):

@@ -65,8 +65,9 @@ def venue_up(state: State, message: VenueUp, now: Now, timings: Timings, out: De
 
 
 def since(state: State, account: str, key: Key) -> int:
-    """From where an instrument's fills are read: its cursor less the overlap."""
-    return max(YEAR_2000_MS, state.cursors.get((account, key, FILLS), YEAR_2000_MS) - OVERLAP_MS)
+    """From where an instrument's fills are read: its cursor, else the time in history.ini, less the overlap."""
+    first = state.first_read.get(account, YEAR_2000_MS)
+    return max(YEAR_2000_MS, state.cursors.get((account, key, FILLS), first) - OVERLAP_MS)
 
 
 def venue_down(state: State, message: VenueDown, out: Decision) -> None:

@@ -182,6 +182,7 @@ class State:
         self.day_books: dict[BOOK_KEY, BookRow] = {}         # as they were at 00:00 UTC
         self.day: int = 0
         self.cursors: dict[tuple[str, Key, str], int] = {}   # account, key, kind → ms
+        self.first_read: dict[str, int] = {}                 # account → ms: where a first history read begins
         self.number = 0
         self.robots: dict[str, Robot] = {}
         self.robot_reasons: dict[str, str] = {}              # rows that cannot run: why (not stored)
