@@ -199,7 +199,7 @@ def _check_parameters(made_by: type[Strategy]) -> tuple[tuple[str, str, object, 
         if one.kind not in (int, Decimal, bool):
             raise StrategyProblem(f"parameter {one.name}: its type must be int, Decimal or bool")
         if not one.name.isidentifier() or names.count(one.name) > 1 or hasattr(made_by, one.name):
-            raise StrategyProblem(f"parameter {one.name}: the name is taken or none")
+            raise StrategyProblem(f"parameter {one.name}: this name cannot be used")
         if one.default is not None:
             one.read(one.default)
     return tuple((one.name, one.kind_name, one.default, f"{one.text} ({one.allowed})")
