@@ -10,8 +10,8 @@ from core.errors import ConfigError
 from core.home import has_settings, prepare_home, save_choice
 from core.hosts import Reach, is_loopback, reach, read_url
 from core.secrets import KnownSecrets
-from core.setting_keys import KEYS, example_text
 from core.setting_file import Problem
+from core.setting_keys import KEYS, example_text
 from core.settings import Demo, MysqlSettings, Settings, SqliteSettings, load_settings
 from models import Mode
 
