@@ -53,7 +53,7 @@ class Session:
         self._dead: list[str] = []
         self._tickets = itertools.count(1)
         self._is_stopping = False
-        self._loader = Loader()
+        self._loader = Loader(home / "strategies")
         clock = SystemClock()
         keys = tuple(Key(market.name, product.category, symbol) for market in settings.markets
                      for product in market.products for symbol in product.symbols)
