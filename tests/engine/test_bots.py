@@ -576,6 +576,7 @@ def test_a_failed_bot_runs_again_when_switched_on(bench):
     bench.run(bad)
     bench.close(17)
     until(lambda: bench.suspended)
+    bench.close(20)
 
     bench.bots.sync((bad,))                                                # the suspension is still on its way
     assert bench.calls() == 1
