@@ -1,1 +1,18 @@
 """Exchanges. One folder each; `venue_class` names the one that speaks for a market."""
+
+from __future__ import annotations
+
+from connectors.venue import Venue, VenueConfig, VenueParts
+from core.errors import ConfigError
+
+
+def venue_class(market: str) -> type[Venue]:
+    """The class of a market named in MARKET_LIST; built as `cls(config, parts)`."""
+    if market == "Binance":
+        from connectors.binance.venue import Binance
+
+        return Binance
+    raise ConfigError("MARKET_LIST", market, "not a market of this version; Binance is")
+
+
+__all__ = ["Venue", "VenueConfig", "VenueParts", "venue_class"]

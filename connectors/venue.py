@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from core.board import Board
 from core.clock import Clock
-from core.secrets import Credentials
+from core.secrets import Credentials, KnownSecrets
 from models import CandleSeries, Category, Key, Request, Timings, VenueMessage
 
 Sink = Callable[[VenueMessage], None]
@@ -59,6 +59,7 @@ class VenueParts:
     clock: Clock
     timings: Timings
     credentials: Credentials | None  # None: market data only
+    known: KnownSecrets | None = None  # listen keys are added to what the log hides
 
 
 class Venue(ABC):

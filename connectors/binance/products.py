@@ -1,0 +1,65 @@
+"""What differs between Binance's products: paths, weights, windows. USD-M now; spot and COIN-M add a record each.
+
+Sources: binance.md sections 8.1 to 8.4 and 9.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from models import Category
+
+_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of the exchange."""
+
+    category: Category
+    exec_prefix: str                  # trade ids are unique per symbol only: "linear:BTCUSDT:28457"
+    paths: Mapping[str, str]
+    weights: Mapping[str, int]        # where it is not 1
+    snapshot_limit: int               # levels of a book snapshot
+    klines_limit: int                 # rows a candle page may have
+    history_rows: int                 # rows a page of fills may have
+    history_window_ms: int            # a question about fills may span this much
+    history_reach_ms: int             # how far back fills are kept, a day less
+    status_field: str                 # of a symbol in exchangeInfo
+
+
+LINEAR = Product(
+    category=Category.LINEAR,
+    exec_prefix="linear",
+    paths=MappingProxyType({
+        "time": "/fapi/v1/time",
+        "exchange_info": "/fapi/v1/exchangeInfo",
+        "depth": "/fapi/v1/depth",
+        "klines": "/fapi/v1/klines",
+        "order": "/fapi/v1/order",
+        "open_orders": "/fapi/v1/openOrders",
+        "all_open_orders": "/fapi/v1/allOpenOrders",
+        "all_orders": "/fapi/v1/allOrders",
+        "user_trades": "/fapi/v1/userTrades",
+        "balance": "/fapi/v3/balance",
+        "account_id": "/fapi/v2/balance",
+        "positions": "/fapi/v3/positionRisk",
+        "position_mode": "/fapi/v1/positionSide/dual",
+        "multi_assets": "/fapi/v1/multiAssetsMargin",
+        "listen_key": "/fapi/v1/listenKey",
+    }),
+    weights=MappingProxyType({
+        "depth": 20, "klines": 5, "open_orders": 40, "all_orders": 5, "user_trades": 5, "balance": 5,
+        "account_id": 5, "positions": 5, "position_mode": 30, "multi_assets": 30,
+    }),
+    snapshot_limit=1000,
+    klines_limit=1500,
+    history_rows=1000,
+    history_window_ms=7 * _DAY,
+    history_reach_ms=89 * _DAY,       # three months are 89 days at least
+    status_field="status",
+)
+
+PRODUCTS: Mapping[Category, Product] = MappingProxyType({Category.LINEAR: LINEAR})

@@ -1,0 +1,106 @@
+"""What one connection streams: asked for, acknowledged, last heard; silent streams are asked again, then reconnected.
+
+Owned by the connection's thread. A venue may acknowledge a stream and never push it (binance.md 9.1), so each stream
+says itself when it is overdue. Strikes: first the stream is subscribed anew, then the connection is built anew once,
+after that it is only subscribed anew, ever more seldom, until it is heard again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+
+log = logging.getLogger(__name__)
+
+IN_ADDRESS = 50       # streams named in the address; more are subscribed by message
+A_MESSAGE = 50        # streams in one message
+LONGEST = 600.0       # seconds between attempts for a stream that stays silent
+
+
+class Channel:
+    """One stream."""
+
+    __slots__ = ("bound", "last", "next_try", "overdue", "read", "strikes")
+
+    def __init__(self, read: Callable[[bytes], None], overdue: Callable[[float], bool], bound: float) -> None:
+        self.read, self.overdue, self.bound = read, overdue, bound
+        self.last = 0.0               # monotonic; a frame, or the asking
+        self.strikes = 0
+        self.next_try = 0.0
+
+
+class Subscriptions:
+    """Names and their channels."""
+
+    def __init__(self) -> None:
+        self.channels: dict[bytes, Channel] = {}
+        self._send: Callable[[str], None] | None = None
+        self._number = 0
+        self._asked: dict[int, list[str]] = {}
+        self.refused = ""
+
+    def add(self, channels: dict[str, Channel], now: float) -> None:
+        """Stream these too."""
+        new = {name.encode(): channel for name, channel in channels.items() if name.encode() not in self.channels}
+        for channel in new.values():
+            channel.last = now
+        self.channels.update(new)
+        self._say("SUBSCRIBE", [name.decode() for name in new])
+
+    def drop(self, names: Iterable[str]) -> None:
+        """End these."""
+        gone = [name for name in names if self.channels.pop(name.encode(), None) is not None]
+        self._say("UNSUBSCRIBE", gone)
+
+    def in_address(self) -> str:
+        """The first names, as they stand in the address."""
+        return "/".join(name.decode() for name in list(self.channels)[:IN_ADDRESS])
+
+    def opened(self, send: Callable[[str], None], now: float) -> None:
+        """A new connection: what the address did not name is asked for."""
+        self._send, self._asked = send, {}
+        for channel in self.channels.values():
+            channel.last = now
+        self._say("SUBSCRIBE", [name.decode() for name in list(self.channels)[IN_ADDRESS:]])
+
+    def closed(self) -> None:
+        """No connection: nothing can be asked."""
+        self._send = None
+
+    def answered(self, number: int, error: str) -> None:
+        """The venue's answer to a message; a refused one is asked again when its streams are overdue."""
+        names = self._asked.pop(number, [])
+        if error:
+            self.refused = f"the exchange refuses {', '.join(names[:3])}: {error}"
+            log.warning("%s", self.refused)
+
+    def watch(self, now: float) -> str:
+        """Ask silent streams again; a text when the connection should be built anew."""
+        silent = []
+        for name, channel in self.channels.items():
+            if not channel.overdue(now):
+                if channel.strikes and now - channel.last < channel.bound:
+                    channel.strikes, channel.next_try = 0, 0.0
+                continue
+            if now < channel.next_try or now - channel.last < channel.bound:
+                continue
+            channel.strikes += 1
+            channel.next_try = now + min(channel.bound * 2 ** min(channel.strikes, 10), LONGEST)
+            if channel.strikes == 2:
+                return f"no data on {name.decode()}"
+            silent.append(name.decode())
+        if silent:
+            log.info("silent streams are subscribed anew: %s", ", ".join(silent[:5]))
+            self._say("UNSUBSCRIBE", silent)
+            self._say("SUBSCRIBE", silent)
+        return ""
+
+    def _say(self, method: str, names: list[str]) -> None:
+        if self._send is None:
+            return
+        for begin in range(0, len(names), A_MESSAGE):
+            self._number += 1
+            part = names[begin:begin + A_MESSAGE]
+            self._asked[self._number] = part
+            self._send(json.dumps({"method": method, "params": part, "id": self._number}))
