@@ -89,7 +89,7 @@ class RSI:
             self._up = up = up - up * part
             self._down = down = down - (move + down) * part
         total = up + down
-        self.value = value = 100.0 * up / total if total else None
+        self.value = value = 100.0 * (up / total) if total else None
         return value
 
     def _begin(self, close: float) -> float | None:
@@ -103,7 +103,7 @@ class RSI:
             self._down -= move * self._part
         total = self._up + self._down
         if not self._missing and total:
-            self.value = 100.0 * self._up / total
+            self.value = 100.0 * (self._up / total)
         return self.value
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import Candle
-from strategies.base import Parameter, Strategy, StrategyProblem, all_parameters, read_params
+from strategies.base import Parameter, Strategy, StrategyProblem, Value, all_parameters, read_params
 
 DECLARED = (
     Parameter("count", int, 10, 1, 500, "a count"),
@@ -19,11 +19,11 @@ DECLARED = (
 )
 
 
-def read(**params):
+def read(**params: object) -> dict[str, Value]:
     return read_params(DECLARED, {"needed": 1} | params)
 
 
-def test_defaults_and_common_parameters():
+def test_defaults_and_common_parameters() -> None:
     assert read() == {"count": 10, "rate": Decimal("0.5"), "loud": False, "needed": 1, "take_profit": Decimal(0),
                       "stop_loss": Decimal(0), "reverse": False, "history": 300}
 
@@ -33,7 +33,7 @@ def test_defaults_and_common_parameters():
     ("rate", Decimal("1.1"), Decimal("1.1")), ("loud", True, True), ("needed", -10**30, -10**30),
     ("take_profit", "2", Decimal(2)),
 ])
-def test_values_are_read_exactly(name, given_value, value):
+def test_values_are_read_exactly(name: str, given_value: object, value: object) -> None:
     got = read(**{name: given_value})[name]
 
     assert got == value and type(got) is type(value)
@@ -49,7 +49,7 @@ def test_values_are_read_exactly(name, given_value, value):
     ("loud", 1, "true or false"), ("loud", "true", "true or false"), ("stop_loss", 101, "from 0 to 100"),
     ("history", 0, "1 to 1500"),
 ])
-def test_wrong_values_are_named_with_what_is_allowed(name, wrong, allowed):
+def test_wrong_values_are_named_with_what_is_allowed(name: str, wrong: object, allowed: str) -> None:
     with pytest.raises(StrategyProblem) as told:
         read(**{name: wrong})
 
@@ -57,28 +57,28 @@ def test_wrong_values_are_named_with_what_is_allowed(name, wrong, allowed):
     assert allowed in str(told.value)
 
 
-def test_unknown_name_is_told_with_the_known_ones():
+def test_unknown_name_is_told_with_the_known_ones() -> None:
     with pytest.raises(StrategyProblem, match=r"rat=1: no such parameter, there are count, rate.*history"):
         read(rat=1)
 
 
-def test_missing_mandatory_parameter():
+def test_missing_mandatory_parameter() -> None:
     with pytest.raises(StrategyProblem, match="Missing needed parameter: a whole number of at most 9"):
         read_params(DECLARED, {})
 
 
-def test_a_strategy_may_declare_a_common_parameter_anew():
+def test_a_strategy_may_declare_a_common_parameter_anew() -> None:
     own = Parameter("history", int, 50, 10, 100, "fewer")
 
     assert [one for one in all_parameters((own,)) if one.name == "history"] == [own]
 
 
-def test_values_are_attributes_before_start():
+def test_values_are_attributes_before_start() -> None:
     class Mine(Strategy):
         parameters = (Parameter("length", int, 3, 1, 9, "…"),)
         length: int
 
-        def start(self):
+        def start(self) -> None:
             self.doubled = self.length * 2
 
     made = Mine({"length": 4})
@@ -90,13 +90,14 @@ def test_values_are_attributes_before_start():
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(5, 30))
-def test_fresh_gives_each_candle_once(steps, window):
-    strategy, seen, count = Strategy({}), [], 0
+def test_fresh_gives_each_candle_once(steps: list[int], window: int) -> None:
+    strategy, one, count = Strategy({}), Decimal(1), 0
+    seen: list[int] = []
     for step in steps:
         count += step
-        series = [Candle(time, *[Decimal(1)] * 5) for time in range(count)][-window:]
+        series = [Candle(time, one, one, one, one, one) for time in range(count)][-window:]
 
-        seen += [one.time for one in strategy.fresh(series)]
+        seen += [candle.time for candle in strategy.fresh(series)]
         assert not strategy.fresh(series)
 
     assert seen == list(range(count))
@@ -106,7 +107,7 @@ def test_fresh_gives_each_candle_once(steps, window):
 @given(st.dictionaries(st.sampled_from(["count", "rate", "loud", "needed", "x"]),
                        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=50),
                                  st.lists(st.integers(), max_size=2))))
-def test_any_json_is_values_or_one_sentence(params):
+def test_any_json_is_values_or_one_sentence(params: dict[str, object]) -> None:
     try:
         values = read_params(DECLARED, params)
     except StrategyProblem as problem:

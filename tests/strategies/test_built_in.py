@@ -37,14 +37,14 @@ def one_by_one(strategy: Strategy, series: list[Candle]) -> list[int]:
     ((10, 10, 10, 10, 10), 0),
     ((10,), 0),
 ])
-def test_technical_signals(closes, signal):
+def test_technical_signals(closes: tuple[float, ...], signal: int) -> None:
     series = candles(*closes)
 
     assert Technical(SCENARIO).check_signal(series) == signal
     assert one_by_one(Technical(SCENARIO), series)[-1] == signal
 
 
-def test_technical_numbers_of_the_scenario():
+def test_technical_numbers_of_the_scenario() -> None:
     strategy = Technical(SCENARIO)
 
     strategy.check_signal(candles(10, 11, 10.5, 11.5, 12))
@@ -53,7 +53,7 @@ def test_technical_numbers_of_the_scenario():
     assert (strategy.macd.macd, strategy.macd.signal) == (0.5, 0.40625)
 
 
-def test_technical_without_candles_is_silent():
+def test_technical_without_candles_is_silent() -> None:
     assert Technical({}).check_signal([]) == 0
 
 
@@ -61,24 +61,24 @@ def test_technical_without_candles_is_silent():
     ("101.5", "12", 1), ("101.5", "10", 0), ("101.0", "12", 0), ("101.5", "10.001", 1),
     ("98.9", "12", -1), ("99", "12", 0), ("98.9", "10", 0), ("100", "12", 0),
 ])
-def test_breakout_signals(close, volume, signal):
+def test_breakout_signals(close: str, volume: str, signal: int) -> None:
     previous = candle(0, "100", high="101", low="99")
 
     assert Breakout({"min_volume": 10}).check_signal([previous, candle(1, close, volume=volume)]) == signal
 
 
-def test_breakout_needs_a_previous_candle():
+def test_breakout_needs_a_previous_candle() -> None:
     assert Breakout({}).check_signal(candles(10)) == 0
     assert Breakout.on_forming
 
 
-def test_ma_cross_needs_as_many_closes_as_the_slow_average():
+def test_ma_cross_needs_as_many_closes_as_the_slow_average() -> None:
     strategy = MaCross({"fast": 5, "slow": 10})
 
     assert one_by_one(strategy, candles(*range(20, 11, -1))) == [0] * 9
 
 
-def test_ma_cross_buys_once_on_the_cross_up_and_sells_once_on_the_cross_down():
+def test_ma_cross_buys_once_on_the_cross_up_and_sells_once_on_the_cross_down() -> None:
     closes = [*range(30, 15, -1), *range(16, 40), *range(40, 15, -1)]
 
     signals = one_by_one(MaCross({"fast": 5, "slow": 10}), candles(*closes))
@@ -86,26 +86,26 @@ def test_ma_cross_buys_once_on_the_cross_up_and_sells_once_on_the_cross_down():
     assert [signal for signal in signals if signal] == [1, -1]
 
 
-def test_ma_cross_touching_is_no_cross():
+def test_ma_cross_touching_is_no_cross() -> None:
     rise, flat = list(range(10, 30)), [29] * 30
 
     assert one_by_one(MaCross({"fast": 5, "slow": 10}), candles(*rise, *flat, *range(30, 40))) == [0] * 60
 
 
-def test_ma_cross_rounding_of_floats_is_no_cross():
+def test_ma_cross_rounding_of_floats_is_no_cross() -> None:
     assert not any(one_by_one(MaCross({"fast": 3, "slow": 7}), candles(*["0.1"] * 100)))
 
 
 @pytest.mark.parametrize(("made", "params", "words"), [
     (MaCross, {"fast": 10, "slow": 10}, "fast=10"), (Technical, {"ema_fast": 30}, "ema_fast=30")])
-def test_averages_the_wrong_way_round_are_refused(made, params, words):
+def test_averages_the_wrong_way_round_are_refused(made: type[Strategy], params: dict[str, object], words: str) -> None:
     with pytest.raises(StrategyProblem, match=words):
         made(params)
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=60), st.integers(1, 20))
-def test_history_at_once_or_one_by_one_ends_alike(closes, split):
+def test_history_at_once_or_one_by_one_ends_alike(closes: list[int], split: int) -> None:
     series = candles(*closes)
     for made, params in ((MaCross, {"fast": 2, "slow": 4}), (Technical, SCENARIO)):
         slow, quick = made(params), made(params)

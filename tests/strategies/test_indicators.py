@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy
+import numpy.typing
 import pytest
 import talib
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from strategies.indicators import ATR, EMA, MACD, RSI, SMA, Bollinger
 
 ROOM = 1e-9
+Line = numpy.typing.NDArray[numpy.float64]
 
 
 def walk(count: int = 1500, seed: int = 7) -> list[float]:
@@ -24,8 +27,8 @@ def walk(count: int = 1500, seed: int = 7) -> list[float]:
     return out
 
 
-def assert_equal(ours: list[float | None], theirs: object, start: int = 0) -> None:
-    pairs = list(zip(ours, list(theirs), strict=True))[start:]     # type: ignore[call-overload]
+def assert_equal(ours: Sequence[float | None], theirs: Line, start: int = 0) -> None:
+    pairs = list(zip(ours, list(theirs), strict=True))[start:]
     assert any(mine is not None for mine, _ in pairs)
     for mine, other in pairs:
         if mine is None:
@@ -34,12 +37,12 @@ def assert_equal(ours: list[float | None], theirs: object, start: int = 0) -> No
             assert mine == pytest.approx(other, rel=ROOM, abs=ROOM)
 
 
-def led_in(closes: list[float], count: int) -> numpy.ndarray:
+def led_in(closes: list[float], count: int) -> Line:
     """The closes behind `count` copies of the first: so TA-Lib's averages, too, are seeded by the first value."""
     return numpy.array([closes[0]] * count + closes)
 
 
-def test_rsi_by_hand_is_wilders():
+def test_rsi_by_hand_is_wilders() -> None:
     rsi = RSI(2)
 
     values = [rsi.update(close) for close in (10, 11, 10.5, 11.5, 12)]
@@ -48,20 +51,20 @@ def test_rsi_by_hand_is_wilders():
     assert values[-1] == pytest.approx(90.909091, abs=5e-7)
 
 
-def test_rsi_is_100_without_losses_and_0_without_gains():
+def test_rsi_is_100_without_losses_and_0_without_gains() -> None:
     up, down = RSI(2), RSI(2)
 
     assert [up.update(close) for close in (10, 14, 15, 15.5)][-1] == 100
     assert [down.update(close) for close in (20, 16, 15, 14.5)][-1] == 0
 
 
-def test_rsi_without_moves_is_undefined():
+def test_rsi_without_moves_is_undefined() -> None:
     rsi = RSI(2)
 
     assert [rsi.update(10.0) for _ in range(10)] == [None] * 10
 
 
-def test_macd_by_hand():
+def test_macd_by_hand() -> None:
     macd = MACD(1, 3, 3)
 
     for close in (10, 11, 10.5, 11.5, 12):
@@ -70,7 +73,7 @@ def test_macd_by_hand():
     assert (macd.macd, macd.signal, macd.histogram) == (0.5, 0.40625, 0.09375)
 
 
-def test_macd_by_hand_rising_ever_slower():
+def test_macd_by_hand_rising_ever_slower() -> None:
     macd = MACD(1, 3, 3)
 
     for close in (10, 14, 15, 15.5):
@@ -80,14 +83,14 @@ def test_macd_by_hand_rising_ever_slower():
 
 
 @pytest.mark.parametrize("length", [2, 5, 14, 50])
-def test_rsi_equals_talib(length):
+def test_rsi_equals_talib(length: int) -> None:
     closes, rsi = walk(), RSI(length)
 
     assert_equal([rsi.update(close) for close in closes], talib.RSI(numpy.array(closes), length))
 
 
 @pytest.mark.parametrize("length", [1, 2, 10, 200])
-def test_sma_equals_talib(length):
+def test_sma_equals_talib(length: int) -> None:
     closes, sma = walk(), SMA(length)
 
     assert_equal([sma.update(close) for close in closes], numpy.array(closes) if length == 1
@@ -95,7 +98,7 @@ def test_sma_equals_talib(length):
 
 
 @pytest.mark.parametrize("length", [5, 14])
-def test_atr_equals_talib(length):
+def test_atr_equals_talib(length: int) -> None:
     closes = walk()
     highs, lows = [c * 1.001 + i % 7 for i, c in enumerate(closes)], [c * 0.999 - i % 5 for i, c in enumerate(closes)]
     atr = ATR(length)
@@ -105,7 +108,7 @@ def test_atr_equals_talib(length):
     assert_equal(ours, talib.ATR(numpy.array(highs), numpy.array(lows), numpy.array(closes), length))
 
 
-def test_bollinger_equals_talib():
+def test_bollinger_equals_talib() -> None:
     closes, bands = walk(), Bollinger(20, 2.0)
     upper, middle, lower = talib.BBANDS(numpy.array(closes), 20, 2.0, 2.0)
 
@@ -117,7 +120,7 @@ def test_bollinger_equals_talib():
 
 
 @pytest.mark.parametrize("length", [2, 20, 200])
-def test_ema_equals_talib_seeded_by_the_first_value(length):
+def test_ema_equals_talib_seeded_by_the_first_value(length: int) -> None:
     closes, ema = walk(), EMA(length)
 
     ours = [ema.update(close) for close in closes]
@@ -125,7 +128,7 @@ def test_ema_equals_talib_seeded_by_the_first_value(length):
     assert_equal(ours, talib.EMA(led_in(closes, length - 1), length)[length - 1:])
 
 
-def test_macd_equals_talib_seeded_by_the_first_value():
+def test_macd_equals_talib_seeded_by_the_first_value() -> None:
     closes, ours, lead = walk(), MACD(), 25 + 8
     theirs = [line[lead:] for line in talib.MACD(led_in(closes, lead), 12, 26, 9)]
 
@@ -136,7 +139,7 @@ def test_macd_equals_talib_seeded_by_the_first_value():
     assert_equal([one[0] for one in values], theirs[2])
 
 
-def test_macd_and_talib_as_it_comes_forget_their_seeds():
+def test_macd_and_talib_as_it_comes_forget_their_seeds() -> None:
     closes, ours = walk(), MACD()
     macd, signal, _ = talib.MACD(numpy.array(closes), 12, 26, 9)
 
@@ -153,7 +156,7 @@ def test_macd_and_talib_as_it_comes_forget_their_seeds():
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=80), st.integers(1, 12))
-def test_sma_is_the_mean_of_the_last_values(values, length):
+def test_sma_is_the_mean_of_the_last_values(values: list[float], length: int) -> None:
     sma = SMA(length)
 
     for count, value in enumerate(values, 1):
@@ -164,12 +167,12 @@ def test_sma_is_the_mean_of_the_last_values(values, length):
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=80), st.integers(2, 12))
-def test_rsi_stays_within_its_range(values, length):
+def test_rsi_stays_within_its_range(values: list[float], length: int) -> None:
     rsi = RSI(length)
 
     assert all(one is None or 0 <= one <= 100 for one in map(rsi.update, values))
 
 
 @pytest.mark.parametrize("made", [SMA(2), EMA(2), RSI(2), MACD(), ATR(2), Bollinger()])
-def test_indicators_carry_no_dictionary(made):
+def test_indicators_carry_no_dictionary(made: object) -> None:
     assert not hasattr(made, "__dict__")
