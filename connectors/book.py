@@ -179,7 +179,7 @@ class BookBuilder:
         self._show(reason)
 
     def publish(self) -> None:
-        """Show the book as it is, for instance deeper than before."""
+        """Show the live book; what is stale was shown at once."""
         if self.is_live:
             self._show("")
 
@@ -191,9 +191,14 @@ class BookBuilder:
             self.lose(f"an impossible number in the book: {error}")
             return
         self._time = time
-        self._settle()
+        self._check()
 
     def _settle(self) -> None:
+        """Live and shown, if the book is not crossed."""
+        self._check()
+        self.publish()
+
+    def _check(self) -> None:
         """Live, if the book is not crossed (locked is allowed)."""
         bid, ask = self.bids.best, self.asks.best
         if bid is not None and ask is not None and bid > ask:
@@ -202,7 +207,6 @@ class BookBuilder:
         if not self.is_live:
             self.is_live = self._was_live = True
             self._waits = self._new_waits()
-        self._show("")
 
     def _show(self, reason: str) -> None:
         depth = self._depth()

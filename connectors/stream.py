@@ -46,6 +46,9 @@ class Feed(Protocol):
     def frame(self, raw: bytes, now: float) -> None:
         """One text frame. Never raises."""
 
+    def flush(self, now: float) -> None:
+        """Nothing more has come in for the moment: publish what the last frames changed. Never raises."""
+
     def tick(self, now: float) -> str:
         """Called some times a second; a text when the connection should be built anew."""
 
@@ -93,6 +96,7 @@ class Stream:
         self._wake = threading.Event()
         self._held, self._restart = held, False
         self._socket: socket.socket | None = None
+        self._reader: _Reader | None = None
         self._slice = min(0.25, max(0.02, silence / 20))
         self._pause_bound = max(1.0, timings.silence_book / 2)
         self.worker = Worker(name, self._work, on_death)
@@ -218,7 +222,8 @@ class Stream:
             line = websocket.WebSocket(skip_utf8_validation=True)
             line.settimeout(self._timings.connect)
             line.connect(url, socket=sock, redirect_limit=0, suppress_origin=True)  # type: ignore[no-untyped-call]
-            line.frame_buffer = _Limited(_buffered(sock), True)
+            self._reader = _Reader(sock)
+            line.frame_buffer = _Limited(self._reader.read, True)
             sock.settimeout(self._slice)
         except BaseException:
             sock.close()
@@ -242,7 +247,8 @@ class Stream:
 
     def _pump(self, line: websocket.WebSocket, stop: threading.Event) -> str:
         """Read until something ends it; gives the reason."""
-        clock, feed, inbox = self._clock.monotonic, self._feed, self._inbox
+        clock, feed, inbox, reader = self._clock.monotonic, self._feed, self._inbox, self._reader
+        assert reader is not None
         opened = heard = last_pass = next_tick = next_ping = next_send = clock()
         parts: list[bytes] = []
         while not stop.is_set() and not self._held and not self._restart:
@@ -254,6 +260,7 @@ class Stream:
                     feed.paused()
                     heard = now
                 next_tick = now + self._slice
+                feed.flush(now)
                 reason = feed.tick(now)
                 if reason:
                     return reason
@@ -276,6 +283,8 @@ class Stream:
             if frame.opcode == ABNF.OPCODE_TEXT and frame.fin:
                 self.last_data = now
                 feed.frame(frame.data, now)
+                if reader.is_drained:
+                    feed.flush(now)
             else:
                 self._other(line, frame, parts, now)
         return "reconnecting" if self._restart else "closed by us"
@@ -298,24 +307,29 @@ class Stream:
                 self._feed.frame(whole, now)
 
 
-def _buffered(sock: socket.socket) -> Callable[[int], bytes]:
-    """A reader that asks the kernel for much and gives out what is wanted: one call for many small frames."""
-    held, at = b"", 0
+class _Reader:
+    """Asks the kernel for much and gives out what is wanted: one call for many small frames."""
 
-    def read(size: int) -> bytes:
-        nonlocal held, at
-        if at >= len(held):
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._held, self._at = sock, b"", 0
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the next frame has to be waited for."""
+        return self._at >= len(self._held)
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes."""
+        if self._at >= len(self._held):
             try:
-                held, at = sock.recv(_BUFFER), 0
+                self._held, self._at = self._sock.recv(_BUFFER), 0
             except (TimeoutError, ssl.SSLWantReadError):
                 raise WebSocketTimeoutException("nothing to read") from None
-            if not held:
+            if not self._held:
                 raise WebSocketException("the connection was closed")
-        given = held[at:at + size]
-        at += len(given)
+        given = self._held[self._at:self._at + size]
+        self._at += len(given)
         return given
-
-    return read
 
 
 def _plain(error: Exception) -> str:

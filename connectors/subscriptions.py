@@ -21,10 +21,13 @@ LONGEST = 600.0       # seconds between attempts for a stream that stays silent
 class Channel:
     """One stream."""
 
-    __slots__ = ("bound", "last", "next_try", "overdue", "read", "strikes")
+    __slots__ = ("bound", "flush", "last", "next_try", "overdue", "read", "strikes")
 
-    def __init__(self, read: Callable[[bytes], None], overdue: Callable[[float], bool], bound: float) -> None:
-        self.read, self.overdue, self.bound = read, overdue, bound
+    def __init__(self, read: Callable[[bytes], None], flush: Callable[[], None], overdue: Callable[[float], bool],
+                 bound: float) -> None:
+        self.read = read              # one frame; what it changes may wait for `flush`
+        self.flush = flush            # publish: called when no more frames wait
+        self.overdue, self.bound = overdue, bound
         self.last = 0.0               # monotonic; a frame, or the asking
         self.strikes = 0
         self.next_try = 0.0

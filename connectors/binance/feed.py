@@ -16,7 +16,7 @@ from connectors.binance.market import MarketSymbol
 from connectors.binance.parse import bad
 from connectors.binance.public import PublicSymbol, Snapshot
 from connectors.complaints import Complaints
-from connectors.subscriptions import Subscriptions
+from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
 from core.clock import Clock
 from core.errors import BadMessage
@@ -107,6 +107,7 @@ class MarketFeed:
         self._symbols: dict[Key, PublicSymbol | MarketSymbol] = {}
         self._subscriptions = Subscriptions()
         self._channels = self._subscriptions.channels
+        self._changed: dict[Channel, None] = {}
         self._is_open = False
 
     def address(self) -> str:
@@ -145,11 +146,21 @@ class MarketFeed:
                 if channel is not None:
                     channel.last = now
                     channel.read(raw)
+                    self._changed[channel] = None
                     return
             self._other(raw, now)
         except _READ_ERRORS as error:
             text = error.text if isinstance(error, BadMessage) else bad(raw, error).text
             self._complaints.add(f"{text} in {_begin(raw)}", now)
+
+    def flush(self, now: float) -> None:
+        """Publish what the frames since the last time changed: once, however many they were."""
+        changed, self._changed = self._changed, {}
+        for channel in changed:
+            try:
+                channel.flush()
+            except _READ_ERRORS as error:
+                self._complaints.add(printable(str(error), 160), now)
 
     def tick(self, now: float) -> str:
         """Silence of single streams; closes that were not told."""
@@ -220,6 +231,7 @@ class MarketFeed:
         if channel is not None:
             channel.last = now
             channel.read(raw)
+            self._changed[channel] = None
         elif isinstance(outer.id, int):
             self._subscriptions.answered(outer.id, printable(bytes(outer.error).decode("utf-8", "replace"), 80)
                                          if outer.error is not None and outer.error != b"null" else "")

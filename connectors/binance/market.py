@@ -29,9 +29,9 @@ class MarketSymbol:
         self._only_candles = only_candles      # the ticker's streams are on another connection
         self.series: dict[str, CandleBook] = {}
         self._asking: set[str] = set()
-        self._bar_heard: dict[str, float] = {}
-        now = clock.monotonic()
-        self._trade_heard, self._mark_heard, self._day_heard = 0.0, now, now
+        self._bars: dict[str, stream.Bar] = {}        # frames not published yet
+        self._unanswered: dict[str, float] = {}       # stream → first trade that it has not shown yet
+        self._mark_heard = clock.monotonic()
         self._differs_since: float | None = None
         self._last: Decimal | None = None
         self._last_side: Side | None = None
@@ -50,9 +50,9 @@ class MarketSymbol:
         symbol, bound = self.key.symbol, self._timings.silence_stream
         if self._only_candles:
             return {}
-        return {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self._trade_overdue, bound),
-                stream.name(symbol, stream.MARK): Channel(self._on_mark, self._mark_overdue, bound),
-                stream.name(symbol, stream.DAY): Channel(self._on_day, self._day_overdue, bound)}
+        return {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self._publish, self._trade_overdue, bound),
+                stream.name(symbol, stream.MARK): Channel(self._on_mark, self._publish, self._mark_overdue, bound),
+                stream.name(symbol, stream.DAY): Channel(self._on_day, self._publish, self._day_overdue, bound)}
 
     def candle_channel(self, timeframe: str) -> dict[str, Channel]:
         """The stream of one timeframe; its history is asked for."""
@@ -61,10 +61,9 @@ class MarketSymbol:
             self._on_candle(self.key, timeframe, series, has_closed)
 
         self.series[timeframe] = CandleBook(TIMEFRAMES[timeframe], self._wanted, tell)
-        self._bar_heard[timeframe] = self._clock.monotonic()
         self._ask(timeframe)
-        channel = Channel(lambda raw: self._on_kline(timeframe, raw), lambda now: self._kline_overdue(timeframe, now),
-                          self._timings.silence_stream)
+        channel = Channel(lambda raw: self._on_kline(timeframe, raw), lambda: self._show_bar(timeframe),
+                          lambda now: self._kline_overdue(timeframe, now), self._timings.silence_stream)
         return {stream.name(self.key.symbol, stream.KLINE + timeframe): channel}
 
     def candle_names(self) -> list[str]:
@@ -73,12 +72,11 @@ class MarketSymbol:
 
     def opened(self) -> None:
         """A new connection: candles may have been missed."""
-        now = self._clock.monotonic()
-        self._mark_heard = self._day_heard = now
-        self._trade_heard, self._differs_since = 0.0, None
+        self._mark_heard = self._clock.monotonic()
+        self._differs_since = None
+        self._unanswered.clear()
         self._asking.clear()
         for timeframe in self.series:
-            self._bar_heard[timeframe] = now
             self._ask(timeframe)
 
     def tick(self, venue_ms: int) -> None:
@@ -105,8 +103,10 @@ class MarketSymbol:
         self._last = _price("p", told.price)
         self._last_side = Side.SELL if told.buyer_made else Side.BUY      # m: the buyer waited
         self._time = told.time
-        self._trade_heard, self._differs_since = self._clock.monotonic(), None
-        self._publish()
+        self._differs_since = None
+        now = self._clock.monotonic()
+        for shown_on in (stream.DAY, *self.series):
+            self._unanswered.setdefault(shown_on, now)
 
     def _on_mark(self, raw: bytes) -> None:
         told = stream.read_mark(raw).data
@@ -117,28 +117,36 @@ class MarketSymbol:
         self._next_funding = told.next_funding or None
         self._time = max(self._time, told.time)
         self._mark_heard = self._clock.monotonic()
-        self._publish()
 
     def _on_day(self, raw: bytes) -> None:
         told = stream.read_day(raw).data
         if not told.change.is_finite():
             raise BadMessage(MARKET, f"field P = {told.change}: not a possible number")
         self._change = told.change
-        self._day_heard = now = self._clock.monotonic()
+        self._unanswered.pop(stream.DAY, None)
         if self._last is None:
             self._last = _price("c", told.last)
         if told.last == self._last:
             self._differs_since = None
         elif self._differs_since is None:
-            self._differs_since = now
-        self._publish()
+            self._differs_since = self._clock.monotonic()
 
     def _on_kline(self, timeframe: str, raw: bytes) -> None:
         bar = stream.read_kline(raw).data.bar
-        self._bar_heard[timeframe] = self._clock.monotonic()
-        is_gap = self.series[timeframe].update(
-            candle(bar.time, bar.open, bar.high, bar.low, bar.close, bar.volume), bar.is_closed)
-        if is_gap:
+        self._unanswered.pop(timeframe, None)
+        held = self._bars.get(timeframe)
+        if held is not None and held.time != bar.time:
+            self._show_bar(timeframe)        # another candle begins: the one before is not skipped
+        self._bars[timeframe] = bar
+        if bar.is_closed:
+            self._show_bar(timeframe)
+
+    def _show_bar(self, timeframe: str) -> None:
+        bar = self._bars.pop(timeframe, None)
+        if bar is None:
+            return
+        numbers = [Decimal(text) for text in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+        if self.series[timeframe].update(candle(bar.time, *numbers), bar.is_closed):
             self._ask(timeframe)
 
     def _publish(self) -> None:
@@ -169,11 +177,11 @@ class MarketSymbol:
 
     def _day_overdue(self, now: float) -> bool:
         """There were trades, but the day's figures did not follow."""
-        return self._trade_heard - self._day_heard > self._timings.silence_stream
+        return now - self._unanswered.get(stream.DAY, now) > self._timings.silence_stream
 
     def _kline_overdue(self, timeframe: str, now: float) -> bool:
         """There were trades, but the candle did not move."""
-        return self._trade_heard - self._bar_heard[timeframe] > self._timings.silence_stream
+        return now - self._unanswered.get(timeframe, now) > self._timings.silence_stream
 
 
 def _price(field: str, value: Decimal) -> Decimal:

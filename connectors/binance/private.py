@@ -56,6 +56,9 @@ class PrivateFeed:
             else:
                 self._sink(message)
 
+    def flush(self, now: float) -> None:
+        """Nothing is held back here."""
+
     def tick(self, now: float) -> str:
         """An expired key ends the connection."""
         return self._end

@@ -30,16 +30,18 @@ class PublicSymbol:
         self._probing = False
         self._top_ok = self._heard
         self._shown_depth = 0
+        self._top: stream.TopText | None = None
         self.book = BookBuilder(FuturesSequence, self._publish, self._depth,
                                 lambda delay: ask_snapshot(key, delay), clock, timings)
 
     def channels(self) -> dict[str, Channel]:
         """Stream names and what reads them."""
         symbol, timings = self.key.symbol, self._timings
-        top = {stream.name(symbol, stream.TOP): Channel(self._on_top, self._top_overdue, timings.silence_stream)}
+        top = {stream.name(symbol, stream.TOP): Channel(self._on_top, self._show_top, self._top_overdue,
+                                                        timings.silence_stream)}
         if self._quote_only:
             return top
-        depth = Channel(self._on_depth, self._depth_overdue, timings.silence_book)
+        depth = Channel(self._on_depth, self.book.publish, self._depth_overdue, timings.silence_book)
         return {stream.name(symbol, stream.DEPTH): depth, **top}
 
     def opened(self) -> None:
@@ -104,13 +106,19 @@ class PublicSymbol:
         self.book.diff(told.first, told.last, told.previous, told.bids, told.asks, told.time)
 
     def _on_top(self, raw: bytes) -> None:
-        told = stream.read_top(raw).data
-        if not (told.bid > 0 and told.ask > 0 and told.bid_qty >= 0 and told.ask_qty >= 0):
-            raise BadMessage(MARKET, f"field b, a = {told.bid}, {told.ask}: not possible prices")
+        self._top = stream.read_top(raw).data
+
+    def _show_top(self) -> None:
+        told = self._top
+        if told is None:
+            return
+        pair = (Decimal(told.bid), Decimal(told.bid_qty), Decimal(told.ask), Decimal(told.ask_qty))
+        if not all(number.is_finite() and number >= 0 for number in pair) or not (pair[0] and pair[2]):
+            raise BadMessage(MARKET, f"field b, a = {told.bid}, {told.ask}: not a possible pair")
         now = self._clock.monotonic()
         if self._quote_only:
             self._heard = now
-        self._board.tops[self.key] = Top(told.bid, told.bid_qty, told.ask, told.ask_qty, told.time, now)
+        self._board.tops[self.key] = Top(*pair, told.time, now)
 
     def _depth_overdue(self, now: float) -> bool:
         return now - self._heard > self._timings.silence_book

@@ -27,11 +27,13 @@ class _Depth(msgspec.Struct, gc=False):
     time: int = msgspec.field(name="T", default=0)
 
 
-class _Top(msgspec.Struct, gc=False):
-    bid: Decimal = msgspec.field(name="b")
-    bid_qty: Decimal = msgspec.field(name="B")
-    ask: Decimal = msgspec.field(name="a")
-    ask_qty: Decimal = msgspec.field(name="A")
+class TopText(msgspec.Struct, gc=False):
+    """The best pair; kept as text until it is published."""
+
+    bid: str = msgspec.field(name="b")
+    bid_qty: str = msgspec.field(name="B")
+    ask: str = msgspec.field(name="a")
+    ask_qty: str = msgspec.field(name="A")
     time: int = msgspec.field(name="T", default=0)
 
 
@@ -56,18 +58,20 @@ class _Day(msgspec.Struct, gc=False):
     time: int = msgspec.field(name="E", default=0)
 
 
-class _Bar(msgspec.Struct, gc=False):
+class Bar(msgspec.Struct, gc=False):
+    """A candle; kept as text until it is published."""
+
     time: int = msgspec.field(name="t")
-    open: Decimal = msgspec.field(name="o")
-    high: Decimal = msgspec.field(name="h")
-    low: Decimal = msgspec.field(name="l")
-    close: Decimal = msgspec.field(name="c")
-    volume: Decimal = msgspec.field(name="v")
+    open: str = msgspec.field(name="o")
+    high: str = msgspec.field(name="h")
+    low: str = msgspec.field(name="l")
+    close: str = msgspec.field(name="c")
+    volume: str = msgspec.field(name="v")
     is_closed: bool = msgspec.field(name="x")
 
 
 class _Kline(msgspec.Struct, gc=False):
-    bar: _Bar = msgspec.field(name="k")
+    bar: Bar = msgspec.field(name="k")
 
 
 class _DepthFrame(msgspec.Struct, gc=False):
@@ -75,7 +79,7 @@ class _DepthFrame(msgspec.Struct, gc=False):
 
 
 class _TopFrame(msgspec.Struct, gc=False):
-    data: _Top
+    data: TopText
 
 
 class _TradeFrame(msgspec.Struct, gc=False):
