@@ -3,7 +3,7 @@
 GET truth → orders, executions, funding, positions, balances of the account with keys. Every item carries account,
 market and category. exec_id is `linear:<symbol>:<venue's trade id>`, funding id `linear:<symbol>:F<tranId>`, and a
 funding amount positive = paid by the account. POST price, trade, funding, clock, fault; GET fault; DELETE fault (all),
-fault?name=N or fault/N (by name or id).
+fault?name=N or fault/N (by name or id). Ending all also forgets used weight, order counts and bans.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ class Control:
     def _end_fault(self, name: str | None) -> Json:
         faults, limits = self.venue.faults, self.venue.limits
         ended = faults.end(name)
+        if not name:
+            limits.forgive()
         if faults.first("limit") is None:
             limits.weight_limit, limits.orders_10s, limits.orders_1m = WEIGHT_LIMIT, ORDERS_10S, ORDERS_1M
         if faults.first("weight") is None:

@@ -47,6 +47,12 @@ class Limits:
                                  "Please use the websocket for live updates to avoid polling the API.", 429,
                           {"Retry-After": str(wait)})
 
+    def forgive(self) -> None:
+        """Forget what was used, and any ban (control)."""
+        self.used = self._over = 0
+        self._banned_until = 0.0
+        self._orders.clear()
+
     def banned(self, seconds: float) -> Refused:
         """The 418 answer for a ban that lasts so long."""
         until = self.clock.now() + int(seconds * 1000)

@@ -115,9 +115,9 @@ class Exchange:
 
     # ---- control
 
-    def control(self, name: str, **body: Any) -> Any:
+    def control(self, action: str, **body: Any) -> Any:
         """POST to the control interface; must succeed."""
-        answer = requests.post(f"{self.ready['control']}/{name}", json=body, timeout=10)
+        answer = requests.post(f"{self.ready['control']}/{action}", json=body, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
