@@ -51,11 +51,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def calls(path: Path) -> Iterator[tuple[int, str, ast.Call]]:
+@cache
+def calls(path: Path) -> tuple[tuple[int, str, ast.Call], ...]:
     """Every call with its dotted name."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func), node
+    return tuple((node.lineno, ast.unparse(node.func), node) for node in ast.walk(tree(path))
+                 if isinstance(node, ast.Call))
 
 
 def at(path: Path, line: int) -> str:
