@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import os
 import sys
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _harden() -> None:
     """No core file with secrets in it; a crash prints where, without values; private events stay quick."""
     faulthandler.enable()
     sys.setswitchinterval(0.001)
+    os.umask(0o077)                      # files of a session are its owner's only
     try:
         import resource
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -87,11 +87,11 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
         key=command.key, account=state.account(command.key), name=name, cl_ord_id=name, order_id="",
         owner=command.owner, side=command.side, ord_type=command.ord_type, tif=tif, qty=command.qty,
         price=command.price, wanted=command.wanted if command.wanted is not None else command.price,
-        status=S.PENDING_NEW, reduce_only=command.reduce_only, created=now.venue, updated=0,
+        status=S.PENDING_NEW, reduce_only=_reduces_at_venue(state, command), created=now.venue, updated=0,
         expires=now.venue + QUEUE_AND_LIFE_MS)
     out.rows += [CounterRow(ORDER_NUMBER, number), order]
     out.requests.append(SubmitOrder(command.key, name, command.side, command.qty, command.price, command.ord_type,
-                                    tif, command.reduce_only, now.mono))
+                                    tif, order.reduce_only, now.mono))
     if command.by_hand:
         out.changes.append(SetLastHand(command, now.mono))
     out.owners.add(command.owner)
@@ -99,6 +99,21 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
     out.note(command.key.market, f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {price}"
                                  f" as {name}", emi=command.owner)
     accept(out, command.ticket, now, name)
+
+
+def _reduces_at_venue(state: State, command: PlaceOrder) -> bool:
+    """Whether reduce-only goes on the wire.
+
+    The venue knows one position per instrument. Where a bot closes its own book while others hold the other side, the
+    account's position is smaller than what the bot closes, and the venue would refuse a reduce-only order.
+    """
+    if not command.reduce_only:
+        return False
+    own, _ = position_of(state, command.key, command.owner)
+    account = state.position(command.key)
+    closes_own = own * command.side.sign < 0 and abs(own) >= command.qty
+    closes_account = account * command.side.sign < 0 and abs(account) >= command.qty
+    return closes_account or not closes_own
 
 
 def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refusal | None:

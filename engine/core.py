@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import Decimal
 
 from core.rows import (
     BookRow,
@@ -181,9 +182,11 @@ class Core:
             out.changes.append(SetVenue(replace(venue, positions=(*rest, merged))))
         else:
             before = next((b for b in venue.balances if b.currency == message.currency), None)
-            merged_balance = replace(message, margin_balance=message.margin_balance or (
-                before.margin_balance if before else None), available=message.available or (
-                before.available if before else None))
+            # A stream tells the wallet only: what hangs on it moves alike until the account is asked again.
+            moved = message.wallet - before.wallet if before else ZERO
+            merged_balance = message if before is None else replace(
+                message, margin_balance=_moved(message.margin_balance, before.margin_balance, moved),
+                available=_moved(message.available, before.available, moved))
             others = tuple(b for b in venue.balances if b.currency != message.currency)
             out.changes.append(SetVenue(replace(venue, balances=(*others, merged_balance))))
 
@@ -345,6 +348,10 @@ class Core:
         """Which symbols stand in the settings, and which were added in the window."""
         self.state.watched = set(watched)
         self.state.configured = {*keys, *self.state.watched}
+
+
+def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal | None:
+    return told if told is not None or before is None else before + by
 
 
 def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tuple[str, Key, str, str], BookRow]:

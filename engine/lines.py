@@ -205,7 +205,7 @@ def _leverage(venue: VenueBook, margin_balance: Decimal | None) -> Decimal | Non
     if not margin_balance:
         return None
     value = sum((abs(p.qty) * (p.mark or p.entry or ZERO) for p in venue.positions), ZERO)
-    return value / margin_balance
+    return (value / margin_balance).quantize(Decimal("0.01"))
 
 
 def _locked(state: State, ledger: LedgerState) -> str:

@@ -395,6 +395,7 @@ class Engine:
         decision = self._core.adopt(market, account, loaded, day, now)
         self._earlier_cursors(market, account)
         self._carry_out(decision, now, None, None)
+        self._sync_bots()                              # each bot hears its position before trading can be ON
 
     def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> Loaded:
         """Rows were added or taken away outside the program: the kept sums follow the rows."""

@@ -48,7 +48,7 @@ def acked(order: OrderRow, report: OrderReport | None) -> OrderRow:
     """The venue took the new order; `report` says how it stands, where it said so."""
     if report is not None:
         return reported(order, report)
-    if order.status in (S.PENDING_NEW, S.UNKNOWN):
+    if order.status in (S.PENDING_NEW, S.UNKNOWN) or order.text == NEVER_ARRIVED:
         return replace(order, status=by_quantity(order), text="")
     return order
 
@@ -64,9 +64,12 @@ def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> Orde
             ahead = RANK[status] > RANK[order.status] or order.text == NEVER_ARRIVED
             return replace(told, status=status if ahead else order.status, updated=max(order.updated, report.time),
                            text=report.reason if ahead else order.text)
-        if (newer and order.booked_qty < order.qty) or order.text == NEVER_ARRIVED:
-            return replace(told, status=by_quantity(told), updated=report.time, qty=report.qty or order.qty,
-                           text="the venue says it is open again")
+        # A move may have enlarged it while the old quantity was filled: the venue's quantity counts, too.
+        if (newer and order.booked_qty < max(order.qty, report.qty)) or order.text == NEVER_ARRIVED:
+            again = replace(told, updated=report.time, qty=report.qty or order.qty,
+                            price=order.price if report.price is None else report.price,
+                            text="the venue says it is open again")
+            return replace(again, status=by_quantity(again))
         return told
     if not newer and not answer and RANK[status] < RANK[order.status]:
         return told
