@@ -1,0 +1,1 @@
+"""Builders, stubs and harnesses for tests."""
