@@ -17,8 +17,8 @@ def exact_value(category: Category, qty: Decimal, price: Decimal, multiplier: De
     Inverse: + q·coef / p. All others: − q·p·coef.
     """
     if category is Category.INVERSE:
-        return LEDGER_CONTEXT.divide(qty * multiplier, price)
-    return -LEDGER_CONTEXT.multiply(LEDGER_CONTEXT.multiply(qty, price), multiplier)
+        return LEDGER_CONTEXT.divide(LEDGER_CONTEXT.multiply(qty, multiplier), price)
+    return LEDGER_CONTEXT.minus(LEDGER_CONTEXT.multiply(LEDGER_CONTEXT.multiply(qty, price), multiplier))
 
 
 def sumreal(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
@@ -28,12 +28,13 @@ def sumreal(category: Category, qty: Decimal, price: Decimal, multiplier: Decima
 
 def closing_value(category: Category, position: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
     """What trading `position` away at `price` would add to ΣSUMREAL."""
-    return sumreal(category, -position, price, multiplier)
+    return sumreal(category, position.copy_negate(), price, multiplier)
 
 
 def commission(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal, rate: Decimal) -> Decimal:
     """COMMISS by the formula (positive = paid), to 15 places; used where the venue tells no amount, and to check it."""
-    return half_up(abs(exact_value(category, qty, price, multiplier)) * rate, COMMISS_PLACES)
+    value = exact_value(category, qty, price, multiplier).copy_abs()
+    return half_up(LEDGER_CONTEXT.multiply(value, rate), COMMISS_PLACES)
 
 
 def rounded_fee(fee: Decimal | None) -> Decimal:
