@@ -72,6 +72,8 @@ class Account:
         self.hedge = False
         self.multi_assets = False
         self.lots: dict[str, Decimal] = {}  # lot size of each listed symbol
+        self._newest: dict[tuple[str, str], Order] = {}  # newest order of each client id
+        self._realised: dict[str, Decimal] = {}
         self._reduced: set[str] = set()  # symbols whose reduce-only orders need a look
         self._load()
         if begins:
@@ -86,6 +88,7 @@ class Account:
         order.time = order.updated = self.clock.now()
         self.orders[order.order_id] = order
         self.open[order.order_id] = order
+        self._newest[order.symbol, order.client_id] = order
         self._note(order)
         self.emit(order_event(market.instrument, order, "NEW", order.time))
 
@@ -103,6 +106,7 @@ class Account:
         self.positions[key] = after
         self.position_times[key] = now
         self.fills.append(fill)
+        self._realised[order.symbol] = self._realised.get(order.symbol, ZERO) + realised
         order.updated = now
         self.store.put("executions", account=self.name, symbol=fill.symbol, trade_id=trade_id, order_id=fill.order_id,
                        client_id=fill.client_id, side=fill.side, qty=plain(qty), price=plain(px), commission=plain(fee),
@@ -159,10 +163,7 @@ class Account:
         if order_id is not None:
             order = self.orders.get(order_id)
             return order if order and order.symbol == symbol else None
-        for order in reversed(self.orders.values()):
-            if order.client_id == client_id and order.symbol == symbol:
-                return order
-        return None
+        return self._newest.get((symbol, client_id or ""))
 
     # ---- money
 
@@ -185,9 +186,8 @@ class Account:
     def position_change(self, market: Any, side: str) -> Json:
         """Position part of ACCOUNT_UPDATE."""
         position = self.positions.get((market.symbol, side), Position())
-        realised = sum((f.realised for f in self.fills if f.symbol == market.symbol), ZERO)
         return {"s": market.symbol, "pa": plain(position.qty), "ep": plain(position.entry),
-                "bep": plain(position.entry), "cr": plain(realised),
+                "bep": plain(position.entry), "cr": plain(self._realised.get(market.symbol, ZERO)),
                 "up": money8(money.unrealised(position, market.mark())),
                 "mt": "isolated" if market.symbol in self.isolated else "cross", "iw": "0", "ps": side}
 
@@ -241,12 +241,15 @@ class Account:
             order.reduce_only = bool(order.reduce_only)
             order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
             self.orders[order.order_id] = order
+            self._newest[order.symbol, order.client_id] = order
             if order.is_open:
                 self.open[order.order_id] = order
         self.fills = [Fill(r[0], r[1], r[2], r[3], r[4], Decimal(r[5]), Decimal(r[6]), Decimal(r[7]), Decimal(r[8]),
                            bool(r[9]), r[10], r[11]) for r in rows(
             "SELECT symbol, trade_id, order_id, client_id, side, qty, price, commission, realised, maker, time, "
             "position_side FROM executions WHERE account = ? ORDER BY time, trade_id", name)]
+        for fill in self.fills:
+            self._realised[fill.symbol] = self._realised.get(fill.symbol, ZERO) + fill.realised
         self.income = [Income(r[0], r[1], r[2], Decimal(r[3]), r[4], r[5], r[6]) for r in rows(
             "SELECT tran_id, symbol, kind, amount, info, time, trade_id FROM income WHERE account = ? "
             "ORDER BY tran_id", name)]

@@ -94,7 +94,7 @@ def grow(segment: Segment, instrument: Instrument) -> list[Candle]:
         wick = abs(close - before) * 0.6 + instrument.volatility * before * 0.3
         high = min(max(before, close) + int(uniform() * wick), max(segment.high, before, close))
         low = max(min(before, close) - int(uniform() * wick), min(segment.low, before, close))
-        volume = int(instrument.typical_lots * (4 + 50 * uniform() ** 2))
+        volume = int(instrument.typical_lots * instrument.pace * (10 + 110 * uniform() ** 2))
         buy = int(volume * (0.3 + 0.4 * uniform()))
         middle = (high + low + close) // 3
         trades = 20 + int(120 * uniform())

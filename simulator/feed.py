@@ -37,14 +37,16 @@ class Crowd:
         if self._left <= 0:
             self._change_mood()
         self._left -= 1
-        if rng.random() < 0.22 * self._heat * self.instrument.pace:
-            sigma = self.instrument.volatility / 11.0
+        if rng.random() < 0.15 * self._heat * self.instrument.pace:
+            sigma = self.instrument.volatility / 10.0
             self.fair = max(20.0, self.fair * (1.0 + self._drift + rng.gauss(0.0, sigma * self._heat)))
             self._follow()
         if rng.random() < 0.16 * self._heat * self.instrument.pace:
-            self.take(1 if rng.random() < 0.5 + self._drift * 20000 else -1, self._size(0.5))
+            self.take(1 if rng.random() < 0.5 + self._drift * 50000 else -1, self._size(0.5))
         if rng.random() < 0.7 * self.instrument.pace:
             self._requote(1 if rng.random() < 0.5 else -1)
+        if rng.random() < 0.5:
+            self._tighten(1 if rng.random() < 0.5 else -1)
 
     def take(self, side: int, lots: int, price: int = 0) -> Order:
         """A stranger's market order (or limit IOC when a price is given), as it ended."""
@@ -75,31 +77,37 @@ class Crowd:
         self.fill_up()
 
     def fill_up(self) -> None:
-        """Bring both sides to dozens of levels around the fair price."""
+        """Bring both sides to dozens of levels, thick near the fair price and thinner away from it."""
+        reach = self.gap * LEVELS
         for side in (1, -1):
             book = self.engine.sides[side]
-            other = self.engine.best(-side)
-            price = round(self.fair) - side * ((self._spread + 1) // 2)
-            if other is not None and (price - other) * side >= 0:
-                price = other - side
-            best = book.best
-            if best is None or (price - best) * side > 0:
-                self.quote(side, price, self._size(0.4))
-            while len(book.keys) < LEVELS:
-                last = book.keys[0] * side if book.keys else price
-                price = last - side * (1 + int(self.rng.expovariate(1.0 / self.gap)))
-                if price <= 0:
+            self._tighten(side)
+            for key in [k for k in book.keys[: len(book.keys) // 2] if (self.fair - k * side) * side > 2.5 * reach]:
+                self._pull(side, key * side)
+            top = book.best or round(self.fair) - side
+            for _ in range(4 * LEVELS):
+                if len(book.keys) >= LEVELS:
                     break
-                depth = 1.0 + 2.5 * len(book.keys) / LEVELS
-                self.quote(side, price, self._size(depth))
+                away = self.rng.random() ** 1.6
+                self.quote(side, top - side * int(1 + away * reach * 1.5), self._size(1.0 + 2.5 * away))
             while len(book.keys) > LEVELS + SLACK and self._pull(side, book.keys[0] * side):
                 pass
+
+    def _tighten(self, side: int) -> None:
+        """Quote at the fair price when the best is away from it."""
+        target = round(self.fair) - side * ((self._spread + 1) // 2)
+        other = self.engine.best(-side)
+        if other is not None and (target - other) * side >= 0:
+            target = other - side
+        best = self.engine.best(side)
+        if best is None or (target - best) * side > 0:
+            self.quote(side, target, self._size(0.4))
 
     def _change_mood(self) -> None:
         rng = self.rng
         self._left = rng.randint(80, 700)
         self._heat = rng.choice((0.5, 0.8, 1.0, 1.0, 1.4, 2.4))
-        self._drift = rng.gauss(0.0, self.instrument.volatility / 60.0)
+        self._drift = rng.gauss(0.0, self.instrument.volatility / 250.0)
         self._spread = rng.choice((1, 1, 1, 2, 2, 3, 5))
 
     def _follow(self) -> None:
@@ -123,18 +131,11 @@ class Crowd:
         if top is None:
             self.fill_up()
             return
-        choice = rng.random()
-        if choice < 0.5:
+        if rng.random() < 0.55:
             price = top - side * int(rng.expovariate(1.0 / (self.gap * 8)))
             self.quote(side, price, self._size(0.8))
-        elif choice < 0.9:
-            self._pull(side, book.keys[-1 - min(int(rng.expovariate(0.15)), len(book.keys) - 1)] * side)
         else:
-            other = self.engine.best(-side)
-            if other is not None and abs(top - round(self.fair)) > self._spread:
-                price = top + side
-                if (price - other) * side < 0:
-                    self.quote(side, price, self._size(0.3))
+            self._pull(side, book.keys[-1 - min(int(rng.expovariate(0.1)), len(book.keys) - 1)] * side)
         if len(book.keys) < LEVELS:
             self.fill_up()
 

@@ -24,6 +24,7 @@ from simulator.payloads import Json
 from simulator.store import Store
 
 BEAT_S = 0.05
+THIN = 5  # levels
 
 
 class Venue:
@@ -85,6 +86,7 @@ class Venue:
         market.engine.check(order)
         self.account.accept(market, order)
         market.engine.submit(order)
+        self._refill(market)
         self.settle()
 
     def dry_run(self, market: Market, order: Order) -> None:
@@ -132,8 +134,14 @@ class Venue:
         """A stranger's market order, as it ended."""
         order = Order(market.symbol, side, 0, lots, kind="MARKET", tif="IOC")
         market.engine.submit(order)
+        self._refill(market)
         self.settle()
         return order
+
+    def _refill(self, market: Market) -> None:
+        """A side that was traded empty is quoted anew at once, so that no order meets an empty book."""
+        if market.crowd and min(len(market.engine.sides[side].keys) for side in (1, -1)) < THIN:
+            market.crowd.fill_up()
 
     def fund(self, market: Market, rate: Decimal, at: int | None = None) -> None:
         """Funding falls due now (or at the time given)."""
