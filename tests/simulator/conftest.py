@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sim_client import Exchange
+
+from tests.simulator.sim_client import Exchange
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from typing import Any
 import ccxt  # type: ignore[import-untyped]  # ships no types
 import ccxt.pro  # type: ignore[import-untyped]  # ships no types
 import pytest
-from sim_client import Exchange
+
+from tests.simulator.sim_client import Exchange
 
 BTC = "BTC/USDT:USDT"
 

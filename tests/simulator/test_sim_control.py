@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import requests
-from sim_client import Exchange
+
+from tests.simulator.sim_client import Exchange
 
 
 def test_truth_of_orders_executions_and_positions(exchange: Exchange) -> None:

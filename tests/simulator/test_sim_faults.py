@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import requests
 import websocket
-from sim_client import Exchange, order_params
+
+from tests.simulator.sim_client import Exchange, order_params
 
 ORDER = "/fapi/v1/order"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_client import FIXTURES, Book, Exchange
+
+from tests.simulator.sim_client import FIXTURES, Book, Exchange
 
 SESSION = FIXTURES / "binance" / "cryptofeed" / "usdm_ws_session.jsonl"
 pytestmark = pytest.mark.skipif(not SESSION.exists(), reason="the folder of recorded messages is not there")

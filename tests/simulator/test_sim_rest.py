@@ -9,9 +9,9 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
-from sim_client import Exchange, order_params
 
 from simulator.wire import SIGNATURE
+from tests.simulator.sim_client import Exchange, order_params
 
 ORDER = "/fapi/v1/order"
 # Published known answers: (query, body, signature) under the published example secret.

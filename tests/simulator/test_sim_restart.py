@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import requests
-from sim_client import ROOT, Exchange, order_params, wait_for
+
+from tests.simulator.sim_client import ROOT, Exchange, order_params, wait_for
 
 
 @pytest.fixture

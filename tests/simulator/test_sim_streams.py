@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import websocket
-from sim_client import Book, Exchange, Stream
+
+from tests.simulator.sim_client import Book, Exchange, Stream
 
 
 def synced(exchange: Exchange, stream: Stream, name: str, symbol: str = "BTCUSDT") -> Book:
