@@ -47,6 +47,9 @@ class Problem:
     text: str
     market: str = ""
 
+    def __str__(self) -> str:
+        return str(self.error())
+
     def error(self) -> ConfigError:
         """The same as an exception, for a run without a window."""
         return ConfigError(f"{self.file} {self.key}".strip(), self.value, self.text, self.market)

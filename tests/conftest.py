@@ -26,7 +26,7 @@ ALLOWED_SKIPS = (
 )
 # Rank of a folder under tests/; files directly in tests/ come first.
 ORDER = ("", "core", "models", "accounting", "risk", "strategies", "engine", "db", "connectors", "simulator", "bench",
-         "interface", "session", "recorded", "journeys", "faults")
+         "interface", "session", "recorded", "terminal", "faults")
 OTHERS = ORDER.index("interface")
 
 

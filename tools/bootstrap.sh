@@ -43,12 +43,12 @@ install_packages() {
 
 # A database server must not start by itself on somebody's machine: Debian asks this file before starting anything.
 install_without_services() {
-    local policy=/usr/sbin/policy-rc.d
+    local policy=${POLICY_FILE:-/usr/sbin/policy-rc.d}
     if [ -e "$policy" ]; then install_packages "$@"; return; fi
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
     local status=0
-    trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+    trap "${as_root[*]} rm -f $policy" EXIT
     install_packages "$@" || status=$?
     "${as_root[@]}" rm -f "$policy"
     trap - EXIT
