@@ -75,7 +75,7 @@ def venue_down(state: State, message: VenueDown, out: Decision) -> None:
     venue = state.venues.get((message.market, message.category))
     if venue is not None:
         out.changes.append(SetVenue(replace(venue, up=False, recovered=False, waiting=frozenset())))
-    out.note(message.market, message.text, "warning")
+    out.note(message.market, message.text, "info" if message.text == "stopped" else "warning")
 
 
 def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings, out: Decision) -> None:

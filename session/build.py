@@ -14,6 +14,7 @@ from connectors.venue import Venue, VenueConfig, VenueParts
 from core.board import Board
 from core.clock import SystemClock
 from core.errors import TerminalError
+from core.secrets import KnownSecrets
 from core.settings import MarketSettings, MysqlSettings, ProductSettings, Settings
 from db.dialects import MySqlAddress
 from db.store import Store
@@ -42,11 +43,22 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
+def venue_config(settings: Settings, product: ProductSettings) -> VenueConfig:
+    """Addresses and choices of one product."""
+    general, hosts = settings.general, product.hosts
+    return VenueConfig(
+        category=product.category, title=TITLES[product.category], http=hosts.rest, public_ws=hosts.public,
+        market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols, quote_only=general.quote_only,
+        candles=general.history_candles)
+
+
 class Session:
     """Everything that runs behind the window."""
 
     def __init__(self, settings: Settings, home: Path, timings: Timings,
-                 on_fatal: Callable[[TerminalError], None], child: Child | None = None) -> None:
+                 on_fatal: Callable[[TerminalError], None], child: Child | None = None,
+                 known: KnownSecrets | None = None) -> None:
+        self._known = known
         self.settings, self.home, self.timings = settings, home, timings
         self.board = Board()
         self.child = child
@@ -71,14 +83,11 @@ class Session:
         self.engine.attach(self.venues, self.bots)
 
     def _venue(self, market: MarketSettings, product: ProductSettings, clock: SystemClock) -> Venue:
-        general, hosts = self.settings.general, product.hosts
-        config = VenueConfig(
-            category=product.category, title=TITLES[product.category], http=hosts.rest, public_ws=hosts.public,
-            market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
-            quote_only=general.quote_only, candles=general.history_candles)
         parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
-                           on_death=self._died, clock=clock, timings=self.timings, credentials=market.credentials)
-        return venue_class(market.name)(config, parts)
+                           on_death=self._died, clock=clock, timings=self.timings, credentials=market.credentials,
+                           known=self._known)
+        make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name)
+        return make(venue_config(self.settings, product), parts)
 
     # ------------------------------------------------------------ what the window and the command line use
 

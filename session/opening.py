@@ -32,7 +32,7 @@ def open_ledger(home: Path) -> int:
     logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=True)
     fatal: list[TerminalError] = []
     try:
-        session = Session(settings, home, Timings(), fatal.append)
+        session = Session(settings, home, Timings(), fatal.append, known=known)
         session.start()
         try:
             view = _compared(session, fatal)

@@ -1,0 +1,71 @@
+"""`main.py doctor`: what works here and what does not, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from connectors.binance.probe import Step, probe
+from core.doctor import Check, Finding, Level, bad, good, machine_checks, run_doctor, warning
+from core.home import has_settings
+from core.secrets import KnownSecrets
+from core.settings import Settings, load_settings
+from models import Timings
+from session import lock
+from session.build import open_store, venue_config
+
+_LEVELS = {True: Level.GOOD, None: Level.WARNING, False: Level.BAD}
+
+
+def doctor(home: Path, as_json: bool) -> int:
+    """Ask everything, print the report; 0 when nothing is ✕, else 1."""
+    known = KnownSecrets()
+    settings = load_settings(home, known)
+    checks = [*machine_checks(home), Check("second copy", lambda: _second_copy(home)),
+              Check("settings", lambda: _settings(home, settings)), Check("database", lambda: _database(settings)),
+              *_markets(settings)]
+    report = run_doctor(checks, known)
+    print(report.as_json() if as_json else "\n".join(report.lines()))
+    return report.exit_code
+
+
+def _second_copy(home: Path) -> Finding:
+    if lock.is_taken(home):
+        return warning("another copy of the program works with this home", "that is fine while it is the only one")
+    return good("no other copy works with this home")
+
+
+def _settings(home: Path, settings: Settings) -> Finding:
+    if settings.problems:
+        return bad("; ".join(str(problem) for problem in settings.problems), "correct the named keys")
+    if settings.notices:
+        return warning("; ".join(settings.notices))
+    return good(f"mode {settings.mode.value}" if has_settings(home) else "none yet: the first start asks")
+
+
+def _database(settings: Settings) -> Finding:
+    if any(problem.key.startswith(("MYSQL", "SQLITE")) for problem in settings.problems):
+        return bad("not asked: its settings are wrong")
+    store = open_store(settings)
+    try:
+        store.write(())
+        return good(f"{store.kind} can be written: {store.where}")
+    finally:
+        store.close()
+
+
+def _markets(settings: Settings) -> Iterator[Check]:
+    if settings.demo:
+        yield Check("market", lambda: good("the bundled exchange, started with the terminal"))
+    for market in settings.markets:
+        for product in market.products:
+            config = venue_config(settings, product)
+            # One connection for all steps of a market; each step becomes a line.
+            steps = list(probe(config, market.credentials, replace(Timings(), answer=5.0)))
+            for step in steps:
+                yield Check(f"{config.title} {step.name}", lambda step=step: _finding(step))  # type: ignore[misc]
+
+
+def _finding(step: Step) -> Finding:
+    return Finding(_LEVELS[step.ok], step.text, step.cure)
