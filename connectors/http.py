@@ -103,16 +103,14 @@ class _RegisteredTLS(urllib3.connection.HTTPSConnection):
 
 
 class _Adapter(HTTPAdapter):
-    """Library retries off, TLS 1.2 at least, sockets registered in `opened`."""
+    """Library retries off, our TLS rules, sockets registered in `opened`."""
 
-    def __init__(self, opened: WeakSet[Any]) -> None:
-        self._opened = opened
+    def __init__(self, opened: WeakSet[Any], context: ssl.SSLContext | None) -> None:
+        self._opened, self._context = opened, context
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         plain = type("Plain", (urllib3.HTTPConnectionPool,), {
             "ConnectionCls": type("Conn", (_Registered,), {"opened": self._opened})})
         secure = type("Secure", (urllib3.HTTPSConnectionPool,), {
@@ -120,10 +118,21 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": plain, "https": secure}
 
 
-class Client:
-    """Talks to one host. `interrupt` may be called from any thread, all else from the owner only."""
+def tls_context() -> ssl.SSLContext:
+    """Certificates and host names verified, TLS 1.2 or newer; there is no switch for less."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
-    def __init__(self, market: str, base: str, connect_s: float, answer_s: float) -> None:
+
+class Client:
+    """Talks to one host. `interrupt` may be called from any thread, all else from the owner only.
+
+    `context` is needed for https; it takes some time to make and may be shared.
+    """
+
+    def __init__(self, market: str, base: str, connect_s: float, answer_s: float,
+                 context: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(base)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             raise VenueError(market, "only https addresses are used (http for this computer only)")
@@ -132,8 +141,10 @@ class Client:
         self._opened: WeakSet[Any] = WeakSet()
         self._session = requests.Session()
         self._session.trust_env = not is_loopback(parts.hostname or "")   # no proxy to this computer
-        self._session.mount("https://", _Adapter(self._opened))
-        self._session.mount("http://", _Adapter(self._opened))
+        self._session.adapters.clear()
+        if parts.scheme == "https":
+            context = context or tls_context()
+        self._session.mount(f"{parts.scheme}://", _Adapter(self._opened, context))
 
     def send(self, prepared: Prepared) -> Answer:
         """Send once. Raises `NotSent` when no connection could be made, `SilenceError` for everything less certain."""

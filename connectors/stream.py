@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import websocket
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
+from connectors.http import tls_context
 from core.backoff import backoff
 from core.clock import Clock
 from core.errors import KeysRejected, VenueError
@@ -186,6 +187,7 @@ class Stream:
 
     def _live_once(self, stop: threading.Event) -> tuple[str, bool]:
         """One connection from its making to its end: why it ended, and whether the keys were refused."""
+        self._drain()
         try:
             line = self._connect(self._feed.address())
         except KeysRejected as error:
@@ -216,9 +218,7 @@ class Stream:
         sock = self._dial(host, parts.port or (443 if secure else 80))
         try:
             if secure:
-                context = ssl.create_default_context()
-                context.minimum_version = ssl.TLSVersion.TLSv1_2
-                sock = self._socket = context.wrap_socket(sock, server_hostname=host)
+                sock = self._socket = tls_context().wrap_socket(sock, server_hostname=host)
             line = websocket.WebSocket(skip_utf8_validation=True)
             line.settimeout(self._timings.connect)
             line.connect(url, socket=sock, redirect_limit=0, suppress_origin=True)  # type: ignore[no-untyped-call]

@@ -18,7 +18,7 @@ MARKET = "Binance"
 
 UNKNOWN_OUTCOME = frozenset({-1000, -1001, -1006, -1007})
 NOT_TAKEN = frozenset({-1003, -1008, -1015, -1016, -1021, -5028})
-KEYS = frozenset({-1002, -2014, -2015})
+KEYS = frozenset({-1002, -1022, -2014, -2015})    # -1022: our signing is tested, so the secret is wrong
 CLOCK = frozenset({-1021, -5028})
 GONE = frozenset({-2011, -2013})
 ABSENT = -2013

@@ -24,7 +24,7 @@ from connectors.binance.products import PRODUCTS
 from connectors.binance.questions import Questions
 from connectors.binance.rest import Endpoints, Rest
 from connectors.complaints import Complaints
-from connectors.http import Call, Client, Rank
+from connectors.http import Call, Client, Rank, tls_context
 from connectors.keeper import Standing, Watched, state_loop
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.stream import Stream
@@ -72,6 +72,7 @@ class Binance(Venue):
         self._is_stopping = threading.Event()
         timings, clock, name = parts.timings, parts.clock, config.title
         self._clients: list[Client] = []
+        self._context = tls_context() if config.http.startswith("https:") else None
         self._keeper_rest = self._rest(timings.answer / 2)
         self._keeper = Asker(f"{name} keeper", self._keeper_rest, clock, timings, parts.on_death, self._keys_refused)
         self._loader_rest = self._rest(timings.answer / 2)
@@ -323,7 +324,7 @@ class Binance(Venue):
 
     def _rest(self, answer_s: float) -> Rest:
         timings = self._parts.timings
-        client = Client(self.market, self.config.http, timings.connect, answer_s)
+        client = Client(self.market, self.config.http, timings.connect, answer_s, self._context)
         self._clients.append(client)
         return Rest(client, self._parts.credentials, self._sync, self._limiter, self._parts.clock,
                     timings.request_life)

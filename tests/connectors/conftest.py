@@ -1,0 +1,222 @@
+"""The bundled exchange as a process, and a connector talking to it, for tests over real sockets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+
+from connectors import VenueConfig, VenueParts
+from connectors.binance.venue import Binance
+from core.board import Board
+from core.clock import SystemClock
+from core.secrets import Credentials, KnownSecrets
+from models import (
+    AskHistory,
+    CancelOrder,
+    CandleSeries,
+    Category,
+    HistoryPage,
+    Key,
+    OrdType,
+    Request,
+    Side,
+    SubmitOrder,
+    TimeInForce,
+    Timings,
+    VenueMessage,
+    VenueState,
+    VenueUp,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
+ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 5.0, what: str = "the condition") -> T:
+    """The condition's first true value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"{what} did not come true within {seconds} s")
+
+
+class Exchange:
+    """The bundled exchange in a process of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "simulator", "--home", str(home)], cwd=ROOT,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.binance: dict[str, str] = self.ready["binance"]
+
+    def control(self, action: str, /, **body: Any) -> Any:
+        """POST to the control interface."""
+        answer = requests.post(f"{self.ready['control']}/{action}", json=body, timeout=5)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def fault(self, name: str, **args: Any) -> None:
+        """Switch a fault on."""
+        self.control("fault", name=name, **args)
+
+    def hits(self, name: str) -> int:
+        """How often an active fault was met."""
+        told = requests.get(f"{self.ready['control']}/fault", timeout=5).json()["faults"]
+        return sum(int(one["hits"]) for one in told if one["name"] == name)
+
+    def truth(self) -> Any:
+        """What really happened."""
+        return requests.get(f"{self.ready['control']}/truth", timeout=5).json()
+
+    def trade(self, side: str, qty: str, symbol: str = "BTCUSDT") -> Any:
+        """A stranger's market order."""
+        return self.control("trade", market="Binance", category="linear", symbol=symbol, side=side, qty=qty)
+
+    def price(self, price: Decimal | str, symbol: str = "BTCUSDT") -> None:
+        """Trade the market to a price."""
+        self.control("price", market="Binance", category="linear", symbol=symbol, price=str(price))
+
+    def calm(self) -> None:
+        """End all faults."""
+        requests.delete(f"{self.ready['control']}/fault", timeout=5)
+        self.control("clock", offset_ms=0)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.terminate()
+        self.process.wait(5)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Terminal:
+    """A connector with a recording sink in the engine's place."""
+
+    def __init__(self, exchange: Exchange, symbols: tuple[str, ...] = ("BTCUSDT",), *, secret: str = "",
+                 keys: bool = True, quote_only: bool = False, timings: Timings | None = None) -> None:
+        ws, known = exchange.binance["ws"], KnownSecrets()
+        self.exchange, self.board = exchange, Board()
+        self.messages: list[VenueMessage] = []
+        self.candles: list[tuple[Key, str, CandleSeries, bool]] = []
+        self.deaths: list[tuple[str, BaseException]] = []
+        self.timings = timings or Timings.quick()
+        self._number = time.time_ns() // 1000 % 10 ** 12
+        credentials = Credentials(exchange.binance["api_key"], secret or exchange.binance["api_secret"], known)
+        config = VenueConfig(Category.LINEAR, "Binance-F", exchange.binance["http"], f"{ws}/public", f"{ws}/market",
+                             f"{ws}/private", symbols, quote_only=quote_only, candles=50)
+        self.venue = Binance(config, VenueParts(
+            self.board, self.messages.append, lambda *told: self.candles.append(told),
+            lambda name, error: self.deaths.append((name, error)), SystemClock(), self.timings,
+            credentials if keys else None, known))
+
+    def start(self) -> Terminal:
+        """Start and wait until orders may be sent."""
+        self.venue.start()
+        self.got(VenueUp)
+        return self
+
+    def close(self) -> None:
+        """Stop; every thread must end in time."""
+        self.venue.stop()
+        assert self.venue.join(3) == ()
+        assert self.deaths == []
+
+    @property
+    def state(self) -> VenueState | None:
+        """What the market line shows."""
+        return self.board.venues.get(("Binance", Category.LINEAR))
+
+    def of(self, kind: type[T]) -> list[T]:
+        """All messages of a kind so far."""
+        return [one for one in list(self.messages) if isinstance(one, kind)]
+
+    def got(self, kind: type[T], where: Callable[[T], bool] = lambda one: True, count: int = 1,
+            seconds: float = 6.0) -> T:
+        """The latest of at least `count` messages of a kind that fit."""
+        found = wait_for(lambda: (fit := [one for one in self.of(kind) if where(one)]) and len(fit) >= count and fit,
+                         seconds, f"{count} × {kind.__name__}")
+        assert found
+        return found[-1]
+
+    def answer(self, request: Request, seconds: float = 6.0) -> Any:
+        """Post a request and wait for the message that answers it."""
+        self.venue.post(request)
+        return wait_for(lambda: next((one for one in list(self.messages) if getattr(one, "request", None) is request),
+                                     None), seconds, f"an answer to {type(request).__name__}")
+
+    def order(self, side: Side = Side.BUY, qty: str = "0.010", price: Decimal | None = None, key: Key = BTC,
+              tif: TimeInForce = TimeInForce.GTC, reduce_only: bool = False) -> SubmitOrder:
+        """A new order with a fresh id; without a price a market order."""
+        self._number += 1
+        return SubmitOrder(key, f"{self._number}.bot", side, Decimal(qty), price,
+                           OrdType.MARKET if price is None else OrdType.LIMIT, tif, reduce_only, time.monotonic())
+
+    def cancel(self, order: SubmitOrder, order_id: str = "") -> CancelOrder:
+        """The request that ends an order."""
+        return CancelOrder(order.key, order.cl_ord_id, order_id, time.monotonic())
+
+    def low(self, share: str = "0.98", key: Key = BTC) -> Decimal:
+        """A price below the market."""
+        book = wait_for(lambda: (book := self.board.books.get(key)) and book.live and book, what="a live book")
+        assert book
+        return (book.bids[0][0] * Decimal(share)).quantize(Decimal("0.1"))
+
+    def history(self, since: int = 0, key: Key = BTC, seconds: float = 10.0) -> list[HistoryPage]:
+        """All pages of one read."""
+        before = len(self.of(HistoryPage))
+        self.venue.post(AskHistory(key, since, "test"))
+        wait_for(lambda: any(page.last for page in self.of(HistoryPage)[before:]), seconds, "the last page")
+        return self.of(HistoryPage)[before:]
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """One exchange for all tests of this folder."""
+    exchange = Exchange(tmp_path_factory.mktemp("exchange"))
+    yield exchange
+    exchange.close()
+
+
+@pytest.fixture
+def exchange(running: Exchange) -> Iterator[Exchange]:
+    """The exchange without faults before and after."""
+    running.calm()
+    yield running
+    running.calm()
+
+
+@pytest.fixture
+def make(exchange: Exchange) -> Iterator[Callable[..., Terminal]]:
+    """Makes connectors and ends them."""
+    made: list[Terminal] = []
+
+    def build(*args: Any, **kwargs: Any) -> Terminal:
+        made.append(Terminal(exchange, *args, **kwargs))
+        return made[-1]
+
+    yield build
+    for terminal in made:
+        terminal.venue.cancel_everything() if terminal.venue._has_keys else None
+        terminal.close()
+
+
+@pytest.fixture
+def terminal(make: Callable[..., Terminal]) -> Terminal:
+    """A started connector on BTCUSDT."""
+    return make().start()
