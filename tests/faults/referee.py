@@ -1,0 +1,336 @@
+"""The referee: compares the bundled exchange's truth with our ledger, invariant by invariant, with its own arithmetic.
+
+`python -m tests.faults.referee --home DIR --control URL` waits for quiet and prints ✓ or ✕ with both numbers of each.
+It reads the database itself (SQLite file or MySQL) and imports nothing of the terminal, so it shares none of its
+mistakes. Funding is not booked yet and stays out of every sum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sqlite3
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import requests
+from dotenv import dotenv_values
+
+Row = dict[str, Any]
+Read = Callable[[], "Ledger"]
+
+TABLES = ("coins", "orders", "books", "robots", "counters")
+MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY", "BOOKED_QTY", "TOLD_QTY"),
+         "books": ("POS", "SUMREAL", "FEES", "VOLUME")}
+OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
+VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
+ENDED = {"FILLED": {"FILLED"}, "CANCELED": {"CANCELED", "EXPIRED"}, "EXPIRED": {"EXPIRED", "CANCELED"}}
+OUR_ID = re.compile(r"([0-9]{1,18})\.(.+)", re.ASCII)
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Our database at one moment: rows of each table by column name, and what its own check says."""
+
+    coins: list[Row]
+    orders: list[Row]
+    books: list[Row]
+    robots: list[Row]
+    counters: list[Row]
+    integrity: str = "ok"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One invariant: its name, whether it holds, our number and the exchange's, and what does not fit."""
+
+    name: str
+    ours: str
+    theirs: str
+    faults: tuple[str, ...] = ()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the invariant holds."""
+        return not self.faults
+
+    def __str__(self) -> str:
+        mark = "✓" if self.is_kept else "✕"
+        return f"{mark} {self.name}: ledger {self.ours}, exchange {self.theirs}" + "".join(
+            f"\n    {fault}" for fault in self.faults[:8])
+
+
+@dataclass
+class Judged:
+    """All findings of one comparison."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every invariant holds."""
+        return all(finding.is_kept for finding in self.findings)
+
+    def __str__(self) -> str:
+        return "\n".join(str(finding) for finding in self.findings)
+
+
+# ---------------------------------------------------------------- reading
+
+def read_sqlite(path: Path) -> Ledger:
+    """The ledger in a file, in one consistent read."""
+    if not path.exists():
+        raise AssertionError(f"there is no database {path.name}")
+    connection = sqlite3.connect(path, timeout=5)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        rows = {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in TABLES}
+        integrity = str(connection.execute("PRAGMA integrity_check").fetchone()[0])
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+    return _ledger(rows, integrity)
+
+
+def read_mysql(user: str, password: str, database: str, host: str = "127.0.0.1", port: int = 3306,
+               socket: str = "") -> Ledger:
+    """The ledger on a MySQL or MariaDB server, in one consistent read."""
+    import pymysql
+    from pymysql.cursors import DictCursor
+
+    where: Row = {"unix_socket": socket} if socket else {"host": host, "port": port}
+    connection = pymysql.connect(user=user, password=password, database=database, charset="utf8mb4",
+                                 cursorclass=DictCursor, **where)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            rows: dict[str, list[Row]] = {}
+            for name in TABLES:
+                cursor.execute(f"SELECT * FROM {name}")
+                rows[name] = list(cursor.fetchall())
+            connection.rollback()
+            cursor.execute("CHECK TABLE " + ", ".join(TABLES))
+            bad = [str(row) for row in cursor.fetchall() if row["Msg_text"] != "OK"]
+    finally:
+        connection.close()
+    return _ledger(rows, "; ".join(bad) or "ok")
+
+
+def _ledger(rows: Mapping[str, list[Row]], integrity: str) -> Ledger:
+    for table, names in MONEY.items():
+        for row in rows[table]:
+            row.update({name: Decimal(str(row[name])) for name in names})
+    return Ledger(**rows, integrity=integrity)
+
+
+def reader(home: Path) -> Read:
+    """How to read the ledger of a home folder, by its `.env`."""
+    env = {name: value or "" for name, value in dotenv_values(home / ".env").items()}
+    if not env.get("MYSQL_HOST"):
+        return lambda: read_sqlite(home / (env.get("SQLITE_DATABASE") or "sim.db"))
+    return lambda: read_mysql(
+        env.get("MYSQL_USER", ""), env.get("MYSQL_PASSWORD", ""), env.get("MYSQL_DATABASE") or "botbook_sim",
+        env["MYSQL_HOST"], int(env.get("MYSQL_PORT") or 3306), env.get("MYSQL_SOCKET", ""))
+
+
+def read_truth(control: str) -> Row:
+    """What really happened, as the exchange tells it."""
+    answer: Row = requests.get(f"{control}/truth", timeout=10).json()
+    return answer
+
+
+# ---------------------------------------------------------------- judging
+
+def judge(truth: Row, ledger: Ledger, may_be_unknown: Iterable[str] = (), started: bool = True) -> Judged:
+    """Every invariant. `may_be_unknown`: clOrdIDs whose fate may still be open; `started`: a terminal runs."""
+    unknown = set(may_be_unknown)
+    return Judged([_no_loss(truth, ledger), _no_double(ledger), _once(truth, ledger, unknown, started),
+                   _positions(truth, ledger), *_money(truth, ledger), _open_orders(truth, ledger, unknown, started),
+                   _owners(truth, ledger), _storage(truth, ledger)])
+
+
+def _facts(ledger: Ledger) -> dict[str, Row]:
+    return {row["EXECID"]: row for row in ledger.coins
+            if row["PART"] == 0 and row["SIDE"] >= 0 and not row["EXECID"].startswith("OPEN:")}
+
+
+def _no_loss(truth: Row, ledger: Ledger) -> Finding:
+    ours, theirs = set(_facts(ledger)), {one["exec_id"] for one in truth["executions"]}
+    faults = [f"lost: {name}" for name in sorted(theirs - ours)] + [f"invented: {name}" for name in sorted(ours - theirs)]
+    return Finding("I1 no loss", f"{len(ours)} executions", f"{len(theirs)}", tuple(faults))
+
+
+def _no_double(ledger: Ledger) -> Finding:
+    keys = Counter((row["MARKET"], row["ACCOUNT"], row["EXECID"], row["PART"]) for row in ledger.coins)
+    faults = tuple(f"{count} times: {key}" for key, count in keys.items() if count > 1)
+    return Finding("I2 no double", f"{len(ledger.coins)} rows", f"{len(keys)} keys", faults)
+
+
+def _once(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -> Finding:
+    intents = {row["CLORDID"]: row for row in ledger.orders if row["CLORDID"]}
+    tags = {row["EMI"] for row in ledger.robots}
+    accepted = [one for one in truth["orders"] if _is_ours(one, tags)]
+    faults = [f"{count} orders at the exchange: {name}"
+              for name, count in Counter(one["client_id"] for one in accepted).items() if count > 1]
+    faults += [f"never asked for: {one['client_id']}" for one in accepted if one["client_id"] not in intents]
+    by_name = {one["client_id"]: one for one in truth["orders"]}
+    for name, row in intents.items():
+        fault = _share_status(row, by_name.get(name), name in unknown, started)
+        faults += [fault] if fault else []
+    return Finding("I3 once", f"{len(intents)} intents", f"{len(accepted)} accepted", tuple(faults))
+
+
+def _is_ours(one: Row, tags: set[str]) -> bool:
+    match = OUR_ID.fullmatch(one["client_id"] or "")
+    return match is not None and (match[2] in tags or match[2] == f"{one['symbol']}.{one['category']}")
+
+
+def _share_status(row: Row, theirs: Row | None, may_be_unknown: bool, started: bool) -> str:
+    """Why our status and the exchange's do not fit, or ""."""
+    name, status = row["CLORDID"], row["STATUS"]
+    if status in ("UNKNOWN", "PENDING_NEW"):
+        told = theirs["status"] if theirs else "nothing"
+        return "" if may_be_unknown or not started else f"{name} is still {status}, the exchange has {told}"
+    if theirs is None:
+        return "" if status == "REJECTED" else f"{name} is {status}, the exchange does not know it"
+    fits = theirs["status"] in (VENUE_OPEN if status in OPEN else ENDED.get(status, set()))
+    if not fits:
+        return f"{name} is {status}, at the exchange {theirs['status']}"
+    if started and row["BOOKED_QTY"] != Decimal(theirs["cum_qty"]):
+        return f"{name} has {row['BOOKED_QTY']} booked, at the exchange {theirs['cum_qty']}"
+    return ""
+
+
+def _sums(pairs: Iterable[tuple[Any, Decimal]]) -> dict[Any, Decimal]:
+    made: dict[Any, Decimal] = defaultdict(lambda: ZERO)
+    for key, value in pairs:
+        made[key] += value
+    return {key: value for key, value in made.items() if value}
+
+
+def _positions(truth: Row, ledger: Ledger) -> Finding:
+    ours = _sums((row["SYMBOL"], row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
+    theirs = _sums((one["symbol"], Decimal(one["qty"])) for one in truth["positions"])
+    by_owner = _sums(((row["EMI"], row["SYMBOL"]), row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
+    kept = _sums(((row["EMI"], row["SYMBOL"]), row["POS"]) for row in ledger.books)
+    faults = _differences("position of", ours, theirs) + _differences("kept position of", kept, by_owner)
+    return Finding("I4 position", _shown(ours), _shown(theirs), faults)
+
+
+def _money(truth: Row, ledger: Ledger) -> list[Finding]:
+    """Value by the fill's own formula (linear: −q·p), commission by the exchange's word; no tolerance."""
+    rows = [row for row in ledger.coins if row["SIDE"] >= 0]
+    signs = {"BUY": 1, "SELL": -1}
+    values = {one["exec_id"]: -signs[one["side"]] * Decimal(one["qty"]) * Decimal(one["price"])
+              for one in truth["executions"]}
+    value = _sums((one["commission_asset"], values[one["exec_id"]]) for one in truth["executions"])
+    fees = _sums((one["commission_asset"], Decimal(one["commission"])) for one in truth["executions"])
+    our_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in rows if not row["EXECID"].startswith("OPEN:"))
+    our_fees = _sums((row["CURRENCY"], row["COMMISS"]) for row in rows)
+    facts = _facts(ledger)
+    single = tuple(f"{name}: booked {facts[name]['SUMREAL']}, worth {worth}" for name, worth in values.items()
+                   if name in facts and facts[name]["SUMREAL"] != worth)
+    kept_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in ledger.books)
+    all_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in rows)
+    kept_fees = _sums((row["CURRENCY"], row["FEES"]) for row in ledger.books)
+    return [
+        Finding("I5 value", _shown(our_value), _shown(value), _differences("value in", our_value, value) + single
+                + _differences("kept value in", kept_value, all_value)),
+        Finding("I5 commission", _shown(our_fees), _shown(fees), _differences("commission in", our_fees, fees)
+                + _differences("kept commission in", kept_fees, our_fees))]
+
+
+def _open_orders(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -> Finding:
+    ours = {row["ORDERID"] or row["CLORDID"] for row in ledger.orders if row["STATUS"] in OPEN}
+    theirs = {one["order_id"]: one["client_id"] for one in truth["orders"] if one["status"] in VENUE_OPEN}
+    if not started:
+        return Finding("I6 open orders", f"{len(ours)} (not running)", f"{len(theirs)}")
+    faults = [f"open at the exchange, not here: {name or order_id}" for order_id, name in sorted(theirs.items())
+              if order_id not in ours and name not in ours and name not in unknown]
+    faults += [f"open here, not at the exchange: {name}" for name in sorted(ours)
+               if name not in theirs and name not in theirs.values()]
+    return Finding("I6 open orders", f"{len(ours)}", f"{len(theirs)}", tuple(faults))
+
+
+def _owners(truth: Row, ledger: Ledger) -> Finding:
+    tags, facts = {row["EMI"] for row in ledger.robots}, _facts(ledger)
+    faults, tagged = [], 0
+    for one in truth["executions"]:
+        row, reserved = facts.get(one["exec_id"]), f"{one['symbol']}.{one['category']}"
+        match = OUR_ID.fullmatch(one["client_id"] or "")
+        tag = match[2] if match else ""
+        tagged += tag in tags
+        right = tag if tag in tags else reserved
+        if row is not None and row["EMI"] != right:
+            faults.append(f"{one['exec_id']} of {one['client_id']} is booked to {row['EMI']}, belongs to {right}")
+    booked = sum(row["EMI"] in tags for row in facts.values())
+    return Finding("I8 owner", f"{booked} fills of bots", f"{tagged}", tuple(faults))
+
+
+def _storage(truth: Row, ledger: Ledger) -> Finding:
+    given = max((int(row["VALUE"]) for row in ledger.counters if row["NAME"] == "clOrdID"), default=0)
+    tags = {row["EMI"] for row in ledger.robots}
+    seen = max((int(OUR_ID.fullmatch(one["client_id"])[1])  # type: ignore[index]  # _is_ours has matched it
+                for one in truth["orders"] if _is_ours(one, tags)), default=0)
+    faults = [f"integrity check: {ledger.integrity}"] if ledger.integrity != "ok" else []
+    faults += [f"the counter went back: {given} in the ledger, {seen} was sent"] if given < seen else []
+    return Finding("I13 storage", f"{ledger.integrity}, counter {given}", f"newest number {seen}", tuple(faults))
+
+
+def _differences(what: str, ours: dict[Any, Decimal], theirs: dict[Any, Decimal]) -> tuple[str, ...]:
+    return tuple(f"{what} {key}: {_plain(ours.get(key, ZERO))} against {_plain(theirs.get(key, ZERO))}"
+                 for key in sorted({*ours, *theirs}, key=str) if ours.get(key, ZERO) != theirs.get(key, ZERO))
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _shown(sums: dict[Any, Decimal]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in sorted(sums.items())) or "nothing"
+
+
+# ---------------------------------------------------------------- waiting for quiet
+
+def check(control: str, read: Read, limit: float = 10.0, may_be_unknown: Iterable[str] = (),
+          started: bool = True) -> Judged:
+    """Compare until everything holds and the exchange stood still meanwhile; raises AssertionError after `limit` s."""
+    end, unknown = time.monotonic() + limit, tuple(may_be_unknown)
+    while True:
+        before = read_truth(control)
+        judged = judge(before, read(), unknown, started)
+        after = read_truth(control)
+        is_quiet = all(before[name] == after[name] for name in ("orders", "executions", "positions"))
+        if judged.is_kept and is_quiet:
+            return judged
+        if time.monotonic() > end:
+            raise AssertionError(f"not right after {limit:g} s{'' if is_quiet else ' (and not quiet)'}:\n{judged}")
+        time.sleep(0.1)
+
+
+def main() -> int:
+    """The command line; 0 when every invariant holds."""
+    parser = argparse.ArgumentParser(description="Compare a ledger with the bundled exchange's truth.")
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--control", required=True, metavar="URL")
+    parser.add_argument("--seconds", type=float, default=10.0, help="wait at most so long for quiet")
+    args = parser.parse_args()
+    try:
+        print(check(args.control, reader(args.home), args.seconds))
+    except AssertionError as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
