@@ -28,10 +28,9 @@ def main() -> int:
     asked.add_argument("--out", type=Path, default=ROOT / "docs" / "window.png")
     asked.add_argument("more", nargs="*", help="further arguments of main.py, after --")
     args = asked.parse_args()
-    with screen(args.size) as display, tempfile.TemporaryDirectory() as home, terminal(display, home, args.more):
-        picture = wait_for_window(display)
-        if picture is None:
-            print(f"no window appeared within {APPEAR_S:.0f} s", file=sys.stderr)
+    with screen(args.size) as display, tempfile.TemporaryDirectory() as home, terminal(display, home, args.more) as run:
+        if not has_window(display, run):
+            print("the terminal opened no window", file=sys.stderr)
             return 1
         time.sleep(args.seconds)
         args.out.parent.mkdir(exist_ok=True)
@@ -61,13 +60,13 @@ def screen(size: str) -> Iterator[str]:
 
 
 @contextmanager
-def terminal(display: str, home: str, more: list[str]) -> Iterator[None]:
+def terminal(display: str, home: str, more: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """The terminal with its child exchange; both are gone afterwards."""
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, str(ROOT / "main.py"), "--demo", "--home", home, *more],
         env={**os.environ, "DISPLAY": display}, stdin=subprocess.DEVNULL, cwd=ROOT)
     try:
-        yield
+        yield process
     finally:
         end(process)
 
@@ -88,15 +87,14 @@ def grab(display: str) -> Image.Image:
     return ImageGrab.grab(xdisplay=display)
 
 
-def wait_for_window(display: str) -> Image.Image | None:
-    """The first picture that is not one plain colour; None when there was none in time."""
+def has_window(display: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the screen is no longer one plain colour; False when the terminal ended or took too long."""
     until = time.monotonic() + APPEAR_S
-    while time.monotonic() < until:
-        picture = grab(display)
-        if max(ImageStat.Stat(picture.convert("L")).stddev) > 2:
-            return picture
+    while time.monotonic() < until and process.poll() is None:
+        if max(ImageStat.Stat(grab(display).convert("L")).stddev) > 2:
+            return True
         time.sleep(0.2)
-    return None
+    return False
 
 
 if __name__ == "__main__":
