@@ -1,0 +1,451 @@
+"""What the person at the window is doing: selected instrument, draft, habits, askings. No tkinter; main thread only.
+
+`Desk` is the only place that posts commands. Refusals of our own and the engine's end in `note`, beside the form, and
+leave the typed text as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from core.board import DEEP, Board
+from core.numbers import multiple_up, padded, read_number, text
+from engine.commands import (
+    AskNow,
+    Cancel,
+    CancelAll,
+    Command,
+    KillSwitch,
+    MoveOrder,
+    PlaceOrder,
+    Rearm,
+    Recover,
+    SetBot,
+    SetTrading,
+    TakeOver,
+    Verdict,
+    Watch,
+)
+from engine.view import BotLine, OrderLine, View
+from interface.draft import Draft, Reading, order_value, read_draft, typed_digit
+from interface.guards import (
+    AGAIN_S,
+    DRAFT_LIFE_S,
+    HABIT_ORDERS,
+    REPEAT_S,
+    TRADING_ON,
+    Twice,
+    far_from_habit,
+    slip_answers,
+)
+from interface.presenters.glance import Glance, look, position_of, stale_age
+from interface.presenters.words import age
+from interface.tickets import Tickets, new_ticket
+from models import BotState, Category, Instrument, Key, Mode, OrdType, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence beside the form: to which field it belongs, and whether it is good news."""
+
+    text: str
+    field: str = ""
+    level: str = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What went out last of one instrument, for the repeat guard."""
+
+    owner: str
+    side: Side
+    price: Decimal | None
+    qty: Decimal
+    at: float
+
+
+class Desk:
+    """The person's side of the window."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic,
+                 wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self.board = Board()
+        self.quote = False
+        self.mode: Mode | None = None
+        self.key: Key | None = None
+        self.view: View | None = None
+        self.draft: Draft | None = None
+        self.shown = 0                                # event time at which the slip (or its last question) appeared
+        self.note: Note | None = None
+        self.selected: tuple[Key, str] | None = None  # order: instrument and row id, never a row number
+        self.bot: str = ""                            # selected bot
+        self.needs_live_sheet = False                 # the panel shows it, then calls `live_answer`
+        self.twice = Twice()
+        self.tickets = Tickets()
+        self.monotonic, self.wall_ms = monotonic, wall_ms
+        self._post: Callable[[Command], None] | None = None
+        self._last_qty: dict[Key, str] = {}
+        self._habit: dict[Key, list[Decimal]] = {}
+        self._sent: dict[Key, Sent] = {}
+        self._touched = 0.0
+        self._live_agreed = False
+        self._last_event = (0, 0.0)                   # time of the event that sent last, and ours then
+        self._trading: tuple[bool, float] = (False, -1e9)
+
+    # ------------------------------------------------------------ looking
+
+    def attach(self, board: Board, post: Callable[[Command], None], quote: bool) -> None:
+        """The engine is there."""
+        self.board, self._post, self.quote = board, post, quote
+
+    def update(self, view: View | None) -> None:
+        """The newest view: verdicts are handed out, a draft nobody answers goes away."""
+        self.view = view
+        if view is not None:
+            self.tickets.settle(view.verdicts)
+            if self.key is None and view.configured:
+                self.select(view.configured[0])
+        if self.draft is not None and self.monotonic() - self._touched > DRAFT_LIFE_S:
+            self.drop()
+
+    def glance(self) -> Glance:
+        """Everything about the selected instrument, now."""
+        return look(self.board, self.view, self.key, self.monotonic(), self.wall_ms(), self.quote)
+
+    def select(self, key: Key) -> None:
+        """Show this instrument everywhere."""
+        if key == self.key:
+            return
+        self.drop()
+        self.note = None
+        if self.key is not None:
+            self.board.wanted_depth.pop(self.key, None)
+        self.board.wanted_depth[key] = DEEP
+        self.key = key
+
+    def instrument(self) -> Instrument | None:
+        """Rules of the selected instrument."""
+        return self.board.instruments.get(self.key) if self.key else None
+
+    def order(self, key: Key, order: str) -> OrderLine | None:
+        """An open order by its row id."""
+        if self.view is None:
+            return None
+        return next((line for line in self.view.orders if line.id == order and line.key == key), None)
+
+    def trading(self) -> bool:
+        """Whether trading is ON: what the view says, or what was just asked."""
+        asked, at = self._trading
+        if self.monotonic() - at < AGAIN_S:
+            return asked
+        return bool(self.view and self.view.trading)
+
+    def reading(self) -> Reading | None:
+        """What the draft means now."""
+        if self.draft is None:
+            return None
+        glance = self.glance()
+        return read_draft(self.draft, glance.instrument, glance.top, glance.ticker.mark if glance.ticker else None)
+
+    # ------------------------------------------------------------ drafts
+
+    def usual_qty(self) -> str:
+        """The quantity last used for this symbol; the first time the smallest one the venue takes."""
+        if self.key is None:
+            return ""
+        if self.key in self._last_qty:
+            return self._last_qty[self.key]
+        smallest = smallest_qty(self.glance())
+        instrument = self.instrument()
+        return padded(smallest, instrument.lot) if smallest is not None and instrument else ""
+
+    def begin(self, draft: Draft, event_time: int) -> bool:
+        """Show a slip; False (with a note) when trading is ON and it could open something."""
+        if self.refuses_hand(draft):
+            return False
+        self.draft, self.shown, self.note = draft, event_time, None
+        self.touch()
+        return True
+
+    def refuses_hand(self, draft: Draft) -> bool:
+        """Whether trading by hand is off for this draft, said in the note."""
+        if draft.order or draft.reduce or not self.trading():
+            return False
+        self.drop()
+        self.note = Note(TRADING_ON)
+        return True
+
+    def begin_move(self, key: Key, order: str, event_time: int, price: str = "") -> bool:
+        """A draft that moves a resting order to `price` (its own first, to be typed over)."""
+        line = self.order(key, order)
+        if line is None or line.price is None:
+            self.note = Note("That order is not open any more.")
+            return False
+        self.select(key)
+        shown = text(line.price)
+        return self.begin(Draft(key, line.owner, line.side, text(line.qty), price or shown, post=False,
+                                order=order, moved_from=shown, old_qty=text(line.qty)), event_time)
+
+    def change(self, **fields: object) -> None:
+        """Another value typed into the draft; what was ticked for the old one does not hold any more."""
+        if self.draft is None:
+            return
+        ticks = {} if "take" in fields or "usual" in fields else {"take": False, "usual": False, "repeat": False}
+        self.draft = replace(self.draft, **(ticks | fields))  # type: ignore[arg-type]  # fields of Draft by name
+        self.touch()
+
+    def type_digit(self, digit: str) -> None:
+        """Digits edit the quantity of an open draft; a backspace ("") takes the last one away."""
+        if self.draft is None:
+            return
+        grown = typed_digit(self.draft.qty, digit, self.draft.fresh) if digit else self.draft.qty[:-1]
+        self.change(qty=grown, fresh=False)
+
+    def touch(self) -> None:
+        """The eight seconds begin again."""
+        self._touched = self.monotonic()
+
+    def drop(self) -> None:
+        """No draft."""
+        self.draft = None
+        self.needs_live_sheet = False
+
+    def far_from_habit(self, reading: Reading) -> bool:
+        """Whether this quantity is unusual here."""
+        if self.draft is None or reading.qty is None or self.draft.order:
+            return False
+        return far_from_habit(reading.qty, self._habit.get(self.draft.key, ()))
+
+    def confirm(self, event_time: int, by_key: bool) -> bool:
+        """Enter, or a click on the slip. True when something was sent."""
+        draft, reading = self.draft, self.reading()
+        if draft is None or reading is None or not slip_answers(event_time, self.shown, by_key):
+            return False
+        self.touch()
+        refusal = self._refusal(draft, reading)
+        if refusal is not None:
+            self.note = refusal
+            return False
+        if self._first_live(draft):
+            self.needs_live_sheet = True
+            return False
+        if self._is_repeat(draft, reading) and not draft.repeat:
+            self.ask_again(event_time)
+            return False
+        self._send(draft, reading, event_time)
+        return True
+
+    def live_answer(self, go: bool, for_session: bool, event_time: int) -> bool:
+        """The sheet before the first LIVE order was answered."""
+        self.needs_live_sheet = False
+        self._live_agreed = self._live_agreed or (go and for_session)
+        if not go or self.draft is None:
+            self.drop()
+            return False
+        self.draft = replace(self.draft, live_read=True)
+        self.touch()
+        self.shown = event_time - 10_000     # the sheet was the pause
+        return self.confirm(event_time, by_key=True)
+
+    def ask_again(self, event_time: int) -> None:
+        """The same order was just sent: the next Enter means it."""
+        if self.draft is not None:
+            self.draft = replace(self.draft, repeat=True)
+            self.shown = event_time
+            self.touch()
+
+    def _refusal(self, draft: Draft, reading: Reading) -> Note | None:
+        """Why this draft may not be sent now."""
+        if self.view is None or self._post is None:
+            return Note("The engine has not started yet.")
+        if not reading.good:
+            name, sentence = next(iter(reading.problems.items()))
+            return Note(sentence, name)
+        if self.trading() and not (draft.reduce or draft.order):
+            return Note(TRADING_ON)
+        if self.view.locked and not draft.reduce:
+            return Note(self.view.locked)
+        old = stale_age(self.glance())
+        if old is not None and not draft.reduce:
+            return Note("No book yet. Nothing was sent." if old == float("inf")
+                        else f"The book is {age(old)} old. Nothing was sent; cancels go.")
+        if reading.crosses and not draft.market and not draft.take:
+            return Note("That price takes now: tick “take” (T) or change it.", "price")
+        if self.far_from_habit(reading) and not draft.usual:
+            return Note(f"Much more than usual here: tick “yes, {text(reading.qty or Decimal(0))}” (Y).", "qty")
+        return None
+
+    def _first_live(self, draft: Draft) -> bool:
+        live = self.mode is Mode.LIVE or (self.view is not None and self.view.mode is Mode.LIVE)
+        return live and not self._live_agreed and not draft.live_read and not draft.order
+
+    def _is_repeat(self, draft: Draft, reading: Reading) -> bool:
+        last = self._sent.get(draft.key)
+        return (last is not None and not draft.order and self.monotonic() - last.at <= REPEAT_S
+                and (last.owner, last.side, last.price, last.qty)
+                == (draft.owner, draft.side, reading.price, reading.qty))
+
+    def _send(self, draft: Draft, reading: Reading, event_time: int) -> None:
+        assert reading.qty is not None
+        ticket = new_ticket()
+        command: Command
+        if draft.order:
+            line = self.order(draft.key, draft.order)
+            if line is None:
+                self.drop()
+                self.note = Note("That order is not open any more. Nothing was sent.")
+                return
+            command = MoveOrder(ticket, draft.key, draft.order, None if reading.price == line.price else reading.price,
+                                None if reading.qty == line.qty else reading.qty)
+            if command.price is None and command.qty is None:
+                self.drop()
+                return
+        else:
+            post_only = draft.post and not draft.take and not draft.market
+            command = PlaceOrder(ticket, draft.key, draft.owner, draft.side, reading.qty, reading.price, True,
+                                 OrdType.MARKET if draft.market else OrdType.LIMIT,
+                                 TimeInForce.GTX if post_only else TimeInForce.GTC, post_only, draft.reduce,
+                                 reading.limit, draft.repeat)
+            self._remember(draft, reading)
+        self._last_event = (event_time, self.monotonic())
+        self.tickets.ask(ticket, lambda verdict: self._answered(verdict, draft))
+        self._out(command)
+        self.drop()
+
+    def _remember(self, draft: Draft, reading: Reading) -> None:
+        assert reading.qty is not None
+        self._last_qty[draft.key] = draft.qty.strip()
+        habit = self._habit.setdefault(draft.key, [])
+        habit.append(reading.qty)
+        del habit[:-HABIT_ORDERS]
+        self._sent[draft.key] = Sent(draft.owner, draft.side, reading.price, reading.qty, self.monotonic())
+
+    def _answered(self, verdict: Verdict, draft: Draft) -> None:
+        """The engine's verdict on an order or a move."""
+        refusal = verdict.refusal
+        if verdict.ok or refusal is None:
+            return
+        if refusal.again and self.draft is None and draft.key == self.key:
+            event_time, then = self._last_event
+            self.draft = replace(draft, repeat=True)
+            self.shown = event_time + round((self.monotonic() - then) * 1000)
+            self.touch()
+            return
+        self.note = Note(refusal.text, refusal.field, "error")
+
+    # ------------------------------------------------------------ everything else a person asks
+
+    def cancel(self, key: Key, order: str) -> None:
+        """Cancel one order, at once."""
+        self._ask(Cancel(new_ticket(), key, order))
+
+    def cancel_symbol(self) -> None:
+        """Cancel all orders of the selected instrument, at once."""
+        if self.key is not None:
+            self._ask(CancelAll(new_ticket(), self.key))
+
+    def cancel_of(self, key: Key | None, bots_only: bool = False) -> None:
+        """Cancel all orders of an instrument, or of bots everywhere."""
+        self._ask(CancelAll(new_ticket(), key, bots_only=bots_only))
+
+    def kill(self) -> None:
+        """The kill switch."""
+        self.drop()
+        self._ask(KillSwitch(new_ticket()))
+
+    def rearm(self) -> None:
+        """Unlock after the kill switch."""
+        self._ask(Rearm(new_ticket()))
+
+    def set_trading(self, on: bool) -> None:
+        """F9. What was asked counts until the view says it."""
+        if self._post is None:
+            self.note = Note("The engine has not started yet.")
+            return
+        self._trading = (on, self.monotonic())
+        if on:
+            self.drop()
+        ticket = new_ticket()
+        self.tickets.ask(ticket, self._trading_answered)
+        self._out(SetTrading(ticket, on))
+
+    def _trading_answered(self, verdict: Verdict) -> None:
+        self._trading = (False, -1e9)
+        self._complain(verdict)
+
+    def switch_bot(self, bot: BotLine) -> None:
+        """WORK ⇄ OFF; a suspended bot runs again."""
+        state = BotState.OFF if bot.status == BotState.WORK else BotState.WORK
+        self._ask(SetBot(new_ticket(), bot.emi, state))
+
+    def recover(self, market: str = "") -> None:
+        """F3."""
+        self._ask(Recover(new_ticket(), market))
+
+    def ask_now(self) -> None:
+        """F5."""
+        self._ask(AskNow(new_ticket()))
+
+    def watch(self, key: Key, on: bool) -> None:
+        """Put a symbol on the watchlist, or take it off."""
+        self._ask(Watch(new_ticket(), key, on))
+
+    def take_over(self, market: str, category: Category, symbol: str) -> None:
+        """Book what the venue holds as an opening row."""
+        self._ask(TakeOver(new_ticket(), market, category, symbol))
+
+    def _ask(self, command: Command) -> None:
+        if self._post is None:
+            self.note = Note("The engine has not started yet.")
+            return
+        self.tickets.ask(command.ticket, self._complain)
+        self._out(command)
+
+    def _complain(self, verdict: Verdict) -> None:
+        if not verdict.ok and verdict.refusal is not None:
+            self.note = Note(verdict.refusal.text, verdict.refusal.field, "error")
+
+    def _out(self, command: Command) -> None:
+        assert self._post is not None
+        self._post(command)
+
+
+def smallest_qty(glance: Glance) -> Decimal | None:
+    """The smallest quantity the venue takes at the best price: the lot, raised to its minimums."""
+    instrument = glance.instrument
+    if instrument is None:
+        return None
+    least = max(instrument.lot, instrument.min_qty)
+    mark = glance.ticker.mark if glance.ticker else None
+    price = glance.top.bid if glance.top else mark
+    value = order_value(instrument, least, price)
+    if value and value < instrument.min_notional:
+        least = least * instrument.min_notional / value
+    return multiple_up(least, instrument.lot)
+
+
+def largest_qty(glance: Glance, price: Decimal | None, reduce: bool) -> Decimal | None:
+    """What the free margin (or, to reduce, the position) allows, in whole lots; None when not known."""
+    instrument, view = glance.instrument, glance.view
+    if instrument is None or view is None or glance.key is None:
+        return None
+    position = position_of(view, glance.key)
+    if reduce:
+        return abs(position.qty) if position else Decimal(0)
+    balance = next((line for line in view.balances if line.market == glance.key.market
+                    and line.category == glance.key.category and line.currency == instrument.settle), None)
+    worth = order_value(instrument, Decimal(1), price)
+    if balance is None or balance.available is None or not worth:
+        return None
+    leverage = (position.leverage if position else None) or balance.leverage or Decimal(1)
+    share = worth * (1 / leverage + 2 * instrument.taker_fee)
+    return max(Decimal(0), (balance.available / share) // instrument.lot * instrument.lot)
+
+
+def as_number(typed: str) -> Decimal | None:
+    """The number typed, or None."""
+    number = read_number(typed)
+    return None if isinstance(number, str) else number

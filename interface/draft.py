@@ -1,0 +1,128 @@
+"""An order being prepared and what its typed text means: every check of form and slip, as pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from core.numbers import is_multiple, printable, read_number, round_to_tick, text
+from models import Category, Instrument, Key, Side, Top
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One order as typed; `order` names the row that a move changes ("" = a new order)."""
+
+    key: Key
+    owner: str
+    side: Side
+    qty: str
+    price: str                       # as typed; without meaning for a market order
+    market: bool = False
+    post: bool = True
+    reduce: bool = False
+    order: str = ""
+    moved_from: str = ""             # the price before the move, for the slip
+    old_qty: str = ""                # the quantity before the move
+    take: bool = False               # ticked: a crossing price may take
+    usual: bool = False              # ticked: yes, that much
+    repeat: bool = False             # asked "the same order again?"
+    live_read: bool = False          # the sheet before the first LIVE order was answered
+    fresh: bool = True               # the next digit replaces the quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a draft means: numbers, or the sentence beside each field that does not hold one."""
+
+    qty: Decimal | None = None
+    price: Decimal | None = None     # rounded to the tick, never worse than typed
+    problems: dict[str, str] = field(default_factory=dict)
+    crosses: bool = False            # would take now
+    limit: Decimal | None = None     # the worst price it could take at
+    value: Decimal | None = None     # in the settlement currency
+    fee: Decimal | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it may be sent as far as its own fields go."""
+        return not self.problems and self.qty is not None
+
+
+def read_draft(draft: Draft, instrument: Instrument | None, top: Top | None, mark: Decimal | None = None) -> Reading:
+    """Read and check every field of a draft against the instrument's rules."""
+    if instrument is None:
+        return Reading(problems={"": f"{draft.key.symbol}: its rules are not loaded yet"})
+    problems: dict[str, str] = {}
+    qty = _positive(draft.qty, "qty", problems)
+    price = None if draft.market else _positive(draft.price, "price", problems)
+    if price is not None:
+        price = round_to_tick(price, instrument.tick, draft.side is Side.BUY)
+        if price <= 0:
+            problems["price"] = f"less than one tick of {text(instrument.tick)}"
+            price = None
+    best = _best(draft.side, top)
+    reference = price if price is not None else best or mark
+    if qty is not None:
+        problem = qty_problem(qty, instrument, reference, draft.market, draft.reduce)
+        if problem:
+            problems["qty"] = problem
+    if draft.market and draft.reduce is False and best is None:
+        problems.setdefault("", "no price in the book yet")
+    if not instrument.trading:
+        problems.setdefault("", f"{draft.key.symbol} is not open for orders at the venue")
+    crosses = draft.market or (price is not None and best is not None
+                               and (price >= best if draft.side is Side.BUY else price <= best))
+    value = order_value(instrument, qty, reference)
+    rate = instrument.taker_fee if crosses else instrument.maker_fee
+    return Reading(qty, price, problems, crosses, price if price is not None else best, value,
+                   None if value is None else value * rate)
+
+
+def qty_problem(qty: Decimal, instrument: Instrument, price: Decimal | None, market: bool,
+                reduce: bool = False) -> str | None:
+    """Why the venue would not take this quantity, in one sentence."""
+    if not is_multiple(qty, instrument.lot):
+        return f"{text(qty)} is not a multiple of {text(instrument.lot)}"
+    if qty < instrument.min_qty:
+        return f"{text(qty)} is less than the smallest {text(instrument.min_qty)}"
+    most = instrument.market_max_qty if market else instrument.max_qty
+    if most and qty > most:
+        return f"{text(qty)} is more than the largest {text(most)}"
+    value = order_value(instrument, qty, price)
+    if value is not None and not reduce and value < instrument.min_notional:
+        return f"worth {text(value)}, the venue takes {text(instrument.min_notional)} or more"
+    return None
+
+
+def order_value(instrument: Instrument, qty: Decimal | None, price: Decimal | None) -> Decimal | None:
+    """What an order is worth in the settlement currency."""
+    if qty is None or price is None or not price:
+        return None
+    if instrument.key.category is Category.INVERSE:
+        return qty * instrument.multiplier / price
+    return qty * instrument.multiplier * price
+
+
+def typed_digit(draft_qty: str, digit: str, fresh: bool) -> str:
+    """The quantity after one more digit or dot; the first one replaces what stood there."""
+    grown = digit if fresh else draft_qty + digit
+    return "0." if grown == "." else grown[:20]
+
+
+def _positive(typed: str, name: str, problems: dict[str, str]) -> Decimal | None:
+    number = read_number(typed)
+    if isinstance(number, str):
+        problems[name] = number
+        return None
+    if number <= 0:
+        problems[name] = f"“{printable(typed.strip(), 20)}” is not above zero"
+        return None
+    return number
+
+
+def _best(side: Side, top: Top | None) -> Decimal | None:
+    """The price an order of this side would take at."""
+    if top is None:
+        return None
+    return top.ask if side is Side.BUY else top.bid

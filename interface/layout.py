@@ -1,0 +1,173 @@
+"""Where the panels stand: sizes from the fonts, three ways by the room there is, sashes between them.
+
+Large: Bots has its own panel. Small (up to 1366 wide at 100 %): Bots is the first tab. Folded (below 1280×720): the
+left column becomes a drop-down of the chart's header.
+"""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from interface.bar import Segment
+from interface.panels.book import BookPanel
+from interface.panels.chart import ChartPanel
+from interface.panels.form import FormPanel
+from interface.panels.tabs import BotsPanel, Tabs
+from interface.panels.watchlist import AccountPanel, WatchPanel
+from interface.presenters.glance import Glance
+from interface.shell import Shell
+from models import Key
+
+SMALL_WIDTH = 1500       # 100 % pixels: below this Bots is a tab
+FOLD = (1280, 720)
+TIGHT_HEIGHT = 640       # below this the four buttons of the form share a row
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which way the window is laid out."""
+
+    small: bool
+    folded: bool
+    tight: bool
+
+
+def shape_of(width: int, height: int, scale: float) -> Shape:
+    """By the room there is, in pixels of the 100 % drawing."""
+    wide, high = width / scale, height / scale
+    return Shape(wide < SMALL_WIDTH, wide < FOLD[0] - 1 or high < FOLD[1] - 1, high < TIGHT_HEIGHT)
+
+
+class Layout:
+    """The three columns; left and centre are built anew when the shape changes, book and form stay."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell, want_candles: Callable[[Key, str], None]) -> None:
+        self.shell, self.theme = shell, shell.theme
+        self._want_candles = want_candles
+        self.shape: Shape | None = None
+        self.panes = self._paned(parent, "horizontal")
+        self.panes.pack(fill="both", expand=True)
+        self.left: tk.PanedWindow | None = None
+        self.overlay: tk.Frame | None = None
+        self.bots: BotsPanel | None = None
+        self.right = tk.Frame(self.panes, background=self.theme["background"])
+        self.form = FormPanel(self.right, shell)
+        self.form.frame.pack(side="bottom", fill="x")
+        self.book = BookPanel(self.right, shell)
+        self.book.frame.pack(fill="both", expand=True)
+        self.form.on_slip = self.book.replace_slip
+        self.watch: WatchPanel | None = None
+        self.account: AccountPanel | None = None
+        self.centre: tk.PanedWindow | None = None
+
+    def _paned(self, parent: tk.Misc, orient: str) -> tk.PanedWindow:
+        made = tk.PanedWindow(parent, background=self.theme["background"], sashwidth=self.theme.px(4), borderwidth=0,
+                              sashrelief="flat", opaqueresize=True)
+        made.configure(orient="horizontal" if orient == "horizontal" else "vertical")
+        return made
+
+    def arrange(self, width: int, height: int) -> bool:
+        """Lay out for this size; True when something was built."""
+        shape = shape_of(width, height, self.theme.scale)
+        if shape == self.shape:
+            return False
+        tab = self.tabs.open if self.shape is not None else ""
+        frame = self.chart.timeframe if self.shape is not None else "1m"
+        for pane in (self.left, self.centre, self.right):
+            if pane is not None and str(pane) in map(str, self.panes.tk.splitlist(self.panes.tk.call(
+                    str(self.panes), "panes"))):
+                self.panes.forget(pane)
+        for old in (self.left, self.centre, self.overlay):
+            if old is not None:
+                old.destroy()
+        self.left = self.overlay = None
+        self.shape = shape
+        self._build_left(shape)
+        self._build_centre(shape)
+        self.chart.timeframe = frame
+        px, stretch = self.theme.px, self.panes
+        if self.left is not None:
+            stretch.add(self.left, width=px(232 if shape.small else 300), minsize=px(180), stretch="never")
+        if self.centre is not None:
+            stretch.add(self.centre, minsize=px(280), stretch="always")
+        stretch.add(self.right, width=px(322 if shape.small else 372), minsize=px(300), stretch="never")
+        self.form.lay_out(shape.tight)
+        if tab in self.tabs.tabs:
+            self.tabs.choose(tab)
+        return True
+
+    def _build_left(self, shape: Shape) -> None:
+        parent: tk.Misc = self.panes
+        if shape.folded:
+            self.overlay = tk.Frame(self.shell.root, background=self.theme["line"])
+            parent = self.overlay
+        left = self._paned(parent, "vertical")
+        self.watch = WatchPanel(left, self.shell, shape.small)
+        self.account = AccountPanel(left, self.shell)
+        left.add(self.watch.frame, stretch="always", minsize=self.theme.row * 4)
+        left.add(self.account.frame, stretch="never", minsize=self.theme.row * 3,
+                 height=self.theme.bar + self.theme.row * 5)
+        if shape.folded:
+            left.pack(fill="both", expand=True, padx=1, pady=1)
+        else:
+            self.left = left
+
+    def _build_centre(self, shape: Shape) -> None:
+        centre = self._paned(self.panes, "vertical")
+        self.centre = centre
+        self.chart = ChartPanel(centre, self.shell, self._want_candles)
+        if shape.folded:
+            self.chart.extra = Segment("fold", "Watchlist ▾", action=lambda _time: self.toggle_overlay(), back="raised",
+                                       pad=4)
+        centre.add(self.chart.frame, stretch="always", minsize=self.theme.row * 6)
+        row, bar = self.theme.row, self.theme.bar
+        self.bots = None
+        if not shape.small:
+            self.bots = BotsPanel(centre, self.shell)
+            centre.add(self.bots.frame, stretch="never", height=bar + row * 8, minsize=bar + row * 2)
+        self.tabs = Tabs(centre, self.shell, self.form.close_position, shape.small)
+        rows = 6 if shape.tight else 10
+        centre.add(self.tabs.frame, stretch="never", height=bar + row * rows + self.theme.px(4), minsize=bar + row * 3)
+
+    def toggle_overlay(self) -> None:
+        """The folded left column, over the chart."""
+        if self.overlay is None:
+            return
+        if self.overlay.winfo_ismapped():
+            self.overlay.place_forget()
+            return
+        x, y = self.shell.place_of(self.chart.frame)
+        self.overlay.place(x=x, y=y + self.theme.bar, width=self.theme.px(300),
+                           height=min(self.theme.row * 18, self.shell.root.winfo_height() - y - self.theme.bar * 2))
+        self.overlay.lift()
+        self.shell.refresh()
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw every panel that can be seen."""
+        if self.shape is None:
+            return
+        self.book.refresh(glance)
+        self.form.refresh(glance)
+        self.chart.refresh(glance)
+        if self.watch is not None and self.watch.frame.winfo_viewable():
+            self.watch.refresh(glance)
+        if self.account is not None and self.account.frame.winfo_viewable():
+            self.account.refresh(glance)
+        if self.bots is not None:
+            self.bots.refresh(glance)
+        self.tabs.refresh(glance)
+
+    def chart_action(self, name: str, by: int) -> Callable[[int], None]:
+        """A key of the chart, whichever chart is there now."""
+        return partial(self._chart_key, name, by)
+
+    def _chart_key(self, name: str, by: int, _time: int) -> None:
+        if name == "zoom":
+            self.chart.zoom(by)
+        elif name == "pan":
+            self.chart.pan(by)
+        else:
+            self.chart.latest()

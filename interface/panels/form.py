@@ -1,0 +1,339 @@
+"""The form: the same draft as the slip, typed instead of clicked. Checks while typing; typed text always stays.
+
+Its buttons open the slip, they send nothing: what goes out was read first.
+"""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from tkinter import ttk
+
+from core.numbers import padded, text
+from engine.view import PositionLine, View
+from interface.bar import Bar, Segment
+from interface.desk import Note, as_number, largest_qty
+from interface.draft import Draft, Reading, read_draft
+from interface.presenters.glance import Glance, position_of
+from interface.presenters.slip import form_line
+from interface.presenters.tables import owner_word
+from interface.presenters.topline import TRADING_HINT
+from interface.shell import Shell
+from models import Key, Side
+
+
+def owners(view: View | None, key: Key | None) -> list[str]:
+    """Who may own a hand-made order: RESERVED, the symbol's bots, and owners nobody knows."""
+    if key is None:
+        return []
+    found = [key.reserved]
+    for bot in view.bots if view else ():
+        if bot.key == key and bot.emi not in found and bot.status != "NOT IN LIST":
+            found.append(bot.emi)
+    return found
+
+
+class FormPanel:
+    """Owner, quantity, price, presets, flags, four buttons, one line."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell) -> None:
+        self.shell, self.desk, self.theme = shell, shell.desk, shell.theme
+        self.frame = tk.Frame(parent, background=self.theme["panel"])
+        self.bar = Bar(self.frame, self.theme)
+        self.bar.canvas.pack(fill="x")
+        self.body = tk.Frame(self.frame, background=self.theme["panel"])
+        self.body.pack(fill="x", padx=self.theme.px(6))
+        root = shell.root
+        self.owner, self.qty, self.price = tk.StringVar(root), tk.StringVar(root), tk.StringVar(root)
+        self.post, self.reduce = tk.BooleanVar(root, value=True), tk.BooleanVar(root)
+        self.on_slip: Callable[[], None] = lambda: None    # the book places the slip of a draft made here
+        self._owners: list[str] = []
+        self._key: Key | None = None
+        self._draft: Draft | None = None
+        self._filling = False
+        self._event_time = 0
+        self._reading: Reading | None = None
+        self._line_shown: tuple[str, str] = ("", "")
+        self._bad: set[str] = set()
+        self._presets_shown: dict[str, str] = {}
+        self._build()
+        for name in ("qty", "price", "post", "reduce"):
+            getattr(self, name).trace_add("write", partial(self._typed, name))
+
+    # ------------------------------------------------------------ widgets
+
+    def _build(self) -> None:
+        theme, body = self.theme, self.body
+        pad = theme.px(1)
+        self.owner_box = ttk.Combobox(body, textvariable=self.owner, state="readonly", font=theme.mono, width=10,
+                                      height=12)
+        self.qty_entry = ttk.Entry(body, textvariable=self.qty, font=theme.mono, width=10)
+        self.price_entry = ttk.Entry(body, textvariable=self.price, font=theme.mono, width=10)
+        self.owner_box.bind("<<ComboboxSelected>>", self._owner_chosen)
+        for row, (label, widget) in enumerate((("Owner", self.owner_box), ("Qty", self.qty_entry),
+                                               ("Price", self.price_entry))):
+            tk.Label(body, text=label, background=theme["panel"], foreground=theme["dim"], font=theme.ui, anchor="w",
+                     padx=0).grid(row=row, column=0, sticky="w", padx=(0, theme.px(6)))
+            widget.grid(row=row, column=1, sticky="ew", pady=pad)
+        self.presets: dict[str, ttk.Button] = {}
+        places = (("1×", 0, 2), ("2×", 0, 3), ("3×", 1, 2), ("25 %", 1, 3), ("50 %", 2, 2), ("max", 2, 3))
+        for name, row, column in places:
+            button = ttk.Button(body, text=name, style="Preset.TButton", command=partial(self._preset, name),
+                                takefocus=1)
+            button.grid(row=row, column=column, sticky="nsew", padx=(theme.px(4), 0), pady=pad)
+            self.presets[name] = button
+        body.columnconfigure(1, weight=3, uniform="form")
+        body.columnconfigure((2, 3), weight=2, uniform="form")
+        self._build_flags()
+        self._build_buttons()
+        self.line = tk.Label(self.frame, background=theme["panel"], foreground=theme["dim"], font=theme.small,
+                             anchor="nw", justify="left", padx=theme.px(7), pady=0, height=2)
+        self.line.pack(fill="x", pady=(theme.px(2), theme.px(3)))
+        self.line.bind("<Configure>", lambda event: self.line.configure(wraplength=event.width - theme.px(14)))
+
+    def _build_flags(self) -> None:
+        theme = self.theme
+        flags = tk.Frame(self.body, background=theme["panel"])
+        flags.grid(row=3, column=0, columnspan=4, sticky="ew", pady=theme.px(3))
+        self.post_box = ttk.Checkbutton(flags, text="post-only", variable=self.post)
+        self.reduce_box = ttk.Checkbutton(flags, text="reduce-only", variable=self.reduce)
+        self.post_box.pack(side="left")
+        self.reduce_box.pack(side="left", padx=theme.px(14))
+
+    def _build_buttons(self) -> None:
+        self.buttons: dict[str, ttk.Button] = {}
+        self.button_frame = tk.Frame(self.body, background=self.theme["panel"])
+        self.button_frame.grid(row=4, column=0, columnspan=4, sticky="ew")
+        for name, style, side, market in (("Buy limit", "Buy.TButton", Side.BUY, False),
+                                          ("Sell limit", "Sell.TButton", Side.SELL, False),
+                                          ("Buy market", "TButton", Side.BUY, True),
+                                          ("Sell market", "TButton", Side.SELL, True)):
+            button = ttk.Button(self.button_frame, text=name, style=style, command=partial(self.open, side, market))
+            for event in ("<ButtonRelease-1>", "<KeyPress>"):
+                button.bind(event, self._note_time)
+            self.buttons[name] = button
+        self.lay_out(False)
+
+    def lay_out(self, tight: bool) -> None:
+        """Limit buttons over market buttons, or all four side by side where there is no height."""
+        gap = self.theme.px(2)
+        for index, button in enumerate(self.buttons.values()):
+            row, column = (0, index) if tight else divmod(index, 2)
+            button.grid(row=row, column=column, sticky="ew", padx=(gap if column else 0, 0), pady=(0, gap))
+        for column in range(4):
+            weight = 1 if tight or column < 2 else 0
+            self.button_frame.columnconfigure(column, weight=weight, uniform="buttons" if weight else "")
+
+    def _note_time(self, event: tk.Event[tk.Misc]) -> None:
+        self._event_time = event.time
+
+    # ------------------------------------------------------------ what a person does
+
+    def open(self, side: Side, market: bool) -> None:
+        """A button: the slip of what is typed, or the refusal beside its field."""
+        self.shell.close_menus()
+        glance, key = self.desk.glance(), self.desk.key
+        if key is None:
+            self.desk.note = Note("No symbol is selected.")
+        else:
+            draft = self._typed_draft(key, side, market)
+            reading = read_draft(draft, glance.instrument, glance.top)
+            if reading.problems:
+                name, sentence = next(iter(reading.problems.items()))
+                self.desk.drop()
+                self.desk.note = Note(sentence, name, "error")
+            elif self.desk.begin(draft, self._event_time):
+                self._draft = self.desk.draft
+                self.on_slip()
+        self.shell.refresh()
+
+    def _typed_draft(self, key: Key, side: Side, market: bool) -> Draft:
+        return Draft(key, self._chosen_owner(key), side, self.qty.get(), "" if market else self.price.get(), market,
+                     self.post.get() and not market, self.reduce.get(), fresh=False)
+
+    def _chosen_owner(self, key: Key) -> str:
+        at = self.owner_box.current()
+        return self._owners[at] if 0 <= at < len(self._owners) else key.reserved
+
+    def _owner_chosen(self, _event: tk.Event[tk.Misc]) -> None:
+        self.owner_box.selection_clear()
+        if self.desk.draft is not None and not self.desk.draft.order:
+            self.desk.change(owner=self._chosen_owner(self.desk.draft.key))
+
+    def _typed(self, name: str, *_trace: str) -> None:
+        """A field was edited: an open draft follows, whatever was refused is not refused any more."""
+        if self._filling:
+            return
+        if self.desk.note is not None and self.desk.note.field in (name, ""):
+            self.desk.note = None
+        draft = self.desk.draft
+        if draft is not None and not (name == "price" and draft.market):
+            value = getattr(self, name).get()
+            self.desk.change(**({name: value, "fresh": False} if name in ("qty", "price") else {name: value}))
+            self._draft = self.desk.draft
+        self.shell.refresh()
+
+    def _preset(self, name: str) -> None:
+        amount = self._preset_qty(name, self.desk.glance())
+        instrument = self.desk.instrument()
+        if amount is not None and instrument is not None:
+            self.qty.set(padded(amount, instrument.lot))
+        self.shell.refresh()
+
+    def _preset_qty(self, name: str, glance: Glance) -> Decimal | None:
+        if name.endswith("×"):
+            base = as_number(self.desk.usual_qty())
+            return base * int(name[:-1]) if base is not None else None
+        price = as_number(self.price.get()) or (glance.top.ask if glance.top else None)
+        most = largest_qty(glance, price, self.reduce.get())
+        if most is None or glance.instrument is None:
+            return None
+        share = {"25 %": Decimal("0.25"), "50 %": Decimal("0.5")}.get(name, Decimal(1))
+        return most * share // glance.instrument.lot * glance.instrument.lot
+
+    def close_position(self, line: PositionLine) -> None:
+        """Set the form to close a position: reduce-only, the opposite side, at the best price there."""
+        self.desk.select(line.key)
+        self.refresh(self.desk.glance())
+        glance = self.desk.glance()
+        self._fill("qty", text(abs(line.qty)))
+        side = Side.SELL if line.qty > 0 else Side.BUY
+        if glance.top is not None:
+            self._fill("price", text(glance.top.ask if side is Side.SELL else glance.top.bid))
+        self._filling = True
+        self.reduce.set(True)
+        self._filling = False
+        self.buttons["Sell limit" if side is Side.SELL else "Buy limit"].focus_set()
+
+    # ------------------------------------------------------------ drawing
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw what differs."""
+        if glance.key != self._key:
+            self._new_symbol(glance)
+        elif not self.qty.get() and not self._touched_qty():
+            self._fill("qty", self.desk.usual_qty())
+        self._show_owners(glance)
+        self._follow_draft()
+        self._show_header(glance)
+        self._show_presets()
+        self._show_line(glance)
+
+    def _touched_qty(self) -> bool:
+        return self.shell.root.focus_get() is self.qty_entry
+
+    def _new_symbol(self, glance: Glance) -> None:
+        self._key = glance.key
+        self._fill("qty", self.desk.usual_qty())
+        self._fill("price", "")
+        self._filling = True
+        self.reduce.set(False)
+        self._filling = False
+
+    def _fill(self, name: str, value: str) -> None:
+        variable: tk.StringVar = getattr(self, name)
+        if variable.get() != value:
+            self._filling = True
+            variable.set(value)
+            self._filling = False
+
+    def _show_owners(self, glance: Glance) -> None:
+        wanted = owners(glance.view, glance.key)
+        if wanted != self._owners:
+            chosen = self._chosen_owner(glance.key) if glance.key and self._owners else ""
+            self._owners = wanted
+            self.owner_box.configure(values=[owner_word(owner, glance.key) if glance.key else owner
+                                             for owner in wanted])
+            if wanted:
+                self.owner_box.current(wanted.index(chosen) if chosen in wanted else 0)
+            else:
+                self.owner.set("")
+
+    def _follow_draft(self) -> None:
+        """The book made or changed a draft: the fields show the same."""
+        draft = self.desk.draft
+        if draft is self._draft:
+            return
+        self._draft = draft
+        if draft is None:
+            return
+        self._fill("qty", draft.qty)
+        if not draft.market:
+            self._fill("price", draft.price)
+        self._filling = True
+        if not draft.market and not draft.order:
+            self.post.set(draft.post)
+        self.reduce.set(draft.reduce)
+        self._filling = False
+        if draft.owner in self._owners:
+            self.owner_box.current(self._owners.index(draft.owner))
+
+    def _show_header(self, glance: Glance) -> None:
+        parts = [Segment("title", "Form", font="bold"),
+                 Segment("symbol", glance.key.symbol if glance.key else "", "dim")]
+        if glance.view is not None and glance.view.locked:
+            parts.append(Segment("state", "locked", "error", right=True))
+        elif self.desk.trading():
+            parts.append(Segment("state", TRADING_HINT, "warning", "small", right=True))
+        else:
+            parts.append(Segment("state", "opens the slip", "dim", "small", right=True))
+        self.bar.show(parts)
+
+    def _show_presets(self) -> None:
+        base = as_number(self.desk.usual_qty())
+        for times in (1, 2, 3):
+            name = f"{times}×"
+            shown = f"{name} {text(base * times)}" if base is not None else name
+            if len(shown) > 10:
+                shown = name
+            if self._presets_shown.get(name) != shown:
+                self._presets_shown[name] = shown
+                self.presets[name].configure(text=shown)
+
+    def _show_line(self, glance: Glance) -> None:
+        draft = self.desk.draft
+        if draft is None and glance.key is not None:
+            draft = self._typed_draft(glance.key, Side.BUY, market=not self.price.get().strip())
+        reading = read_draft(draft, glance.instrument, glance.top) if draft is not None else None
+        problems = dict(reading.problems) if reading is not None and glance.instrument is not None else {}
+        problems.pop("", None)
+        if not self.qty.get().strip():
+            problems.pop("qty", None)
+        if not self.price.get().strip():
+            problems.pop("price", None)
+        note = self.desk.note
+        if note is not None and note.field:
+            problems[note.field] = note.text
+        self._mark_fields(problems)
+        if note is not None:
+            self._line(("✕ " if note.level == "error" else "▲ ") + note.text, note.level)
+        elif problems:
+            name, sentence = next(iter(problems.items()))
+            self._line(f"▲ {name}: {sentence}", "warning")
+        else:
+            self._line(form_line(reading, glance.instrument, *_free(glance)), "dim")
+
+    def _mark_fields(self, problems: dict[str, str]) -> None:
+        bad: set[str] = {name for name in problems if name in ("qty", "price")}
+        if bad != self._bad:
+            self._bad = bad
+            self.qty_entry.configure(style="Bad.TEntry" if "qty" in bad else "TEntry")
+            self.price_entry.configure(style="Bad.TEntry" if "price" in bad else "TEntry")
+
+    def _line(self, words: str, colour: str) -> None:
+        if self._line_shown != (words, colour):
+            self._line_shown = (words, colour)
+            self.line.configure(text=words, foreground=self.theme[colour])
+
+
+def _free(glance: Glance) -> tuple[Decimal | None, Decimal | None]:
+    """Available margin and leverage of the selected instrument."""
+    if glance.view is None or glance.key is None or glance.instrument is None:
+        return None, None
+    balance = next((line for line in glance.view.balances if line.market == glance.key.market
+                    and line.category is glance.key.category and line.currency == glance.instrument.settle), None)
+    position = position_of(glance.view, glance.key)
+    leverage = position.leverage if position and position.leverage else balance.leverage if balance else None
+    return (balance.available if balance else None), leverage

@@ -1,0 +1,247 @@
+"""The tables at the bottom (Bots, Orders, Positions, Trades, Messages) under one bar of tabs; the Bots panel alone.
+
+Only the open one is drawn.
+"""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from engine.view import BotLine, MessageLine, OrderLine, PositionLine, TradeLine, View
+from interface.bar import Bar, Segment
+from interface.panels.watchlist import message_facts
+from interface.presenters.bots import BOTS, bots_words, is_bot
+from interface.presenters.columns import Column
+from interface.presenters.glance import Glance
+from interface.presenters.tables import MESSAGES, ORDERS, POSITIONS, TRADES
+from interface.presenters.words import Cell
+from interface.sheets.bot import BotSheet
+from interface.sheets.facts import FactsSheet
+from interface.sheets.order import OrderSheet
+from interface.shell import Shell
+from interface.table import Events, Table
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab: its name, its table, where its records come from, and the number beside its name."""
+
+    name: str
+    table: Table[Any]
+    records: Callable[[View], Sequence[Any]]
+    counted: bool
+
+
+class Tabs:
+    """See the module's docstring."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell, close_position: Callable[[PositionLine], None],
+                 with_bots: bool) -> None:
+        self.shell, self.desk, self.theme = shell, shell.desk, shell.theme
+        self._close_position = close_position
+        self.frame = tk.Frame(parent, background=self.theme["panel"])
+        self.bar = Bar(self.frame, self.theme, "panel", self.theme.bar + self.theme.px(2))
+        self.bar.canvas.pack(fill="x")
+        self.level = ""                  # filter of the messages: "" all, warning, error
+        self._filtered: tuple[object, str, tuple[MessageLine, ...]] = ((), "", ())
+        self.tabs: dict[str, Tab] = {}
+        if with_bots:
+            self._add("Bots", bots_table(self.frame, shell), lambda view: view.bots)
+        self._add("Orders", self._table(ORDERS, lambda line: (line.key, line.id),
+                                        "No open orders. Click a price in the book.",
+                                        Events[OrderLine](self._order, self._open_order, self._choose_order)),
+                  lambda view: view.orders)
+        self._add("Positions", self._table(POSITIONS, lambda line: line.key, "No positions",
+                                           Events[PositionLine](self._position, self._open_position)),
+                  lambda view: view.positions)
+        self._add("Trades", self._table(TRADES, lambda line: line.id, "No trades yet",
+                                        Events[TradeLine](self._trade)), lambda view: view.trades, False)
+        self._add("Messages", self._table(MESSAGES, lambda line: (line.time, line.market, line.emi, line.text),
+                                          "Nothing to report", Events[MessageLine](self._message, self._read)),
+                  self._messages, False)
+        self.open = ""
+        self.choose(next(iter(self.tabs)))
+
+    def _table(self, columns: Sequence[Column[Any]], row_id: Callable[[Any], Any], empty: str,
+               events: Events[Any]) -> Table[Any]:
+        return Table(self.frame, self.theme, columns, row_id, empty, events)
+
+    def _add(self, name: str, table: Table[Any], records: Callable[[View], Sequence[Any]],
+             counted: bool = True) -> None:
+        self.tabs[name] = Tab(name, table, records, counted)
+
+    def choose(self, name: str) -> None:
+        """Open a tab."""
+        if name not in self.tabs or name == self.open:
+            return
+        if self.open:
+            self.tabs[self.open].table.canvas.pack_forget()
+        self.open = name
+        self.tabs[name].table.canvas.pack(fill="both", expand=True)
+        self.shell.refresh()
+
+    def choose_number(self, number: int) -> None:
+        """Ctrl+1…7."""
+        names = list(self.tabs)
+        if 1 <= number <= len(names):
+            self.choose(names[number - 1])
+
+    @property
+    def table(self) -> Table[Any]:
+        """The open table."""
+        return self.tabs[self.open].table
+
+    # ------------------------------------------------------------ drawing
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw what differs."""
+        view = glance.view
+        parts = []
+        for name, tab in self.tabs.items():
+            count = len(tab.records(view)) if view is not None and tab.counted else 0
+            here = name == self.open
+            parts.append(Segment(name, f"{name} {count}" if count else name, "text" if here else "dim",
+                                 "bold" if here else "ui", partial(self._chosen, name), "raised" if here else "",
+                                 line="buy" if here else "", pad=4 if here else 12))
+        parts += self._extras(glance)
+        self.bar.show(parts)
+        tab = self.tabs[self.open]
+        tab.table.show(tab.records(view) if view is not None else (), glance)
+
+    def _chosen(self, name: str, _time: int) -> None:
+        self.shell.close_menus()
+        self.choose(name)
+
+    def _extras(self, glance: Glance) -> list[Segment]:
+        if self.open == "Messages":
+            word = {"": "all levels", "warning": "warnings and errors", "error": "errors"}[self.level]
+            return [Segment("level", f"{word} ▾", "dim", "small", self._level_menu, right=True, drop=2),
+                    Segment("ticks", self.shell.tick_words(), "dim", "small", right=True, drop=5, pad=16)]
+        if self.open == "Bots":
+            return bots_sums(glance)
+        chosen = self.table.chosen()
+        if self.open == "Orders" and isinstance(chosen, OrderLine):
+            return [Segment("keys", "F2 moves · Delete cancels", "dim", "small", right=True, drop=5)]
+        return [Segment("keys", "Ctrl+C copies · Ctrl+E CSV", "dim", "small", right=True, drop=5)]
+
+    def _messages(self, view: View) -> Sequence[MessageLine]:
+        if not self.level:
+            return view.messages
+        source, level, made = self._filtered
+        if source is not view.messages or level != self.level:
+            wanted = ("error",) if self.level == "error" else ("warning", "error")
+            made = tuple(line for line in view.messages if line.level in wanted)
+            self._filtered = (view.messages, self.level, made)
+        return made
+
+    def _level_menu(self, _time: int) -> None:
+        x, y = self.shell.place_of(self.bar.canvas)
+        left = (self.bar.span("level") or (0, 0))[0]
+        self.shell.menu(x + left, y + self.bar.height, [
+            ("all levels", partial(self._set_level, "")), ("warnings and errors", partial(self._set_level, "warning")),
+            ("errors", partial(self._set_level, "error"))])
+
+    def _set_level(self, level: str) -> None:
+        self.level = level
+        self.shell.refresh()
+
+    # ------------------------------------------------------------ clicks
+
+    def _choose_order(self, line: OrderLine) -> None:
+        self.desk.selected = (line.key, line.id)
+
+    def _order(self, line: OrderLine, column: str, _time: int) -> None:
+        self.shell.close_menus()
+        if column == "cancel":
+            self.desk.cancel(line.key, line.id)
+        else:
+            self.open_order(line)
+
+    def _open_order(self, line: OrderLine, _time: int) -> None:
+        self.open_order(line)
+
+    def open_order(self, line: OrderLine) -> None:
+        """The order's sheet."""
+        self.shell.sheet("order", partial(OrderSheet, self.shell, line))
+
+    def _position(self, line: PositionLine, column: str, _time: int) -> None:
+        self._close_position(line)
+        self.shell.refresh()
+
+    def _open_position(self, line: PositionLine, _time: int) -> None:
+        self._close_position(line)
+
+    def _trade(self, line: TradeLine, _column: str, _time: int) -> None:
+        self.shell.copy(line.exec_id)
+
+    def _message(self, line: MessageLine, _column: str, _time: int) -> None:
+        self._read(line, 0)
+
+    def _read(self, line: MessageLine, _time: int) -> None:
+        self.shell.sheet("message", partial(FactsSheet, self.shell, "Message", message_facts(line)))
+
+
+def bots_table(parent: tk.Misc, shell: Shell) -> Table[BotLine]:
+    """The table of bots: a click selects, the status cell or Enter switches WORK ⇄ OFF."""
+    def clicked(line: BotLine, column: str, _time: int) -> None:
+        shell.close_menus()
+        shell.desk.bot = line.emi
+        if column in ("status", "mark") and is_bot(line):
+            shell.desk.switch_bot(line)
+
+    def activated(line: BotLine, _time: int) -> None:
+        if is_bot(line):
+            shell.desk.switch_bot(line)
+
+    def selected(line: BotLine) -> None:
+        shell.desk.bot = line.emi
+    return Table(parent, shell.theme, BOTS, lambda line: (line.emi, line.key),
+                 "No bots. A bot is a row of `robots` and one file in strategies/.",
+                 Events[BotLine](clicked, activated, selected))
+
+
+def bots_sums(glance: Glance) -> list[Segment]:
+    """2 of 3 WORK · day · total, for the header at the right."""
+    words, sums = bots_words(glance.view, glance)
+    parts = [Segment(name, cell.text, cell.colour, "mono", right=True, drop=3, pad=4) for name, cell in sums]
+    labels = [Segment(f"label {name}", name, "dim", "small", right=True, drop=3, pad=14) for name, _cell in sums]
+    mixed = [part for pair in zip(reversed(parts), reversed(labels), strict=True) for part in pair]
+    return [*mixed, Segment("working", words, "dim", "small", right=True, drop=4)]
+
+
+class BotsPanel:
+    """The Bots panel of the large layout."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell) -> None:
+        self.shell = shell
+        self.frame = tk.Frame(parent, background=shell.theme["panel"])
+        self.bar = Bar(self.frame, shell.theme)
+        self.bar.canvas.pack(fill="x")
+        self.table = bots_table(self.frame, shell)
+        self.table.canvas.pack(fill="both", expand=True)
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw what differs."""
+        parts = [Segment("title", "Bots", font="bold"),
+                 Segment("keys", "status cell or Enter: WORK ⇄ OFF · F7 opens", "dim", "small", drop=9)]
+        self.bar.show([*parts, *bots_sums(glance)])
+        self.table.show(glance.view.bots if glance.view else (), glance)
+
+
+def open_bot(shell: Shell) -> None:
+    """F7: the selected bot, or the first one."""
+    view = shell.desk.view
+    lines = view.bots if view else ()
+    bot = next((line for line in lines if line.emi == shell.desk.bot), lines[0] if lines else None)
+    if bot is not None:
+        shell.sheet("bot", partial(BotSheet, shell, bot))
+    else:
+        shell.sheet("bot", partial(FactsSheet, shell, "Bots", _no_bots()))
+
+
+def _no_bots() -> list[tuple[str, Cell]]:
+    return [("No bots.", Cell("A bot is a row of `robots` and one file in strategies/."))]

@@ -1,0 +1,135 @@
+"""The watchlist and, below it, the account."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from functools import partial
+
+from engine.view import AccountLine, MessageLine
+from interface.bar import Bar, Segment
+from interface.presenters.glance import Glance
+from interface.presenters.tables import ACCOUNT, account_facts
+from interface.presenters.watch import WatchRow, watch_columns, watch_rows
+from interface.presenters.words import Cell, age, market_title
+from interface.sheets.facts import FactsSheet
+from interface.sheets.finder import Finder
+from interface.shell import Shell
+from interface.table import Events, Table
+from models import Category, Key
+
+FIRST = (Key("Binance", Category.LINEAR, "BTCUSDT"), Key("Bitmex", Category.INVERSE, "XBTUSD"))
+
+
+class WatchPanel:
+    """Symbols grouped by market."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell, small: bool) -> None:
+        self.shell, self.desk = shell, shell.desk
+        self.frame = tk.Frame(parent, background=shell.theme["panel"])
+        self.bar = Bar(self.frame, shell.theme)
+        self.bar.canvas.pack(fill="x")
+        self.bar.show([Segment("title", "Watchlist", font="bold"),
+                       Segment("find", "find  Ctrl+K", "dim", "small", lambda _time: self.find(), right=True)])
+        events = Events[WatchRow](self._clicked, self._activated, action=self._add_first)
+        self.table = Table(self.frame, shell.theme, watch_columns(small), lambda row: row.id,
+                           "No symbols. Ctrl+K adds one.", events, lambda row: row.key is None,
+                           self._first_words())
+        self.table.canvas.pack(fill="both", expand=True)
+        self._rows: list[WatchRow] = []
+        self._made_from: tuple[object, ...] = ()
+        self._quotes: dict[Key, object] = {}
+
+    def find(self) -> None:
+        """Ctrl+K."""
+        self.shell.sheet("find", partial(Finder, self.shell))
+
+    def _first_words(self) -> str:
+        names = [key.symbol for key in FIRST if any(key.market == market for market, _c in self.desk.board.venues)]
+        return f"Add {' and '.join(names)}" if names else "Find a symbol"
+
+    def _add_first(self) -> None:
+        known = [key for key in FIRST if key in self.desk.board.instruments]
+        for key in known:
+            self.desk.watch(key, True)
+        if not known:
+            self.find()
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw what differs."""
+        keys = glance.view.configured if glance.view else ()
+        if (keys, tuple(glance.board.venues)) != self._made_from:
+            self._made_from = (keys, tuple(glance.board.venues))
+            self._rows = watch_rows(keys, glance.board.venues)
+        self.table.show(self._rows, glance)
+
+    def _clicked(self, row: WatchRow, column: str, _time: int) -> None:
+        self.shell.close_menus()
+        if row.key is None:
+            self._market(row)
+        elif column == "remove":
+            self.desk.watch(row.key, False)
+        else:
+            self.desk.select(row.key)
+        self.shell.refresh()
+
+    def _activated(self, row: WatchRow, _time: int) -> None:
+        if row.key is not None:
+            self.desk.select(row.key)
+            self.shell.refresh()
+
+    def _market(self, row: WatchRow) -> None:
+        show_venue(self.shell, row.market, row.category)
+
+
+def show_venue(shell: Shell, market: str, category: Category) -> None:
+    """A sheet with everything known of a market, and “reconnect”."""
+    desk = shell.desk
+    venue = desk.board.venues.get((market, category))
+    if venue is None:
+        return
+    now = desk.monotonic()
+    facts = [("State", Cell(venue.health.value)), ("Doing", Cell(venue.problem or venue.text or "–")),
+             ("Account", Cell(venue.account or ("–" if venue.has_keys else "no keys: market data only"))),
+             ("Round trip", Cell(f"{venue.latency_ms:.0f} ms" if venue.latency_ms is not None else "–")),
+             ("Clock", Cell(f"{venue.clock_offset_ms / 1000:+.3f} s" if venue.clock_offset_ms is not None else "–")),
+             ("Requests", Cell(f"{venue.weight_used * 100:.0f} % of the budget")),
+             ("Reconnects", Cell(str(venue.reconnects))),
+             ("Last data", Cell(f"{age(now - venue.last_data)} ago" if venue.last_data is not None else "–"))]
+    shell.sheet(f"venue {market}", partial(FactsSheet, shell, f"{venue.title}", facts,
+                                           (("Reconnect  F3", partial(desk.recover, market)),)))
+
+
+class AccountPanel:
+    """One row a currency; a click shows all of it."""
+
+    def __init__(self, parent: tk.Misc, shell: Shell) -> None:
+        self.shell, self.desk = shell, shell.desk
+        self.frame = tk.Frame(parent, background=shell.theme["panel"])
+        self.bar = Bar(self.frame, shell.theme)
+        self.bar.canvas.pack(fill="x")
+        self.bar.show([Segment("title", "Account", font="bold"),
+                       Segment("ask", "ask  F5", "dim", "small", lambda _time: self.desk.ask_now(), right=True)])
+        self.table = Table(self.frame, shell.theme, ACCOUNT, lambda line: (line.market, line.category, line.currency),
+                           "No keys for this market. Settings F8", Events[AccountLine](self._clicked, self._activated))
+        self.table.canvas.configure(height=shell.theme.row * 5)
+        self.table.canvas.pack(fill="both", expand=True)
+
+    def refresh(self, glance: Glance) -> None:
+        """Draw what differs."""
+        self.table.show(glance.view.balances if glance.view else (), glance)
+
+    def _clicked(self, line: AccountLine, _column: str, _time: int) -> None:
+        self._open(line)
+
+    def _activated(self, line: AccountLine, _time: int) -> None:
+        self._open(line)
+
+    def _open(self, line: AccountLine) -> None:
+        self.shell.sheet("account", partial(FactsSheet, self.shell,
+                                            f"{line.currency} on {market_title(line.market)}", account_facts(line)))
+
+
+def message_facts(line: MessageLine) -> list[tuple[str, Cell]]:
+    """A message in full."""
+    return [("Level", Cell(line.level)), ("Market", Cell(market_title(line.market) or "–")),
+            ("EMI", Cell(line.emi or "–")), ("Times", Cell(str(line.count))), ("Text", Cell(line.text))]

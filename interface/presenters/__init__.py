@@ -1,0 +1,1 @@
+"""View and board turned into rows, words and colour names, without tkinter."""

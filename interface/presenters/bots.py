@@ -1,0 +1,102 @@
+"""The Bots panel: its columns, its sums, what a status looks like. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from core.numbers import printable
+from engine.view import BotLine, View
+from interface.presenters.columns import Column
+from interface.presenters.glance import Glance, pnl_of_bot
+from interface.presenters.tables import owner_word
+from interface.presenters.words import Cell, grouped_plain, money, signed_money, signed_quantity
+
+_MARKS = {"WORK": ("●", "buy"), "OFF": ("■", "dim"), "SUSPENDED": ("▲", "warning")}
+RED = ("OFF", "NOT DEFINED", "NOT IN LIST", "SUSPENDED")
+
+
+def is_bot(line: BotLine) -> bool:
+    """A row of `robots`, which can be switched; not a line of untagged orders."""
+    return line.status in ("WORK", "OFF", "SUSPENDED")
+
+
+def status_cell(line: BotLine) -> Cell:
+    """The status; red where somebody has to look."""
+    red = line.status in RED or (line.status == "RESERVED" and bool(line.sums.pos))
+    return Cell(line.status, "error" if red else "buy" if line.status == "WORK" else "dim")
+
+
+def mark_cell(line: BotLine) -> Cell:
+    """● works, ■ off, ▲ needs a look."""
+    mark, colour = _MARKS.get(line.status, ("▲" if line.status.startswith("NOT") else "·", "dim"))
+    return Cell(mark, colour)
+
+
+def last_event(line: BotLine) -> Cell:
+    """What happened last; the reason first when it is suspended."""
+    if line.reason:
+        return Cell(printable(line.reason), "warning")
+    return Cell(printable(line.last_event), "dim")
+
+
+def _pos(line: BotLine, glance: Glance) -> Cell:
+    instrument = glance.board.instruments.get(line.key)
+    colour = "buy" if line.sums.pos > 0 else "sell" if line.sums.pos < 0 else "dim"
+    return Cell(signed_quantity(line.sums.pos, instrument), colour)
+
+
+def _day(line: BotLine, glance: Glance) -> Cell:
+    return signed_money(pnl_of_bot(line, glance.board)[0], line.currency)
+
+
+def _total(line: BotLine, glance: Glance) -> Cell:
+    return signed_money(pnl_of_bot(line, glance.board)[1], line.currency)
+
+
+def _capital(line: BotLine) -> Cell:
+    if not line.capital:
+        return Cell("")
+    quantity = f" {grouped_plain(line.quantity)}" if line.quantity is not None else ""
+    return Cell(f"{line.capital}×{quantity}", "dim")
+
+
+BOTS: tuple[Column[BotLine], ...] = (
+    Column("mark", "", 1, lambda b, g: mark_cell(b)),
+    Column("emi", "EMI", 12, lambda b, g: Cell(owner_word(b.emi, b.key)), sort=lambda b, g: b.emi),
+    Column("symbol", "Symbol", 11, lambda b, g: Cell(b.key.symbol), sort=lambda b, g: b.key.symbol),
+    Column("timeframe", "TF", 4, lambda b, g: Cell(b.timeframe, "dim"), sort=lambda b, g: b.timeframe),
+    Column("status", "Status", 12, lambda b, g: status_cell(b), sort=lambda b, g: b.status),
+    Column("capital", "Capital", 9, lambda b, g: _capital(b), True, lambda b, g: b.capital, drop=9),
+    Column("pos", "Pos", 9, _pos, True, lambda b, g: b.sums.pos),
+    Column("orders", "Ord", 3, lambda b, g: Cell(str(b.orders) if b.orders else "", "dim"), True,
+           lambda b, g: b.orders),
+    Column("volume", "Vol", 9, lambda b, g: Cell(grouped_plain(b.sums.volume), "dim"), True,
+           lambda b, g: b.sums.volume, drop=8),
+    Column("day", "PnL day", 9, _day, True, lambda b, g: pnl_of_bot(b, g.board)[0]),
+    Column("total", "PnL", 10, _total, True, lambda b, g: pnl_of_bot(b, g.board)[1]),
+    Column("fees", "Fees", 9, lambda b, g: Cell(money(b.sums.fees, b.currency), "dim"), True,
+           lambda b, g: b.sums.fees, drop=7),
+    Column("funding", "Funding", 9, lambda b, g: Cell(money(b.sums.funding, b.currency), "dim"), True,
+           lambda b, g: b.sums.funding, drop=10),
+    Column("event", "Last event", 12, lambda b, g: last_event(b), rest=True),
+)
+
+
+def bots_words(view: View | None, glance: Glance) -> tuple[str, list[tuple[str, Cell]]]:
+    """“2 of 3 WORK”, and day and total by currency."""
+    lines = view.bots if view else ()
+    bots = [line for line in lines if is_bot(line)]
+    if not bots:
+        return "", []
+    working = sum(line.status == "WORK" for line in bots)
+    sums: dict[str, list[Decimal]] = {}
+    for line in lines:
+        day, total = pnl_of_bot(line, glance.board)
+        known = sums.setdefault(line.currency, [Decimal(0), Decimal(0)])
+        known[0] += day or Decimal(0)
+        known[1] += total or Decimal(0)
+    parts = []
+    for currency, (day, total) in list(sums.items())[:2]:
+        parts.append((f"day {currency}", signed_money(day, currency)))
+        parts.append((f"total {currency}", signed_money(total, currency)))
+    return f"{working} of {len(bots)} WORK", parts

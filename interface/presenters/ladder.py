@@ -1,0 +1,166 @@
+"""The ladder: rows of fixed prices, levels folded into them, own orders as chips. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.numbers import decimals, multiple_down, multiple_up
+from engine.view import OrderLine
+from interface.presenters.words import grouped
+from models import Book, Instrument, Level, OrdStatus, Side, Top
+
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+LEAST_ROWS = 5           # a side, however small the window
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Where the ladder stands: the first price under the spread row, the step, rows a side."""
+
+    anchor: Decimal
+    step: Decimal
+    sides: int
+    prices: tuple[Decimal, ...]      # top to bottom, without the spread row
+    texts: tuple[str, ...]
+
+    @property
+    def top(self) -> Decimal:
+        """Highest price shown."""
+        return self.prices[0]
+
+    @property
+    def bottom(self) -> Decimal:
+        """Lowest price shown."""
+        return self.prices[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRow:
+    """What stands beside one price: whose side, size, sum from the best on, and how long the sum's bar is (0…1)."""
+
+    side: Side | None = None
+    size: str = ""
+    total: str = ""
+    bar: float = 0.0
+
+
+NO_ROW = LadderRow()
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """Own orders at one row."""
+
+    row: int
+    text: str
+    side: Side
+    kind: str                        # filled, hollow, hatched
+    orders: tuple[str, ...]
+
+
+def make_ladder(mid: Decimal, step: Decimal, sides: int, instrument: Instrument) -> Ladder:
+    """A ladder centred on `mid`."""
+    anchor = multiple_down(mid, step)
+    prices = tuple(anchor + step * rung for rung in range(sides, -sides, -1))
+    places = decimals(instrument.tick)
+    return Ladder(anchor, step, sides, prices, tuple(grouped(price, places) if price > 0 else "" for price in prices))
+
+
+def middle(top: Top) -> Decimal:
+    """Half way between the best pair."""
+    return (top.bid + top.ask) / 2
+
+
+def row_of(ladder: Ladder, price: Decimal, side: Side) -> int:
+    """The row an order or level of this side folds into; may lie outside."""
+    folded = multiple_down(price, ladder.step) if side is Side.BUY else multiple_up(price, ladder.step)
+    return int((ladder.top - folded) / ladder.step)
+
+
+def fold(ladder: Ladder, book: Book, instrument: Instrument, stale: bool = False) -> list[LadderRow]:
+    """Sizes and sums for each row: bids fold down to the step, asks up."""
+    places = decimals(instrument.lot)
+    bids = _folded(book.bids, ladder, Side.BUY)
+    asks = _folded(book.asks, ladder, Side.SELL)
+    most = max([total for _size, total in bids.values()] + [total for _size, total in asks.values()], default=_ZERO)
+    scale = 1 / float(most) if most else 0.0
+    rows = [NO_ROW] * len(ladder.prices)
+    for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+        for row, (size, total) in levels.items():
+            rows[row] = LadderRow(side, grouped(size, places), grouped(total, places), float(total) * scale)
+    return rows
+
+
+def _folded(levels: Sequence[Level], ladder: Ladder, side: Side) -> dict[int, tuple[Decimal, Decimal]]:
+    """Row → (size, sum from the best on), for the rows on the screen."""
+    out: dict[int, tuple[Decimal, Decimal]] = {}
+    total, top, step, last = _ZERO, ladder.top, ladder.step, len(ladder.prices) - 1
+    buy = side is Side.BUY
+    for price, qty in levels:
+        total += qty
+        distance = (top - price) / step
+        row = int(distance)              # towards zero
+        if distance != row:
+            if buy and distance > 0:
+                row += 1                 # a bid between two rows folds down
+            elif not buy and distance < 0:
+                row -= 1                 # an ask between two rows folds up
+        if 0 <= row <= last:
+            known = out.get(row)
+            out[row] = (qty if known is None else known[0] + qty, total)
+        elif (buy and row > last) or (not buy and row < 0):
+            break
+    return out
+
+
+def chips(ladder: Ladder, orders: Iterable[OrderLine], instrument: Instrument) -> tuple[list[Chip], int, int]:
+    """Own orders by row, and how many rest above and below the rows."""
+    places = decimals(instrument.lot)
+    by_row: dict[int, list[OrderLine]] = {}
+    above = below = 0
+    for order in orders:
+        if order.price is None:
+            continue
+        row = row_of(ladder, order.price, order.side)
+        if row < 0 or order.price > ladder.top:
+            above += 1
+        elif row >= len(ladder.prices):
+            below += 1
+        else:
+            by_row.setdefault(row, []).append(order)
+    made = []
+    for row, lines in sorted(by_row.items()):
+        text = f"{len(lines)} ✕" if len(lines) > 1 else f"{grouped(lines[0].leaves, places)} ✕"
+        made.append(Chip(row, text, lines[0].side, _kind(lines), tuple(line.id for line in lines)))
+    return made, above, below
+
+
+def _kind(lines: list[OrderLine]) -> str:
+    if any(line.status is OrdStatus.UNKNOWN for line in lines):
+        return "hatched"
+    if any(line.status in (OrdStatus.PENDING_NEW, OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE)
+           for line in lines):
+        return "hollow"
+    return "filled"
+
+
+def side_of_row(price: Decimal, top: Top, step: Decimal) -> Side:
+    """The side that rests there: below the middle Buy, above it Sell."""
+    if price <= multiple_down(top.bid, step):
+        return Side.BUY
+    if price >= multiple_up(top.ask, step):
+        return Side.SELL
+    return Side.BUY if price < middle(top) else Side.SELL
+
+
+def spread_words(top: Top, book: Book, instrument: Instrument) -> tuple[str, str]:
+    """The spread, and which side of the first levels is heavier."""
+    places = decimals(instrument.tick)
+    bid = sum((qty for _price, qty in book.bids[:10]), _ZERO)
+    ask = sum((qty for _price, qty in book.asks[:10]), _ZERO)
+    share = f"imb {100 * bid / (bid + ask):.0f} % bid" if bid + ask else ""
+    return f"spread {grouped(top.ask - top.bid, places)}", share

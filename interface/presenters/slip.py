@@ -1,0 +1,128 @@
+"""The two rows of the slip, and the form's line below its buttons. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.numbers import printable, read_number
+from interface.draft import Draft, Reading
+from interface.presenters.glance import Glance
+from interface.presenters.words import grouped_plain, money, price, quantity
+from models import Instrument, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What the slip says; `tick` names what must be ticked before it sends ("" = nothing)."""
+
+    head: str
+    detail: str
+    amber: bool = False
+    side: Side = Side.BUY
+    tick: str = ""                   # take, usual
+    label: str = ""
+    ticked: bool = False
+
+
+def make_slip(draft: Draft, reading: Reading, glance: Glance, unusual: bool, refused: str = "") -> Slip:
+    """The slip of a draft as it stands now."""
+    head = _head(draft, reading, glance.instrument)
+    if reading.problems:
+        return Slip(head, "▲ " + next(iter(reading.problems.values())), True, draft.side)
+    tick, label, ticked = _tick(draft, reading, unusual, glance.instrument)
+    if tick and not ticked:
+        warn = _takes(draft, reading, glance) if tick == "take" else "▲ more than usual here"
+        return Slip(head, warn, True, draft.side, tick, label, False)
+    if draft.repeat:
+        return Slip(head, "▲ the same order again? Enter sends it", True, draft.side)
+    if refused:
+        return Slip(head, "▲ " + refused, True, draft.side)
+    detail = _detail(draft, reading, glance)
+    return Slip(head, detail, bool(tick), draft.side, tick, label, ticked)
+
+
+def _head(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    base = instrument.base if instrument else ""
+    typed = printable(draft.qty.strip(), 14) or "?"
+    number = read_number(draft.qty)
+    # Digits stay as they are typed; a number is grouped only when it reads as one.
+    qty = quantity(reading.qty, instrument) if reading.qty is not None and not reading.problems else typed
+    if draft.order:
+        words = f"MOVE {_shown(draft.moved_from, instrument)} → {_target(draft, reading, instrument)}"
+        same = isinstance(number, Decimal) and number == read_number(draft.old_qty)
+        return words if same else f"{words} · {qty}"
+    at = "at market" if draft.market else f"@ {_target(draft, reading, instrument)}"
+    return f"{draft.side.value} {qty} {base} {at}"
+
+
+def _target(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    if reading.price is not None:
+        return price(reading.price, instrument)
+    return printable(draft.price.strip(), 14) or "?"
+
+
+def _shown(typed: str, instrument: Instrument | None) -> str:
+    number = read_number(typed)
+    return price(number, instrument) if isinstance(number, Decimal) else typed
+
+
+def _tick(draft: Draft, reading: Reading, unusual: bool, instrument: Instrument | None) -> tuple[str, str, bool]:
+    if reading.crosses and not draft.market and not draft.take:
+        return "take", "take (T)", False
+    if unusual and not draft.usual:
+        return "usual", f"yes, {quantity(reading.qty, instrument)} (Y)", False
+    if reading.crosses and not draft.market:
+        return "take", "take (T)", True
+    return "", "", False
+
+
+def _takes(draft: Draft, reading: Reading, glance: Glance) -> str:
+    sign = "≤" if draft.side is Side.BUY else "≥"
+    qty = quantity(reading.qty, glance.instrument)
+    return f"▲ takes {qty} now at {sign} {price(reading.price, glance.instrument)}"
+
+
+def _detail(draft: Draft, reading: Reading, glance: Glance) -> str:
+    instrument = glance.instrument
+    settle = instrument.settle if instrument else ""
+    parts = []
+    if glance.key and draft.owner != glance.key.reserved and not draft.order:
+        parts.append(draft.owner)
+    parts += [f"{money(reading.value, settle)} {settle}", f"fee {money(reading.fee, settle)}"]
+    if draft.market:
+        parts.append(f"takes at ≈ {price(reading.limit, instrument)}")
+    elif draft.reduce:
+        parts.append("reduce-only")
+    elif draft.post and not draft.take and not draft.order:
+        parts.append("post-only")
+    if not draft.market and not reading.crosses:
+        parts.append(_distance(draft, reading, glance))
+    return " · ".join(part for part in parts if part)
+
+
+def _distance(draft: Draft, reading: Reading, glance: Glance) -> str:
+    if glance.top is None or reading.price is None:
+        return ""
+    away = glance.top.bid - reading.price if draft.side is Side.BUY else reading.price - glance.top.ask
+    if not away:
+        return "at the best"
+    shown = price(abs(away), glance.instrument)
+    if away < 0:
+        return f"{shown} inside the spread"
+    return f"{shown} {'below' if draft.side is Side.BUY else 'above'} best"
+
+
+def form_line(reading: Reading | None, instrument: Instrument | None, available: Decimal | None,
+              leverage: Decimal | None) -> str:
+    """Value, fee, margin and what is free: the one line under the form's buttons."""
+    settle = instrument.settle if instrument else ""
+    parts = []
+    if reading is not None and reading.value is not None:
+        parts.append(f"{money(reading.value, settle)} {settle}")
+        parts.append(f"fee {money(reading.fee, settle)}")
+        if leverage:
+            parts.append(f"margin {money(reading.value / leverage, settle)} at {grouped_plain(leverage)}×")
+    if available is not None:
+        parts.append(f"free {money(available, settle)}")
+    return " · ".join(parts)

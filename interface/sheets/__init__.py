@@ -1,0 +1,1 @@
+"""Dialogs inside the one window."""

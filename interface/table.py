@@ -1,0 +1,386 @@
+"""A table on a canvas: declared columns, visible rows only, a cell is touched only when its text or colour differs.
+
+One Tcl script a refresh. The selection holds a row's id, never its number. Records of any kind; a column says how to
+read one. Sort by header click, copy, CSV, an own thin scroll mark.
+"""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from interface.batch import Batch
+from interface.presenters.columns import Column
+from interface.presenters.glance import Glance
+from interface.presenters.words import THIN, csv_field, cut
+from interface.theme import Theme
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Events(Generic[T]):
+    """What a table tells: a click (record, column, event time), Enter, a selection, the empty text's button."""
+
+    click: Callable[[T, str, int], None] | None = None
+    activate: Callable[[T, int], None] | None = None
+    select: Callable[[T], None] | None = None
+    action: Callable[[], None] | None = None      # the empty text's button
+
+
+@dataclass(slots=True)
+class _Look:
+    """Where the columns of the current width stand."""
+
+    columns: tuple[int, ...] = ()
+    lefts: tuple[int, ...] = ()
+    widths: tuple[int, ...] = ()
+    rows: int = 0
+    size: tuple[int, int] = (0, 0)
+
+
+class Table(Generic[T]):
+    """See the module's docstring."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, columns: Sequence[Column[T]], row_id: Callable[[T], Hashable],
+                 empty: str, events: Events[T] | None = None, wide: Callable[[T], bool] | None = None,
+                 empty_action: str = "", header: bool = True) -> None:
+        self.theme, self.columns, self._row_id = theme, tuple(columns), row_id
+        self._empty, self._empty_action, self._events = empty, empty_action, events or Events[T]()
+        self._wide = wide
+        self.canvas = tk.Canvas(parent, background=theme["panel"], highlightthickness=0, borderwidth=0, takefocus=1,
+                                width=10, height=10)
+        self._batch = Batch(self.canvas)
+        self._look = _Look()
+        self._texts: list[list[int]] = []
+        self._backs: list[int] = []
+        self._cell_backs: dict[tuple[int, int], list[Any]] = {}
+        self._shown: list[list[tuple[str, str]]] = []
+        self._shown_back: list[str] = []
+        self._header_row = theme.row if header else 0
+        self._header: list[int] = []
+        self._note = self._button = 0
+        self._thumb = 0
+        self._thumb_place: tuple[int, int] = (-1, -1)
+        self._records: Sequence[T] = ()
+        self._sorted: Sequence[T] = ()
+        self._glance: Glance | None = None
+        self.top = 0
+        self.selected: Hashable | None = None
+        self.sort_by: tuple[str, bool] | None = None
+        self.drawn = 0                # changes of the last refresh, for tests and measurements
+        self._bind()
+
+    def _bind(self) -> None:
+        bind = self.canvas.bind
+        bind("<Configure>", lambda _event: self.refresh())
+        bind("<ButtonPress-1>", self._on_click)
+        bind("<B1-Motion>", self._on_drag)
+        bind("<Double-Button-1>", lambda event: self._activate(event.time))
+        bind("<Button-4>", lambda _event: self.scroll(-3))
+        bind("<Button-5>", lambda _event: self.scroll(3))
+        bind("<MouseWheel>", lambda event: self.scroll(-3 if event.delta > 0 else 3))
+        for key, step in (("Up", -1), ("Down", 1), ("Prior", -10), ("Next", 10), ("Home", -10**9), ("End", 10**9)):
+            bind(f"<{key}>", lambda _event, by=step: self._move(by))  # type: ignore[misc]  # mypy: lambda's default
+        bind("<Return>", lambda event: self._activate(event.time))
+
+    # ------------------------------------------------------------ what is shown
+
+    def show(self, records: Sequence[T], glance: Glance) -> None:
+        """Show these records; cheap when nothing differs."""
+        self._records, self._glance = records, glance
+        self._order()
+        self._draw()
+
+    def refresh(self) -> None:
+        """Draw again what was shown, after a change of size, sort or selection."""
+        if self._glance is not None:
+            self._order()
+        self._draw()
+
+    def sorted(self) -> Sequence[T]:
+        """The records in the order shown."""
+        return self._sorted
+
+    def chosen(self) -> T | None:
+        """The selected record, if it is still there."""
+        if self.selected is None:
+            return None
+        return next((record for record in self._sorted if self._row_id(record) == self.selected), None)
+
+    def row_text(self, record: T) -> dict[str, str]:
+        """All cells of a record as text, by column name."""
+        assert self._glance is not None
+        return {column.name: column.cell(record, self._glance).text for column in self.columns}
+
+    def visible_columns(self) -> list[str]:
+        """Names of the columns there is room for."""
+        return [self.columns[index].name for index in self._look.columns]
+
+    def copy_text(self) -> str:
+        """The selected row, or all of them, as tab-separated lines with plain numbers."""
+        chosen = self.chosen()
+        rows = [chosen] if chosen is not None else list(self._sorted)
+        lines = ["\t".join(cell.replace(THIN, "") for cell in self.row_text(row).values()) for row in rows]
+        return "\n".join(lines)
+
+    def csv_text(self) -> str:
+        """All rows with titles, safe to open in a spreadsheet."""
+        lines = [",".join(csv_field(column.title) for column in self.columns)]
+        lines += [",".join(csv_field(cell) for cell in self.row_text(record).values()) for record in self._sorted]
+        return "\r\n".join(lines) + "\r\n"
+
+    def scroll(self, rows: int) -> None:
+        """Move the window over the rows."""
+        most = max(0, len(self._sorted) - self._look.rows)
+        top = min(max(0, self.top + rows), most)
+        if top != self.top:
+            self.top = top
+            self._draw()
+
+    def sort(self, name: str) -> None:
+        """Ascending, then descending, then as it came."""
+        if self.sort_by is None or self.sort_by[0] != name:
+            self.sort_by = (name, False)
+        else:
+            self.sort_by = None if self.sort_by[1] else (name, True)
+        self._look = _Look()
+        self.refresh()
+
+    def _order(self) -> None:
+        if self.sort_by is None:
+            self._sorted = self._records
+            return
+        name, down = self.sort_by
+        column = next(column for column in self.columns if column.name == name)
+        glance, read = self._glance, column.sort
+        assert glance is not None
+
+        def key(record: T) -> tuple[bool, Any]:
+            value = read(record, glance) if read else column.cell(record, glance).text
+            return (value is None) != down, value if value is not None else 0
+        self._sorted = sorted(self._records, key=key, reverse=down)
+
+    # ------------------------------------------------------------ drawing
+
+    def _draw(self) -> None:
+        size = (self.canvas.winfo_width(), self.canvas.winfo_height())
+        if size[0] <= 10:
+            return
+        if size != self._look.size:
+            self._lay_out(size)
+        look, count = self._look, len(self._sorted)
+        self.top = min(self.top, max(0, count - look.rows))
+        for row in range(look.rows):
+            index = self.top + row
+            if index < count:
+                self._draw_row(row, self._sorted[index])
+            else:
+                self._clear_row(row)
+        self._draw_rest(count)
+        self.drawn = self._batch.flush()
+
+    def _draw_row(self, row: int, record: T) -> None:
+        glance, look = self._glance, self._look
+        assert glance is not None
+        wide = self._wide is not None and self._wide(record)
+        chosen = self.selected is not None and self._row_id(record) == self.selected
+        self._row_back(row, "selection" if chosen else "raised" if wide else "panel")
+        shown, items, colours = self._shown[row], self._texts[row], self.theme.colours
+        for place, index in enumerate(look.columns):
+            column = self.columns[index]
+            cell = column.cell(record, glance)
+            text = cell.text
+            if len(text) > column.chars or column.rest or wide:
+                room = look.size[0] if wide else look.widths[place]
+                text = cut(text, max(1, (room - self.theme.gap // 2) // self.theme.zero))
+            colour = "text" if chosen and cell.colour in ("dim", "sell", "buy") and wide else cell.colour
+            if shown[place] != (text, colour):
+                shown[place] = (text, colour)
+                self._batch.text(items[place], text, colours[colour])
+            if cell.back or (row, place) in self._cell_backs:
+                self._cell_back(row, place, cell.back)
+
+    def _clear_row(self, row: int) -> None:
+        self._row_back(row, "panel")
+        for place, (text, _colour) in enumerate(self._shown[row]):
+            if text:
+                self._shown[row][place] = ("", "text")
+                self._batch.text(self._texts[row][place], "", self.theme["text"])
+            if (row, place) in self._cell_backs:
+                self._cell_back(row, place, "")
+
+    def _row_back(self, row: int, back: str) -> None:
+        if self._shown_back[row] != back:
+            self._shown_back[row] = back
+            self._batch.fill(self._backs[row], self.theme[back])
+
+    def _cell_back(self, row: int, place: int, back: str) -> None:
+        known = self._cell_backs.get((row, place))
+        if known is None:
+            left, width = self._look.lefts[place], self._look.widths[place]
+            y = self._header_row + row * self.theme.row
+            item = self.canvas.create_rectangle(left - self.theme.gap // 4, y + 1, left + width - self.theme.gap // 4,
+                                                y + self.theme.row - 1, width=0, fill="")
+            self.canvas.tag_raise(item, self._backs[row])
+            known = self._cell_backs[(row, place)] = [item, ""]
+        if known[1] != back:
+            known[1] = back
+            self._batch.fill(known[0], self.theme[back] if back else "")
+
+    def _draw_rest(self, count: int) -> None:
+        rows = self._look.rows
+        self._batch.option(self._note, f"-state {'hidden' if count else 'normal'}")
+        if self._button:
+            self._batch.option("button", f"-state {'hidden' if count else 'normal'}")
+        place = (-1, -1)
+        if count > rows > 0:
+            room = self._look.size[1] - self._header_row
+            height = max(self.theme.row, room * rows // count)
+            y = self._header_row + (room - height) * self.top // (count - rows)
+            place = (y, y + height)
+        if place != self._thumb_place:
+            self._thumb_place = place
+            right = self._look.size[0]
+            self._batch.coords(self._thumb, right - self.theme.px(5), place[0], right - 1, place[1])
+
+    # ------------------------------------------------------------ layout
+
+    def _lay_out(self, size: tuple[int, int]) -> None:
+        theme, canvas = self.theme, self.canvas
+        columns = self._fitting(size[0])
+        widths = [theme.width(self.columns[index].chars) for index in columns]
+        left, lefts = theme.gap // 2, []
+        spare = size[0] - theme.px(6) - theme.gap // 2 - sum(widths)
+        stretch = [place for place, index in enumerate(columns) if self.columns[index].rest] or [len(columns) - 1]
+        widths[stretch[0]] = max(theme.zero * 2, widths[stretch[0]] + min(spare, 0)
+                                 if not self.columns[columns[stretch[0]]].rest else widths[stretch[0]] + spare)
+        for width in widths:
+            lefts.append(left)
+            left += width
+        rows = max(0, (size[1] - self._header_row) // theme.row)
+        self._look = _Look(tuple(columns), tuple(lefts), tuple(widths), rows, size)
+        canvas.delete("all")
+        self._cell_backs.clear()
+        if self._header_row:
+            canvas.create_rectangle(0, 0, size[0], self._header_row, width=0, fill=theme["raised"])
+        self._backs = [canvas.create_rectangle(0, self._header_row + row * theme.row, size[0],
+                                               self._header_row + (row + 1) * theme.row, width=0, fill=theme["panel"])
+                       for row in range(rows)]
+        self._shown_back = ["panel"] * rows
+        self._texts = [[self._text_item(row, place) for place in range(len(columns))] for row in range(rows)]
+        self._shown = [[("", "text")] * len(columns) for _row in range(rows)]
+        self._header_items()
+        middle = self._header_row + max(theme.row, min((size[1] - self._header_row) // 3, theme.row * 3))
+        self._note = canvas.create_text(size[0] // 2, middle, text=self._empty, fill=theme["dim"], font=theme.ui,
+                                        width=size[0] - theme.gap * 2, justify="center")
+        self._button = 0
+        if self._empty_action:
+            self._empty_button(size[0] // 2, middle + theme.row * 3 // 2)
+        self._thumb_place = (-1, -1)
+        self._thumb = canvas.create_rectangle(-9, -9, -9, -9, width=0, fill=theme["line"])
+
+    def _empty_button(self, x: int, y: int) -> None:
+        theme, canvas = self.theme, self.canvas
+        half = theme.ui.measure(self._empty_action) // 2 + theme.gap
+        self._button = canvas.create_rectangle(x - half, y - theme.row * 2 // 3, x + half, y + theme.row * 2 // 3,
+                                               width=0, fill=theme["raised"], tags="button")
+        canvas.create_text(x, y, text=self._empty_action, fill=theme["text"], font=theme.ui, tags="button")
+        action = self._events.action
+        if action is not None:
+            canvas.tag_bind("button", "<ButtonPress-1>", lambda _event: action())
+
+    def _fitting(self, width: int) -> list[int]:
+        theme, columns = self.theme, list(range(len(self.columns)))
+        while sum(theme.width(self.columns[index].chars) for index in columns) > width - theme.px(6):
+            worst = max(columns, key=lambda index: self.columns[index].drop)
+            if not self.columns[worst].drop:
+                break
+            columns.remove(worst)
+        return columns
+
+    def _text_item(self, row: int, place: int) -> int:
+        column, look = self.columns[self._look.columns[place]], self._look
+        x = look.lefts[place] + (look.widths[place] - self.theme.gap if column.right else 0)
+        y = self._header_row + row * self.theme.row + self.theme.row // 2
+        return self.canvas.create_text(x, y, anchor="e" if column.right else "w", font=self.theme.mono)
+
+    def _header_items(self) -> None:
+        self._header = []
+        if not self._header_row:
+            return
+        for place, index in enumerate(self._look.columns):
+            column = self.columns[index]
+            mark = ""
+            if self.sort_by and self.sort_by[0] == column.name:
+                mark = "▼" if self.sort_by[1] else "▲"
+            title = mark + column.title if column.right else column.title + mark
+            x = self._look.lefts[place] + (self._look.widths[place] - self.theme.gap if column.right else 0)
+            self._header.append(self.canvas.create_text(x, self._header_row // 2, text=title, font=self.theme.ui,
+                                                        anchor="e" if column.right else "w", fill=self.theme["dim"]))
+
+    # ------------------------------------------------------------ mouse and keys
+
+    def _on_click(self, event: tk.Event[tk.Misc]) -> None:
+        self.canvas.focus_set()
+        column = self.column_at(event.x)
+        if event.y < self._header_row:
+            if column:
+                self.sort(column)
+            return
+        record = self.record_at(event.y)
+        if record is None:
+            return
+        self._choose(record)
+        if self._events.click:
+            self._events.click(record, column, event.time)
+
+    def _on_drag(self, event: tk.Event[tk.Misc]) -> None:
+        count, rows = len(self._sorted), self._look.rows
+        if count > rows and event.x > self._look.size[0] - self.theme.px(14):
+            room = max(1, self._look.size[1] - self._header_row)
+            self.scroll((event.y - self._header_row) * count // room - rows // 2 - self.top)
+
+    def column_at(self, x: int) -> str:
+        """Name of the column under a pixel."""
+        for index, left, width in zip(self._look.columns, self._look.lefts, self._look.widths, strict=True):
+            if left - self.theme.gap // 2 <= x < left + width - self.theme.gap // 2:
+                return self.columns[index].name
+        return ""
+
+    def record_at(self, y: int) -> T | None:
+        """The record under a pixel."""
+        index = self.top + (y - self._header_row) // self.theme.row
+        return self._sorted[index] if 0 <= index < len(self._sorted) else None
+
+    def point_of(self, row_id: Hashable, column: str) -> tuple[int, int] | None:
+        """The middle of a visible cell, in pixels of the canvas."""
+        for index, record in enumerate(self._sorted[self.top:self.top + self._look.rows]):
+            if self._row_id(record) == row_id and column in self.visible_columns():
+                place = self.visible_columns().index(column)
+                return (self._look.lefts[place] + self._look.widths[place] // 2,
+                        self._header_row + index * self.theme.row + self.theme.row // 2)
+        return None
+
+    def _choose(self, record: T) -> None:
+        self.selected = self._row_id(record)
+        if self._events.select:
+            self._events.select(record)
+        self.refresh()
+
+    def _move(self, by: int) -> str:
+        if self._sorted:
+            ids = [self._row_id(record) for record in self._sorted]
+            at = ids.index(self.selected) if self.selected in ids else -1 if by > 0 else 0
+            at = min(max(0, at + by), len(ids) - 1)
+            if not self.top <= at < self.top + self._look.rows:
+                self.top = max(0, at - (self._look.rows - 1 if by > 0 else 0))
+            self._choose(self._sorted[at])
+        return "break"
+
+    def _activate(self, event_time: int) -> None:
+        record = self.chosen()
+        if record is not None and self._events.activate:
+            self._events.activate(record, event_time)

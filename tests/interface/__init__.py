@@ -1,0 +1,1 @@
+"""The window: presenters and rules plainly, then the real thing under Xvfb."""
