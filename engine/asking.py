@@ -79,9 +79,12 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
     refusal = _why_not(state, command, now, sight)
     if refusal is not None:
         out.verdict = Verdict(command.ticket, False, "", refusal, now.wall)
-        return
+        return None
     number = state.number + 1
-    name = ids.make(number, command.owner)
+    try:
+        name = ids.make(number, command.owner)
+    except ValueError as error:      # a reserved line's name comes from the venue's symbol: too long, not ASCII
+        return refuse(out, command.ticket, now, f"{error}; nothing was sent", "owner")
     tif = TimeInForce.GTX if command.post_only else command.tif
     order = OrderRow(
         key=command.key, account=state.account(command.key), name=name, cl_ord_id=name, order_id="",
@@ -98,7 +101,7 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
     price = "market" if command.price is None else text(command.price)
     out.note(command.key.market, f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {price}"
                                  f" as {name}", emi=command.owner)
-    accept(out, command.ticket, now, name)
+    return accept(out, command.ticket, now, name)
 
 
 def _reduces_at_venue(state: State, command: PlaceOrder) -> bool:
@@ -318,6 +321,9 @@ def take_over(state: State, command: TakeOver, now: Now, sight: Sight, out: Deci
     difference = state.differences.get(key)
     if difference is None or difference.stage < 2 or sight.instrument is None:
         return refuse(out, command.ticket, now, f"{key.symbol}: ledger and venue agree, there is nothing to take over")
+    if state.position(key) != difference.ours:     # something was booked since: the rest is not what was shown
+        return refuse(out, command.ticket, now, f"{key.symbol}: the position changed since it was compared; F5 asks "
+                                                "again")
     rest = difference.theirs - difference.ours
     entry = difference.entry or sight.mark
     if entry is None:
