@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -65,6 +67,10 @@ class Api:
             return 200, encode(self._run(route, request)), {}
         except Refused as refusal:
             return refusal.status, encode(refusal.body()), refusal.headers
+        except Exception:  # a mistake of ours must be seen, and must not look like a refusal
+            traceback.print_exc(file=sys.stderr)
+            text = "An unknown error occurred while processing the request."
+            return 500, encode({"code": -1000, "msg": text}), {}
 
     def _run(self, route: Route, request: Request) -> Any:
         venue = self.venue

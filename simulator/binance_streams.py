@@ -68,7 +68,10 @@ class Connection:
             self.wake.clear()
             while self.waiting:
                 message = self.waiting.popleft()
-                await self.send(message)
+                try:
+                    await self.send(message)
+                except (OSError, RuntimeError):  # the reader has gone; its listener ends the connection
+                    return
                 if message["type"] == "websocket.close":
                     return
 

@@ -148,6 +148,10 @@ class Series:
         The filling stays within low..high, the account's resting orders, so that no candle passes an order that
         was not filled.
         """
+        oldest = minute - KEEP_DAYS * DAY
+        self._store.run("DELETE FROM candles WHERE symbol = ? AND minute < ?", self.instrument.symbol, oldest)
+        self._store.run("DELETE FROM segments WHERE symbol = ? AND stop < ?", self.instrument.symbol, oldest)
+        self._lived = [c for c in self._lived if c[0] <= minute]  # a shifted clock may have lived in the future
         known = max([s.stop for s in self._segments[-1:]] + [c[0] + 1 for c in self._lived[-1:]], default=0)
         price = self.last_close
         if price is None:
@@ -157,7 +161,7 @@ class Series:
                 self.running = self._lived.pop()
                 return
             low, high = max(1, min(low, price)), max(high, price)
-            edges = [*range(max(known, minute - KEEP_DAYS * DAY), minute, DAY), minute]
+            edges = [*range(max(known, oldest), minute, DAY), minute]
             fresh = [Segment(a, b, price, price, low, high, seed) for a, b in pairwise(edges)]
         self._segments += fresh
         self._store.put_many("segments", 8, [(self.instrument.symbol, s.start, s.stop, s.open, s.close, s.low, s.high,
