@@ -87,6 +87,7 @@ class Venue:
         self.account.accept(market, order)
         market.engine.submit(order)
         self._refill(market)
+        market.series.save_running()  # a killed venue begins again at this price
         self.settle()
 
     def dry_run(self, market: Market, order: Order) -> None:
@@ -128,6 +129,7 @@ class Venue:
             self.replay.move(market, price)
         elif market.crowd:
             market.crowd.move_to(price)
+            market.series.save_running()  # a killed venue begins again at this price
         self.settle()
 
     def stranger(self, market: Market, side: int, lots: int) -> Order:
@@ -135,6 +137,7 @@ class Venue:
         order = Order(market.symbol, side, 0, lots, kind="MARKET", tif="IOC")
         market.engine.submit(order)
         self._refill(market)
+        market.series.save_running()  # a killed venue begins again at this price
         self.settle()
         return order
 
