@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.errors import ConfigError, UsageError
+from core.errors import UsageError
 from core.home import has_settings
 from core.logs import start_logging
 from core.secrets import KnownSecrets
@@ -15,6 +15,7 @@ from models import Mode
 from session import lock
 from session.display import display_problem
 
+VERSION = "0.1.0"
 LATER_LIVE = "live opens with the complete books; use the test network"
 
 
@@ -40,7 +41,7 @@ def check_problems(settings: Settings) -> None:
     *others, last = settings.problems
     for problem in others:
         print(f"botbook: {problem}", file=sys.stderr)
-    raise ConfigError(last.key, "", str(last), last.market)
+    raise last.error()
 
 
 def run_terminal(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:

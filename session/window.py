@@ -1,0 +1,208 @@
+"""The terminal with its window. The window is on the screen before database and network are imported.
+
+The main thread owns the window and only polls: building the session and stopping it happen on threads of their own,
+whose results are looked at by the window's own timer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from core.errors import TerminalError, UsageError
+from core.home import has_settings, save_choice
+from core.logs import start_logging
+from core.secrets import KnownSecrets
+from core.setting_file import SettingFile
+from core.setting_keys import ENV, KEYS, MARKETS, Kind
+from core.settings import Settings, load_settings
+from interface.app import About, App, Hooks, Look, SettingLine
+from models import Mode, Timings
+from session.run import LATER_LIVE, VERSION, check_live, flag_of
+
+if TYPE_CHECKING:
+    from session.build import Session
+
+POLL_MS = 30
+STOP_WITHIN_S = 6.0      # the session's own limit is 5
+CHOICES = {"demo": Mode.SIM, "testnet": Mode.TESTNET, "live": Mode.LIVE}
+
+
+def run_window(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:
+    """Open the window and run until it is closed; the exit code."""
+    known = KnownSecrets()
+    flag = flag_of(args)
+    settings = load_settings(home, known, flag)
+    if flag is Mode.LIVE:
+        check_live(settings)
+    general = settings.general
+    logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=args.debug)
+    try:
+        run = WindowRun(home, project, known, flag, settings, notices, VERSION)
+        run.open()
+        return run.exit_code
+    finally:
+        logs.stop()
+
+
+class WindowRun:
+    """One run of the window, from the first picture to the last."""
+
+    def __init__(self, home: Path, project: Path, known: KnownSecrets, flag: Mode | None, settings: Settings,
+                 notices: tuple[str, ...], version: str) -> None:
+        self.exit_code = 0
+        self._home, self._project, self._known, self._flag = home, project, known, flag
+        self._settings, self._notices, self._version = settings, notices, version
+        self._session: Session | None = None
+        self._built: list[Session | TerminalError] = []
+        self._builder: threading.Thread | None = None
+        self._stopper: threading.Thread | None = None
+        self._fatal: list[TerminalError] = []
+        self._asked_to_end = False
+        self._about = About(version)
+        look = Look(refresh_rate=settings.general.refresh_rate, scale=settings.general.scale,
+                    theme=settings.general.theme)
+        self._needs_choice = flag is None and not has_settings(home)
+        self.app = App(None if self._needs_choice else settings.mode, look)
+
+    def open(self) -> None:
+        """Show the window, build the rest behind it, run until it is gone."""
+        self._listen()
+        self.app.root.update()
+        if self._needs_choice:
+            self.app.first_start(self._choose)
+        else:
+            self._begin()
+        self.app.later(POLL_MS, self._poll)
+        try:
+            self.app.run()
+        finally:
+            self._end_now()
+
+    # ------------------------------------------------------------ beginning
+
+    def _choose(self, choice: str) -> None:
+        """The first start's answer."""
+        mode = CHOICES[choice]
+        if mode is Mode.LIVE:
+            self.app.problem(LATER_LIVE, "Live")
+            self.app.first_start(self._choose)
+            return
+        try:
+            save_choice(self._home, mode)
+        except TerminalError as error:
+            self.app.problem(str(error))
+            return
+        self._settings = load_settings(self._home, self._known, self._flag)
+        self._begin()
+
+    def _begin(self) -> None:
+        settings = self._settings
+        self.app.mode = settings.mode
+        for problem in settings.problems:
+            self.app.problem(str(problem), problem.key)
+        try:
+            check_live(settings)
+        except UsageError as error:
+            self.app.problem(str(error), "TESTNET")
+            return
+        if any(not problem.market for problem in settings.problems):
+            return                       # nothing can be built on these; the strip says which key
+        self._builder = threading.Thread(target=self._build, name="builder", daemon=True)
+        self._builder.start()
+
+    def _build(self) -> None:
+        """Off the main thread: imports of database and network, the child exchange, the session."""
+        from session.build import Session
+        from session.child import Child
+        child = None
+        self._about = self._read_about()
+        try:
+            settings = self._settings
+            if settings.demo:
+                child = Child(self._project, self._home)
+                settings = load_settings(self._home, self._known, self._flag, child.demo)
+            self._built.append(Session(settings, self._home, Timings(), self._fatal.append, child, self._known))
+        except TerminalError as error:
+            if child is not None:
+                child.stop(0.5)
+            self._built.append(error)
+
+    def _attach(self, session: Session) -> None:
+        self._session = session
+        session.start()
+        for notice in self._notices:
+            session.say(notice)
+        self.app.attach(Hooks(
+            board=session.board, view=session.view, post=session.post, want_candles=session.want_candles,
+            quit=self._begin_stop, dead_threads=session.dead_threads, about=lambda: self._about,
+            quote=session.settings.general.quote_only))
+
+    # ------------------------------------------------------------ polling, on the window's timer
+
+    def _poll(self) -> None:
+        if self._built and self._session is None:
+            built = self._built.pop()
+            if isinstance(built, TerminalError):
+                self.exit_code = built.exit_code
+                self.app.problem(str(built))
+            else:
+                self._attach(built)
+        if self._fatal:
+            error = self._fatal.pop()
+            print(f"botbook: {error}", file=sys.stderr)
+            self.exit_code = error.exit_code
+            self._begin_stop("leave")
+        if self._asked_to_end and self._stopper is None:
+            self._begin_stop("leave")
+        if self._stopper is not None and not self._stopper.is_alive():
+            self.app.destroy()
+            return
+        self.app.later(POLL_MS, self._poll)
+
+    def _listen(self) -> None:
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            self._asked_to_end = True
+
+        signal.signal(signal.SIGINT, on_signal)
+        signal.signal(signal.SIGTERM, on_signal)
+
+    # ------------------------------------------------------------ the end
+
+    def _begin_stop(self, how: str) -> None:
+        """The ordered stop, off the main thread; the poll takes the window away when it has ended."""
+        if self._stopper is None:
+            self._stopper = threading.Thread(target=self._stop, args=(how == "cancel_all",), name="stopper",
+                                             daemon=True)
+            self._stopper.start()
+
+    def _stop(self, cancel_all: bool) -> None:
+        if self._builder is not None:
+            self._builder.join(3.0)
+        built = self._built.pop() if self._built else None
+        session = self._session or (built if not isinstance(built, TerminalError) else None)
+        if session is not None:
+            session.stop(cancel_all)
+
+    def _end_now(self) -> None:
+        """The window is gone, whatever took it: everything else ends in order too."""
+        self._begin_stop("leave")
+        if self._stopper is not None:
+            self._stopper.join(STOP_WITHIN_S)
+
+    def _read_about(self) -> About:
+        """What F1 and F8 show of files and settings; read by the builder, never by a callback of the window."""
+        lines: list[SettingLine] = []
+        files = {ENV: SettingFile(self._home, ENV, "")}
+        files.update({name: SettingFile(self._home, name, market) for market, name in MARKETS.items()})
+        for key in KEYS:
+            value = files[key.file].values.get(key.name, "")
+            shown = "" if not value else f"••••{value[-4:]}" if key.kind is Kind.HIDDEN and len(value) > 8 else (
+                "••••" if key.kind is Kind.HIDDEN else value)
+            lines.append(SettingLine(f"{key.group} · {key.file}", key.name, shown, key.sentence, key.default))
+        return About(self._version, str(self._home), str(self._home / "botbook.log"), tuple(lines))
