@@ -25,7 +25,7 @@ from core.rows import BookRow, CounterRow, CursorRow, Loaded, RobotState, Row, W
 from core.worker import Worker
 from db.store import Store, StoreAway
 from engine import history_file
-from engine.asking import ORDER_NUMBER, position_of
+from engine.asking import ORDER_NUMBER, position_of, refuse
 from engine.bots import Bots
 from engine.commands import (
     Cancel,
@@ -475,6 +475,16 @@ class Engine:
             self._bots.set_trading(False)
         self._retry_at = time.monotonic() + self._parts.timings.db_retry
         self._dirty = self._urgent = True
+        if isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
+            self._refuse_away(message, reply)
+
+    def _refuse_away(self, message: PlaceOrder | MoveOrder | TakeOver | Watch, reply: Reply | None) -> None:
+        """Whoever asked is told: nothing was sent. Was the row stored all the same, the next reading finds it."""
+        decision, now = Decision(), self._now()
+        refuse(decision, message.ticket, now, f"the ledger cannot write: {self._core.state.database_problem}")
+        self._core.apply(decision, now)
+        if reply is not None and decision.verdict is not None:
+            reply(decision.verdict)
 
     def _try_again(self) -> None:
         """Write something; if that works, read memory anew and go on where it stopped."""
