@@ -35,6 +35,7 @@ from engine.state import (
     SetDifference,
     SetFlags,
     SetLastHand,
+    SetRejects,
     SetVenue,
     SetWatch,
     Sight,
@@ -295,6 +296,8 @@ def set_bot(state: State, command: SetBot, now: Now, out: Decision) -> None:
     if command.state is BotState.WORK and command.emi in state.robot_reasons:
         return refuse(out, command.ticket, now, f"{command.emi}: {state.robot_reasons[command.emi]}")
     out.rows.append(RobotState(command.emi, command.state.value, command.reason))
+    if command.state is BotState.WORK:
+        out.changes.append(SetRejects(command.emi, 0))
     reason = f": {command.reason}" if command.reason else ""
     out.note(robot.key.market, f"{command.emi} {command.state.value}{reason}",
              "warning" if command.state is BotState.SUSPENDED else "info", command.emi)

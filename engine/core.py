@@ -43,10 +43,12 @@ from engine.state import (
     AddTrade,
     Change,
     Decision,
+    MissingFills,
     Now,
     SetDifference,
     SetFlags,
     SetLastHand,
+    SetMissing,
     SetRejects,
     SetVenue,
     SetWatch,
@@ -215,6 +217,7 @@ class Core:
         match row:
             case OrderRow():
                 name = (row.key, row.name)
+                old = state.orders.get(name)
                 state.orders[name] = row
                 if row.order_id:
                     state.by_order_id[(row.key, row.order_id)] = row.name
@@ -222,10 +225,11 @@ class Core:
                     state.ended.setdefault(name, now.mono)
                 else:
                     state.ended.pop(name, None)
-                if row.told_qty > row.booked_qty and row.cl_ord_id:
-                    state.missing_since.setdefault(name, now.mono)
-                else:
-                    state.missing_since.pop(name, None)
+                gap = row.told_qty - row.booked_qty if row.cl_ord_id else ZERO
+                if gap <= 0:
+                    state.missing.pop(name, None)
+                elif name not in state.missing or (old is not None and gap > old.told_qty - old.booked_qty):
+                    state.missing[name] = MissingFills(now.mono + self._timings.ask_unknown)
             case BookRow():
                 state.books[book_key(row)] = row
             case CoinRow():
@@ -258,6 +262,9 @@ class Core:
                     state.watches[change.order] = change.watch
                     if change.watch.in_kill:
                         state.kill_orders.add(change.order)
+            case SetMissing():
+                if change.order in state.missing:
+                    state.missing[change.order] = change.missing
             case SetVenue():
                 state.venues[change.venue.id] = change.venue
             case SetDifference():
@@ -310,7 +317,7 @@ class Core:
             del state.orders[name]
             state.watches.pop(name, None)
             state.ended.pop(name, None)
-            state.missing_since.pop(name, None)
+            state.missing.pop(name, None)
         for kept in [k for k in state.books if k[1].market == market]:
             del state.books[kept]
             state.day_books.pop(kept, None)
@@ -325,8 +332,11 @@ class Core:
         state = self.state
         for name, since in list(state.ended.items()):
             order = state.orders.get(name)
-            if now.mono - since > ENDED_KEPT_S and name not in state.missing_since and name not in state.watches:
+            missing = state.missing.get(name)
+            if (now.mono - since > ENDED_KEPT_S and name not in state.watches
+                    and (missing is None or missing.asked >= recovery.MISSING_TRIES)):
                 del state.ended[name]
+                state.missing.pop(name, None)
                 state.orders.pop(name, None)
                 if order is not None:
                     state.by_order_id.pop((order.key, order.order_id), None)

@@ -16,10 +16,12 @@ from engine.hearing import hear_report, missing_fills, put
 from engine.state import (
     Decision,
     Difference,
+    MissingFills,
     Now,
     OrderWatch,
     SetDifference,
     SetFlags,
+    SetMissing,
     SetVenue,
     SetWatch,
     State,
@@ -43,6 +45,8 @@ DAY_MS = 86_400_000
 YEAR_2000_MS = 946_684_800_000
 FILLS = "fills"
 RECENT_S = 5.0                        # a snapshot may show what we held this long ago: it was taken meanwhile
+# Then it is left: of an order that is not ours, fills may have been booked before its row was made.
+MISSING_TRIES = 8
 S = OrdStatus
 
 
@@ -187,9 +191,11 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
             out.requests += [AskHistory(key, since(state, venue.account, key), "hourly")
                              for key in sorted(state.configured) if (key.market, key.category) == venue.id]
             out.changes.append(SetVenue(replace(venue, next_history=now.mono + timings.read_history)))
-    for name, started in state.missing_since.items():
+    for name, missing in state.missing.items():
         order_row = state.orders.get(name)
-        if order_row is not None and now.mono - started > timings.ask_unknown:
+        if order_row is not None and missing.next_ask <= now.mono and missing.asked < MISSING_TRIES:
+            wait = timings.ask_unknown * 2 ** (missing.asked + 1)
+            out.changes.append(SetMissing(name, MissingFills(now.mono + wait, missing.asked + 1)))
             out.requests.append(missing_fills(order_row))
     _kill_progress(state, out)
 

@@ -58,6 +58,14 @@ class OrderWatch:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingFills:
+    """The venue says more of an order is filled than is booked: when history is asked next, and how often it was."""
+
+    next_ask: float
+    asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VenueBook:
     """What is known of one venue's account."""
 
@@ -109,6 +117,14 @@ class SetWatch:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMissing:
+    """Fills of an order were asked for."""
+
+    order: OrderId
+    missing: MissingFills
+
+
+@dataclass(frozen=True, slots=True)
 class SetVenue:
     """A new record of a venue."""
 
@@ -154,7 +170,7 @@ class SetLastHand:
     mono: float
 
 
-Change = SetWatch | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | Notice
+Change = SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | Notice
 
 
 @dataclass(slots=True)
@@ -199,7 +215,7 @@ class State:
         self.last_hand: SetLastHand | None = None
         self.recent: dict[Key, deque[tuple[float, Decimal]]] = {}   # positions held lately, with the time they ended
         self.ended: dict[OrderId, float] = {}                # terminal orders still in memory, since
-        self.missing_since: dict[OrderId, float] = {}        # told_qty > booked_qty since
+        self.missing: dict[OrderId, MissingFills] = {}       # told_qty > booked_qty
         self.trades: deque[TradeLine] = deque(maxlen=TRADES_KEPT)
         self.messages: deque[MessageLine] = deque(maxlen=MESSAGES_KEPT)
         self.verdicts: OrderedDict[str, Verdict] = OrderedDict()
