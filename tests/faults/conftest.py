@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-for folder in (HERE, HERE.parent / "simulator"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-from harness import Ground, Terminal, Wire, recorded  # noqa: E402  the folders above hold it
+from tests.faults.harness import Ground, Terminal, Wire, recorded
 
 
 @pytest.fixture

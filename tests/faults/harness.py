@@ -1,7 +1,7 @@
 """Start, trade, kill, restart: an exchange and a terminal for one fault script, ended by process id whatever happens.
 
-`Ground` is a home folder and a bundled exchange. `Terminal` is the real session in the test's process, with short waits;
-`Program` is `main.py` (or the driver) as a process that may be killed.
+`Ground` is a home folder and a bundled exchange. `Terminal` is the real session in the test's process, with short
+waits; `Program` is `main.py` (or the driver) as a process that may be killed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import referee
 import requests
-from sim_client import Exchange
 
 from connectors import http
 from core.errors import TerminalError
@@ -39,6 +37,8 @@ from engine.commands import Cancel, Command, PlaceOrder, Verdict
 from engine.view import View
 from models import Category, Key, Mode, OrdType, Side, TimeInForce, Timings
 from session.build import Session
+from tests.faults import referee
+from tests.simulator.sim_client import Exchange
 
 ROOT = Path(__file__).resolve().parents[2]
 BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
@@ -120,11 +120,11 @@ def recorded() -> Iterator[Wire]:
             host = urlsplit(client._base).hostname or ""
             wire.sent.append(Sent(at, prepared.method, host, prepared.url.partition("?")[0], status))
 
-    http.Client.send = noted  # type: ignore[method-assign]
+    setattr(http.Client, "send", noted)  # noqa: B010  plain assignment to a method is an error for mypy
     try:
         yield wire
     finally:
-        http.Client.send = send  # type: ignore[method-assign]
+        setattr(http.Client, "send", send)  # noqa: B010
 
 
 # ---------------------------------------------------------------- a home and an exchange
@@ -252,7 +252,9 @@ class Terminal:
     @property
     def view(self) -> View:
         """What is shown."""
-        return until(self.session.view, 5, "a view")
+        view = until(self.session.view, 5, "a view")
+        assert view is not None
+        return view
 
     def is_live(self, key: Key = BTC) -> bool:
         """Whether orders for this instrument would be taken."""

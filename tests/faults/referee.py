@@ -165,7 +165,8 @@ def _facts(ledger: Ledger) -> dict[str, Row]:
 
 def _no_loss(truth: Row, ledger: Ledger) -> Finding:
     ours, theirs = set(_facts(ledger)), {one["exec_id"] for one in truth["executions"]}
-    faults = [f"lost: {name}" for name in sorted(theirs - ours)] + [f"invented: {name}" for name in sorted(ours - theirs)]
+    faults = [f"lost: {name}" for name in sorted(theirs - ours)]
+    faults += [f"invented: {name}" for name in sorted(ours - theirs)]
     return Finding("I1 no loss", f"{len(ours)} executions", f"{len(theirs)}", tuple(faults))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from harness import BTC, BUY, SELL, Ground, Terminal, Wire, during, until
 
+from connectors.binance.venue import Binance
 from models import Book
+from tests.faults.harness import BTC, BUY, SELL, Ground, Terminal, Wire, during, until
 
 STREAMS = 3         # connections to the exchange: best prices and books, trades and candles, private
 
@@ -94,7 +96,7 @@ def test_m9_refused_for_a_while(ground: Ground, terminal: Terminal, wire: Wire) 
     terminal.wait_recovered()
 
     tries = wire.times("POST", "/fapi/v1/listenKey")[start:]
-    gaps = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(tries)]
     assert len(set(gaps)) == len(gaps), "waits without jitter"
     assert threads_of(terminal) == before
     ground.check()
@@ -102,7 +104,8 @@ def test_m9_refused_for_a_while(ground: Ground, terminal: Terminal, wire: Wire) 
 
 def test_m12_the_listen_key_expires(ground: Ground, terminal: Terminal) -> None:
     top = terminal.session.board.tops[BTC]
-    bought, sold = terminal.place(BUY, "0.01", top.bid - 30, "alfa"), terminal.place(SELL, "0.01", top.ask + 900, "alfa")
+    bought = terminal.place(BUY, "0.01", top.bid - 30, "alfa")
+    sold = terminal.place(SELL, "0.01", top.ask + 900, "alfa")
     until(lambda: ground.status(bought) == ground.status(sold) == "NEW", 5, "NEW")
     ground.exchange.fault("withhold", path="POST /fapi/v1/listenKey", seconds=0.5)
     ground.exchange.fault("listen_key")
@@ -118,8 +121,9 @@ def test_m12_the_listen_key_expires(ground: Ground, terminal: Terminal) -> None:
 def test_m12_the_key_cannot_be_prolonged(ground: Ground, terminal: Terminal) -> None:
     ground.exchange.fault("status", path="PUT /fapi/v1/listenKey", http=400,
                           body={"code": -1125, "msg": "This listenKey does not exist."})
-    terminal.session.venues[0]._keeper.post(  # type: ignore[attr-defined]  half an hour is too long to wait
-        "listen key", terminal.session.venues[0]._keep_listen_key, 1)  # type: ignore[attr-defined]
+    venue = terminal.session.venues[0]
+    assert isinstance(venue, Binance)
+    venue._keeper.post("listen key", venue._keep_listen_key, 1)     # its own turn comes too late for a test
     until(lambda: terminal.said("key of the private stream"), 8, "a new connection")
     terminal.wait_recovered()
 

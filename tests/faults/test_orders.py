@@ -8,9 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from harness import BTC, BUY, SELL, Ground, Terminal, Wire, during, until
 
 from engine.commands import Recover
+from tests.faults.harness import BTC, BUY, SELL, Ground, Terminal, Wire, during, until
 
 ORDER = "/fapi/v1/order"
 POST = f"POST {ORDER}"
@@ -146,7 +146,6 @@ def test_o13_cancel_of_an_order_just_filled(ground: Ground, terminal: Terminal) 
 
 
 def test_o20_the_same_execution_again_and_again(ground: Ground, terminal: Terminal) -> None:
-    from engine.commands import Recover
     ground.exchange.fault("event", kind="repeat", copies=3, times=0)
     for side in (BUY, SELL, BUY):
         terminal.place(side, "0.01", None, "alfa")
