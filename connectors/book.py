@@ -1,7 +1,7 @@
 """Snapshot and diffs → `Book`. Published as live only while the chain is unbroken and bids are below asks.
 
-Owned by the connection's thread. Prices are kept as float sort keys beside the wire's text; a published level is a
-pair of Decimals made from that text and kept until the level changes.
+Owned by the connection's thread. Prices are kept as float sort keys beside the wire's text; the first publishing of a
+level puts a pair of Decimals in the text's place, where it stays until the level changes.
 """
 
 from __future__ import annotations
@@ -38,41 +38,37 @@ class Chain(Protocol):
 class Side:
     """One side. Keys ascend towards the best: the price for bids, minus the price for asks."""
 
-    __slots__ = ("_decimals", "_sign", "keys", "pairs")
+    __slots__ = ("_sign", "keys", "pairs")
 
     def __init__(self, is_bid: bool) -> None:
         self._sign = 1.0 if is_bid else -1.0
         self.keys: list[float] = []
-        self.pairs: dict[float, Pair] = {}
-        self._decimals: dict[float, Level] = {}
+        self.pairs: dict[float, Pair | Level] = {}
 
     def load(self, pairs: Iterable[Pair]) -> None:
         """Replace everything. Raises ValueError for an impossible number."""
         self.pairs.clear()
-        self._decimals.clear()
         self.keys = []
         self.apply(pairs)
 
     def apply(self, pairs: Iterable[Pair]) -> None:
         """Set levels to absolute quantities; 0 removes, also what is not there. Raises ValueError."""
-        sign, mine, keys, decimals = self._sign, self.pairs, self.keys, self._decimals
+        sign, mine, keys, largest = self._sign, self.pairs, self.keys, _LARGEST
         for pair in pairs:
-            key = float(pair[0]) * sign
-            qty = float(pair[1])
-            if 0.0 < qty < _LARGEST:
+            price, qty = pair
+            key = float(price) * sign
+            size = float(qty)
+            if 0.0 < size < largest:
                 if key not in mine:
                     if not 0.0 < key * sign < _LARGEST:
-                        raise ValueError(f"price {pair[0]!r}")
+                        raise ValueError(f"price {price!r}")
                     insort(keys, key)
-                elif decimals:
-                    decimals.pop(key, None)
                 mine[key] = pair
-            elif qty == 0.0:
+            elif size == 0.0:
                 if key in mine:
                     del mine[key], keys[bisect_left(keys, key)]
-                    decimals.pop(key, None)
             else:
-                raise ValueError(f"quantity {pair[1]!r}")
+                raise ValueError(f"quantity {qty!r}")
 
     @property
     def best(self) -> float | None:
@@ -81,12 +77,14 @@ class Side:
 
     def levels(self, depth: int) -> tuple[Level, ...]:
         """The best levels as Decimals, best first."""
-        return tuple([self._decimals.get(key) or self._level(key) for key in islice(reversed(self.keys), depth)])
-
-    def _level(self, key: float) -> Level:
-        price, qty = self.pairs[key]
-        level = self._decimals[key] = (Decimal(price), Decimal(qty))
-        return level
+        mine = self.pairs
+        told: list[Level] = []
+        for key in self.keys[:-depth - 1:-1]:
+            level = mine[key]
+            if isinstance(level[0], str):
+                level = mine[key] = (Decimal(level[0]), Decimal(level[1]))
+            told.append(level)
+        return tuple(told)
 
 
 class BookBuilder:
@@ -228,6 +226,6 @@ class BookBuilder:
         return backoff(self._timings.resync, self._timings.backoff_max)
 
 
-def _numbers(pairs: Iterable[Pair]) -> Iterator[tuple[Decimal, Decimal]]:
+def _numbers(pairs: Iterable[Pair | Level]) -> Iterator[tuple[Decimal, Decimal]]:
     for price, qty in pairs:
         yield Decimal(price), Decimal(qty)
