@@ -74,7 +74,8 @@ class Binance(Venue):
         self._clients: list[Client] = []
         self._context = tls_context() if config.http.startswith("https:") else None
         self._keeper_rest = self._rest(timings.answer / 2)
-        self._keeper = Asker(f"{name} keeper", self._keeper_rest, clock, timings, parts.on_death, self._keys_refused)
+        self._keeper = Asker(f"{name} keeper", self._keeper_rest, clock, timings, parts.on_death, self._keys_refused,
+                             self._question_failed)
         self._loader_rest = self._rest(timings.answer / 2)
         self._asker = Asker(f"{name} loader", self._loader_rest, clock, timings, parts.on_death, self._keys_refused)
         loader = Loader(self._asker, self._calls, self._sync, clock, config.candles)
@@ -247,6 +248,15 @@ class Binance(Venue):
         self._parts.sink(Notice(self.market, text, "error"))
 
     # ------------------------------------------------------------ keeping up (keeper)
+
+    def _question_failed(self, error: VenueError) -> None:
+        """A refused time is measured before the question is asked again; else it would be refused for an hour."""
+        if not is_clock(error):
+            return
+        try:
+            read_clock(self._keeper_rest, self._calls, self._sync, self._parts.clock)
+        except VenueError as failure:
+            log.info("%s: the clock could not be read: %s", self.config.title, failure)
 
     def _keep_clock(self) -> Question:
         read_at = self._parts.clock.monotonic()

@@ -68,10 +68,11 @@ def test_ticker_top_and_candles_reach_the_board(terminal: Terminal) -> None:
 
 
 def test_limit_order_is_placed_amended_and_cancelled(terminal: Terminal) -> None:
-    order = terminal.order(price=terminal.low())
+    price = terminal.low()
+    order = terminal.order(price=price)
     placed = terminal.answer(order)
     amended = terminal.answer(AmendOrder(BTC, order.cl_ord_id, placed.report.order_id, Side.BUY, Decimal("0.02"),
-                                         order.price - 1, time.monotonic()))
+                                         price - 1, time.monotonic()))
     ended = terminal.answer(terminal.cancel(order, placed.report.order_id))
 
     assert isinstance(placed, Ack) and placed.report and placed.report.status is OrdStatus.NEW
@@ -94,7 +95,6 @@ def test_market_order_gives_fill_balance_and_position(terminal: Terminal) -> Non
 
 def test_partial_fill_is_told_with_what_is_left(terminal: Terminal) -> None:
     terminal.exchange.fault("freeze", symbol="BTCUSDT")
-    book = terminal.board.books[BTC] if BTC in terminal.board.books else None
     terminal.low()
     book = terminal.board.books[BTC]
     price = book.bids[0][0] + Decimal("0.1") if book.asks[0][0] - book.bids[0][0] > Decimal("0.1") else book.bids[0][0]
