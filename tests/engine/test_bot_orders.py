@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bot_bench import KEY, LONG, Bench, D, benched, candle, quiet, row, until
 
 from engine.commands import PlaceOrder
 from models import BotPosition, BotState, OrdType, Side, Ticker
+from tests.engine.bot_bench import KEY, LONG, Bench, D, benched, candle, quiet, row, until
 
 
 @pytest.fixture

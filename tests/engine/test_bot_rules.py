@@ -6,12 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from bot_bench import FLAT, LONG, PERP, SHORT, D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.bots import Act, Rules, decide
 from models import BotPosition, Category, Key, Side
+from tests.engine.bot_bench import FLAT, LONG, PERP, SHORT, D
 
 SPOT = replace(PERP, key=Key("Binance", Category.SPOT, "BTCUSDT"))
 PLAIN, TURNING = Rules(PERP), Rules(PERP, reverse=True)

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bot_bench import LONG, Bench, D, benched, quiet, row, until
 
 from engine.bots import Bots
 from engine.commands import PlaceOrder, Verdict
 from models import BotState, Side
 from strategies.loader import Loader
+from tests.engine.bot_bench import LONG, Bench, D, benched, quiet, row, until
 
 
 @pytest.fixture
