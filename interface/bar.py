@@ -129,7 +129,7 @@ class Bar:
             rect = self.canvas.create_rectangle(-9, -9, -9, -9, width=0)
             line = self.canvas.create_rectangle(-9, -9, -9, -9, width=0)
             self._slots.append(_Slot(rect, self.canvas.create_text(-99, 0, anchor="w"), line))
-        left, right = 0, width
+        left, right = 0, width - self.theme.px(8)
         for part, slot in zip(self._visible, self._slots, strict=False):
             extent = self._extent(part)
             if part.right:
@@ -148,8 +148,10 @@ class Bar:
 
     def _fitting(self, width: int) -> list[Segment]:
         parts = list(self._segments)
-        while parts and sum(map(self._extent, parts)) > width and any(part.drop for part in parts):
-            parts.remove(max(parts, key=lambda part: part.drop))
+        room = width - self.theme.px(8)
+        while parts and sum(map(self._extent, parts)) > room and any(part.drop for part in parts):
+            worst = max(part.drop for part in parts)
+            parts = [part for part in parts if part.drop != worst]
         return parts
 
     def _extent(self, part: Segment) -> int:
@@ -159,7 +161,7 @@ class Bar:
     def _place(self, slot: _Slot, part: Segment, x: int, extent: int) -> None:
         pad = self.theme.px(part.pad)
         inner = self.theme.px(8) if part.back else 0
-        start = x if part.right else x + pad
+        start = x + pad
         end = start + extent - pad
         hot = part.action is not None and part.name in (self._hover, self._focused)
         back = self._hot_back(part) if hot else part.back

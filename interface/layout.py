@@ -89,8 +89,9 @@ class Layout:
         self._build_centre(shape)
         self.chart.timeframe = frame
         px, stretch = self.theme.px, self.panes
-        if self.left is not None:
-            stretch.add(self.left, width=px(232 if shape.small else 300), minsize=px(180), stretch="never")
+        if self.left is not None and self.watch is not None:
+            stretch.add(self.left, width=max(px(232 if shape.small else 300), self.watch.table.wanted_width()),
+                        minsize=px(180), stretch="never")
         if self.centre is not None:
             stretch.add(self.centre, minsize=px(280), stretch="always")
         stretch.add(self.right, width=px(322 if shape.small else 372), minsize=px(300), stretch="never")

@@ -86,6 +86,10 @@ class Table(Generic[T]):
             bind(f"<{key}>", lambda _event, by=step: self._move(by))  # type: ignore[misc]  # mypy: lambda's default
         bind("<Return>", lambda event: self._activate(event.time))
 
+    def wanted_width(self) -> int:
+        """Pixels for all columns."""
+        return sum(self.theme.width(column.chars) for column in self.columns) + self.theme.gap // 2
+
     # ------------------------------------------------------------ what is shown
 
     def show(self, records: Sequence[T], glance: Glance) -> None:
@@ -196,7 +200,9 @@ class Table(Generic[T]):
             if len(text) > column.chars or column.rest or wide:
                 room = look.size[0] if wide else look.widths[place]
                 text = cut(text, max(1, (room - self.theme.gap // 2) // self.theme.zero))
-            colour = "text" if chosen and cell.colour in ("dim", "sell", "buy") and wide else cell.colour
+            colour = cell.colour
+            if chosen and f"{colour}_hot" in colours:
+                colour += "_hot"
             if shown[place] != (text, colour):
                 shown[place] = (text, colour)
                 self._batch.text(items[place], text, colours[colour])

@@ -25,11 +25,14 @@ DARK: Palette = {
     "SIM": "#3b4a5c", "PAPER": "#2f5d62", "TESTNET": "#6a3d9a", "LIVE": "#b3261e", "on": "#1b6b3a", "off": "#7a2e2e",
     "warning_strip": "#4a3800", "warning_ink": "#ffe08a", "error_strip": "#5a1f1f", "error_ink": "#ffd0d0",
     "tag": "#d7dde5", "tag_ink": "#0f1318", "entry": "#0f1318", "grid": "#232b35",
+    # the same inks on a selected row, where they need more light
+    "buy_hot": "#8cc4ff", "sell_hot": "#ffb584", "dim_hot": "#c6cfda", "error_hot": "#ffa8a8", "warning_hot": "#ffd75e",
 }
 
 CLASSIC: Palette = DARK | {
     "buy": "#3fb96b", "sell": "#f0716b", "buy_bar": "#14301f", "sell_bar": "#3a1d1d",
     "buy_button": "#1b6b3a", "sell_button": "#97332d", "buy_hover": "#227c45", "sell_hover": "#a83f38",
+    "buy_hot": "#7fe3a5", "sell_hot": "#ffaaa5",
 }
 
 LIGHT: Palette = {
@@ -41,6 +44,7 @@ LIGHT: Palette = {
     "SIM": "#3b4a5c", "PAPER": "#2f5d62", "TESTNET": "#6a3d9a", "LIVE": "#b3261e", "on": "#1b6b3a", "off": "#7a2e2e",
     "warning_strip": "#f4e2a6", "warning_ink": "#4a3800", "error_strip": "#f6cfcc", "error_ink": "#6d120c",
     "tag": "#18202a", "tag_ink": "#ffffff", "entry": "#ffffff", "grid": "#dde3e9",
+    "buy_hot": "#0f4a85", "sell_hot": "#7d3a05", "dim_hot": "#3a4754", "error_hot": "#96190f", "warning_hot": "#614700",
 }
 
 PALETTES: dict[str, Palette] = {"dark": DARK, "classic": CLASSIC, "light": LIGHT}

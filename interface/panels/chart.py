@@ -34,6 +34,7 @@ from interface.shell import Shell
 from models import Candle, Key
 
 FRAMES = ("1m", "5m", "15m", "1h", "4h", "1d")
+CANDLE = 8               # pixels for one candle at 100 %, until somebody zooms
 _OFF = (-99, -99, -99, -99)
 
 
@@ -52,7 +53,8 @@ class ChartPanel:
         self.canvas.pack(fill="both", expand=True)
         self._batch = Batch(self.canvas)
         self.timeframe = "1m"
-        self.count = 150
+        self.count = 0                          # candles on the screen; 0 = by the width there is
+        self._auto = True                       # nobody has zoomed yet
         self.offset = 0                         # candles between the last one and the right edge
         self.scale: Scale | None = None
         self._asked: tuple[Key, str] | None = None
@@ -117,6 +119,7 @@ class ChartPanel:
 
     def zoom(self, by: int) -> None:
         """Closer (+1) or wider (−1)."""
+        self._auto = False
         self.count = min(max(LEAST, round(self.count / 1.25 if by > 0 else self.count * 1.25)), MOST)
         self.scale = None
         self.shell.refresh()
@@ -138,6 +141,8 @@ class ChartPanel:
         self._glance = glance
         self._show_header(glance)
         if glance.key is None:
+            self._clear()
+            self._asked = None
             self._show_note("No symbol is selected.")
             self._batch.flush()
             return
@@ -188,6 +193,8 @@ class ChartPanel:
         width, height = self.canvas.winfo_width(), self.canvas.winfo_height()
         if width < 60 or height < 40:
             return
+        if not self.count or self._auto:
+            self.count = min(max(LEAST, (width - self.axis) // self.theme.px(CANDLE)), MOST)
         bars = self._visible()
         plot, floor = width - self.axis, height - self.theme.row
         scale = fit(bars, 0, floor, self.scale)
@@ -264,8 +271,9 @@ class ChartPanel:
         while len(self._lines) < len(prices):
             line = self.canvas.create_line(*_OFF, fill=theme["grid"])
             self.canvas.tag_lower(line)
-            self._lines.append((line, self.canvas.create_text(-99, 0, anchor="e", font=theme.mono,
-                                                              fill=theme["dim"])))
+            label = self.canvas.create_text(-99, 0, anchor="e", font=theme.mono, fill=theme["dim"])
+            self.canvas.tag_lower(label, self._last[0])
+            self._lines.append((line, label))
         for index, (line, label) in enumerate(self._lines):
             y = int(scale.y(prices[index])) if index < len(prices) else -99
             near = y < theme.u // 2 or y > floor - theme.u // 2

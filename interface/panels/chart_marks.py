@@ -25,7 +25,8 @@ class Marks:
         self._canvas, self._batch, self._theme = canvas, batch, theme
         self._fills: list[int] = []
         self._orders: list[tuple[int, int, int]] = []
-        self._places: list[tuple[int, int, int, int, OrderLine]] = []    # ✕: left, right, top, bottom, order
+        # Labels: left, right, top, bottom; the ✕ is at the right end.
+        self._places: list[tuple[int, int, int, int, OrderLine]] = []
         self._position = (canvas.create_line(*_OFF, fill=theme["text"], dash=(6, 4)),
                           canvas.create_rectangle(*_OFF, width=0, fill=theme["background"]),
                           canvas.create_text(-999, 0, anchor="w", font=theme.mono, fill=theme["text"]))
@@ -80,34 +81,46 @@ class Marks:
                 self._batch.coords(item, -999, 0)
 
     def _show_orders(self, glance: Glance, scale: Scale, plot: int) -> None:
-        theme = self._theme
         lines = [line for line in orders_of(glance.view, glance.key)
                  if line.price is not None and scale.low <= float(line.price) <= scale.high][:MOST_ORDERS]
         while len(self._orders) < len(lines):
-            self._orders.append((self._canvas.create_line(*_OFF), self._canvas.create_rectangle(*_OFF, width=1),
-                                 self._canvas.create_text(-999, 0, anchor="w", font=theme.mono)))
+            line_item = self._canvas.create_line(*_OFF)
+            self._canvas.tag_lower(line_item, self._position[0])       # no line strikes through a label
+            self._orders.append((line_item, self._canvas.create_rectangle(*_OFF, width=1),
+                                 self._canvas.create_text(-999, 0, anchor="w", font=self._theme.mono)))
         self._places = []
-        for index, (line_item, box, label) in enumerate(self._orders):
-            if index >= len(lines):
-                self._batch.coords(line_item, *_OFF)
-                self._batch.coords(box, *_OFF)
-                self._batch.coords(label, -999, 0)
-                continue
-            order = lines[index]
-            buy = order.side is Side.BUY
-            words = (f"{order.side.value} {quantity(order.leaves, glance.instrument)} @ "
-                     f"{price(order.price, glance.instrument)} {_owner(order)} ✕")
-            y, left = int(scale.y(float(order.price or 0))), theme.gap
-            right = left + theme.mono.measure(words) + theme.gap * 2
-            half = theme.row // 2 - 2
-            ink, face = theme["buy" if buy else "sell"], theme["buy_button" if buy else "sell_button"]
-            self._batch.coords(line_item, right, y, plot, y)
-            self._batch.fill(line_item, ink)
-            self._batch.coords(box, left, y - half, right, y + half)
-            self._batch.option(box, f"-fill {face} -outline {face}")
-            self._batch.coords(label, left + theme.gap, y)
-            self._batch.text(label, words, theme["bright"])
-            self._places.append((right - theme.zero * 4, right, y - half, y + half, order))
+        # Labels of near prices stand side by side; what finds no room keeps its line only.
+        for order, items in zip(sorted(lines, key=lambda line: line.price or 0), self._orders, strict=False):
+            self._show_order(order, items, glance, scale, plot)
+        for line_item, box, label in self._orders[len(lines):]:
+            self._batch.coords(line_item, *_OFF)
+            self._batch.coords(box, *_OFF)
+            self._batch.coords(label, -999, 0)
+
+    def _show_order(self, order: OrderLine, items: tuple[int, int, int], glance: Glance, scale: Scale,
+                    plot: int) -> None:
+        theme, batch = self._theme, self._batch
+        line_item, box, label = items
+        side = "buy" if order.side is Side.BUY else "sell"
+        words = (f"{order.side.value} {quantity(order.leaves, glance.instrument)} @ "
+                 f"{price(order.price, glance.instrument)} {_owner(order)} ✕")
+        y, half = int(scale.y(float(order.price or 0))), theme.row // 2 - 2
+        width = theme.mono.measure(words) + theme.gap * 2
+        left = max([theme.gap] + [right + theme.gap // 2 for _left, right, top, bottom, _order in self._places
+                                  if top - half <= y <= bottom + half])
+        right = left + width
+        batch.fill(line_item, theme[side])
+        if right > plot * 0.85:
+            batch.coords(line_item, 0, y, plot, y)
+            batch.coords(box, *_OFF)
+            batch.coords(label, -999, 0)
+            return
+        batch.coords(line_item, right, y, plot, y)
+        batch.coords(box, left, y - half, right, y + half)
+        batch.option(box, f"-fill {theme[side + '_button']} -outline {theme[side + '_button']}")
+        batch.coords(label, left + theme.gap, y)
+        batch.text(label, words, theme["bright"])
+        self._places.append((left, right, y - half, y + half, order))
 
     def _show_position(self, glance: Glance, line: PositionLine | None, scale: Scale, plot: int) -> None:
         if line is None or not line.qty or line.entry is None:
@@ -116,7 +129,7 @@ class Marks:
         settle = glance.instrument.settle if glance.instrument else ""
         pnl = signed_money(pnl_of_position(line, glance.board), settle).text
         words = f"pos {signed_quantity(line.qty, glance.instrument)} @ {price(line.entry, glance.instrument)}  {pnl}"
-        shown = (words, scale, plot)
+        shown = (words, scale, plot, tuple(place[:4] for place in self._places))
         if shown == self._position_shown:
             return
         self._position_shown = shown
@@ -125,9 +138,17 @@ class Marks:
         half = theme.row // 2
         inside = scale.low <= entry <= scale.high
         y = int(min(max(theme.row * 1.5, scale.y(entry)), scale.height - theme.row))
-        left, right = theme.gap, theme.gap * 2 + theme.mono.measure(words)
+        width = theme.gap + theme.mono.measure(words) + theme.zero * 2
+        near = [place for place in self._places if place[2] - half < y < place[3] + half]
+        left = max([theme.gap] + [place[1] + theme.gap // 2 for place in near])
+        if left + width > plot * 0.9:
+            # No room beside the orders of the same price: below them, or above at the floor.
+            low, high = max(place[3] for place in near) + half, min(place[2] for place in near) - half
+            left, y = theme.gap, low if low + half < scale.height else high
+        right = left + width - theme.zero * 2
         arrow = "" if inside else " ▲" if entry > scale.high else " ▼"
-        self._batch.coords(rule, *((right, y, plot, y) if inside else _OFF))
+        at = int(scale.y(entry))
+        self._batch.coords(rule, *((right if at == y else left, at, plot, at) if inside else _OFF))
         self._batch.coords(back, left, y - half + 2, right + (theme.gap * 2 if arrow else 0), y + half - 2)
         self._batch.coords(label, left + theme.gap // 2, y)
         self._batch.text(label, words + arrow, theme["text"])
@@ -142,8 +163,8 @@ class Marks:
 
     def order_at(self, x: int, y: int) -> OrderLine | None:
         """The order whose ✕ is there."""
-        return next((order for left, right, top, bottom, order in self._places
-                     if left <= x <= right and top <= y <= bottom), None)
+        return next((order for _left, right, top, bottom, order in self._places
+                     if right - self._theme.zero * 3 <= x <= right and top <= y <= bottom), None)
 
 
 def _owner(order: OrderLine) -> str:

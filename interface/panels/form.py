@@ -119,7 +119,8 @@ class FormPanel:
     def lay_out(self, tight: bool) -> None:
         """Limit buttons over market buttons, or all four side by side where there is no height."""
         gap = self.theme.px(2)
-        for index, button in enumerate(self.buttons.values()):
+        for index, (name, button) in enumerate(self.buttons.items()):
+            button.configure(text=name.replace("market", "mkt") if tight else name)
             row, column = (0, index) if tight else divmod(index, 2)
             button.grid(row=row, column=column, sticky="ew", padx=(gap if column else 0, 0), pady=(0, gap))
         for column in range(4):

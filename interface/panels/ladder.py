@@ -100,7 +100,7 @@ class LadderCanvas:
         theme, canvas = self.theme, self.canvas
         top = self.sides * theme.row
         y = top + theme.row // 2
-        canvas.create_rectangle(0, top, self.size[0], top + theme.row, width=0, fill=theme["raised"])
+        self._spread_back = canvas.create_rectangle(0, top, self.size[0], top + theme.row, width=0)
         left = canvas.create_text(theme.gap, y, anchor="w", font=theme.small, fill=theme["dim"])
         middle = canvas.create_text(self._edges[1] - theme.gap, y, anchor="e", font=theme.mono_bold)
         right = canvas.create_text(self.size[0] - theme.gap, y, anchor="e", font=theme.small, fill=theme["dim"])
@@ -146,7 +146,7 @@ class LadderCanvas:
         """Prices, sizes, sums and bars."""
         theme, batch = self.theme, self._batch
         colours = theme.colours
-        width, row_height = self.size[0] - self._edges[2] + theme.gap, theme.row
+        width, row_height = self.size[0] - self._edges[2], theme.row
         buy, sell, dim, text = colours["buy"], colours["sell"], colours["dim"], colours["text"]
         for index, (items, row) in enumerate(zip(self._rows, rows, strict=True)):
             price = ladder.texts[index]
@@ -216,6 +216,7 @@ class LadderCanvas:
             return
         self._spread_shown = spread
         left, middle, right = self._spread
+        self._batch.fill(self._spread_back, self.theme["raised"] if spread.left else "")
         self._batch.text(left, spread.left, self.theme["dim"])
         self._batch.text(middle, spread.middle, self.theme[spread.colour])
         self._batch.text(right, spread.right, self.theme["dim"])

@@ -41,11 +41,11 @@ class TopLine:
             parts.append(Segment("venue", venue, "dim", "small", pad=4, drop=6))
         drops = {"Last": 0, "Mark": 4, "24h": 3, "Fund": 5}
         for label, value, ink in prices(glance):
-            parts.append(Segment(f"{label} label", label, "dim", "small", pad=12, drop=drops[label] + 1))
+            parts.append(Segment(f"{label} label", label, "dim", "small", pad=12, drop=drops[label]))
             parts.append(Segment(label, value, ink, "mono_bold" if label == "Last" else "mono", pad=4,
                                  drop=drops[label]))
         parts += self._position(glance)
-        parts += [Segment("help", "Help F1", action=act["help"], right=True, pad=6, back="raised"),
+        parts += [Segment("help", "Help F1", action=act["help"], right=True, pad=0, back="raised"),
                   Segment("settings", "Settings F8", action=act["settings"], right=True, pad=0, back="raised"),
                   Segment("bots", "Bots F7", action=act["bots"], right=True, pad=0, back="raised")]
         count = sum(line.key == glance.key for line in glance.view.orders) if glance.view else 0

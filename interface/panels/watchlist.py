@@ -60,6 +60,8 @@ class WatchPanel:
         if (keys, tuple(glance.board.venues)) != self._made_from:
             self._made_from = (keys, tuple(glance.board.venues))
             self._rows = watch_rows(keys, glance.board.venues)
+        if glance.key is not None:
+            self.table.selected = WatchRow(glance.key.market, glance.key.category, glance.key).id
         self.table.show(self._rows, glance)
 
     def _clicked(self, row: WatchRow, column: str, _time: int) -> None:

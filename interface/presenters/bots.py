@@ -63,13 +63,14 @@ def _capital(line: BotLine) -> Cell:
 BOTS: tuple[Column[BotLine], ...] = (
     Column("mark", "", 1, lambda b, g: mark_cell(b)),
     Column("emi", "EMI", 12, lambda b, g: Cell(owner_word(b.emi, b.key)), sort=lambda b, g: b.emi),
-    Column("symbol", "Symbol", 11, lambda b, g: Cell(b.key.symbol), sort=lambda b, g: b.key.symbol),
-    Column("timeframe", "TF", 4, lambda b, g: Cell(b.timeframe, "dim"), sort=lambda b, g: b.timeframe),
+    Column("symbol", "Symbol", 11, lambda b, g: Cell(b.key.symbol), sort=lambda b, g: b.key.symbol, drop=2),
+    Column("timeframe", "TF", 4, lambda b, g: Cell(b.timeframe, "dim"), sort=lambda b, g: b.timeframe,
+           drop=4),
     Column("status", "Status", 12, lambda b, g: status_cell(b), sort=lambda b, g: b.status),
     Column("capital", "Capital", 9, lambda b, g: _capital(b), True, lambda b, g: b.capital, drop=9),
     Column("pos", "Pos", 9, _pos, True, lambda b, g: b.sums.pos),
     Column("orders", "Ord", 3, lambda b, g: Cell(str(b.orders) if b.orders else "", "dim"), True,
-           lambda b, g: b.orders),
+           lambda b, g: b.orders, drop=3),
     Column("volume", "Vol", 9, lambda b, g: Cell(grouped_plain(b.sums.volume), "dim"), True,
            lambda b, g: b.sums.volume, drop=8),
     Column("day", "PnL day", 9, _day, True, lambda b, g: pnl_of_bot(b, g.board)[0]),
@@ -78,7 +79,7 @@ BOTS: tuple[Column[BotLine], ...] = (
            lambda b, g: b.sums.fees, drop=7),
     Column("funding", "Funding", 9, lambda b, g: Cell(money(b.sums.funding, b.currency), "dim"), True,
            lambda b, g: b.sums.funding, drop=10),
-    Column("event", "Last event", 12, lambda b, g: last_event(b), rest=True),
+    Column("event", "Last event", 12, lambda b, g: last_event(b), rest=True, drop=5),
 )
 
 

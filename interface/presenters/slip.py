@@ -8,7 +8,7 @@ from decimal import Decimal
 from core.numbers import printable, read_number
 from interface.draft import Draft, Reading
 from interface.presenters.glance import Glance
-from interface.presenters.words import grouped_plain, money, price, quantity
+from interface.presenters.words import money, price, quantity
 from models import Instrument, Side
 
 
@@ -122,7 +122,7 @@ def form_line(reading: Reading | None, instrument: Instrument | None, available:
         parts.append(f"{money(reading.value, settle)} {settle}")
         parts.append(f"fee {money(reading.fee, settle)}")
         if leverage:
-            parts.append(f"margin {money(reading.value / leverage, settle)} at {grouped_plain(leverage)}×")
+            parts.append(f"margin {money(reading.value / leverage, settle)}")
     if available is not None:
         parts.append(f"free {money(available, settle)}")
     return " · ".join(parts)

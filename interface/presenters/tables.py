@@ -67,14 +67,14 @@ def _order_price(line: OrderLine, glance: Glance) -> Cell:
 
 
 ORDERS: tuple[Column[OrderLine], ...] = (
-    Column("time", "Time", 12, lambda o, g: Cell(moment(o.time, g.wall), "dim"), sort=lambda o, g: o.time),
+    Column("time", "Time", 12, lambda o, g: Cell(moment(o.time, g.wall), "dim"), sort=lambda o, g: o.time, drop=3),
     Column("symbol", "Symbol", 11, lambda o, g: Cell(o.key.symbol), sort=lambda o, g: o.key.symbol),
     Column("side", "Side", 4, lambda o, g: side_cell(o.side), sort=lambda o, g: o.side.value),
-    Column("type", "Type", 9, lambda o, g: Cell(order_type(o)), sort=lambda o, g: order_type(o)),
+    Column("type", "Type", 9, lambda o, g: Cell(order_type(o)), sort=lambda o, g: order_type(o), drop=4),
     Column("price", "Price", 11, _order_price, True, lambda o, g: o.price),
     Column("qty", "Qty", 9, lambda o, g: _instrument_qty(o.key, o.qty, g), True, lambda o, g: o.qty),
     Column("leaves", "Leaves", 9, lambda o, g: _instrument_qty(o.key, o.leaves, g), True, lambda o, g: o.leaves),
-    Column("emi", "EMI", 12, lambda o, g: Cell(owner_word(o.owner, o.key)), sort=lambda o, g: o.owner),
+    Column("emi", "EMI", 12, lambda o, g: Cell(owner_word(o.owner, o.key)), sort=lambda o, g: o.owner, drop=2),
     Column("status", "Status", 16, lambda o, g: order_status(o, g.now), sort=lambda o, g: o.status.value, rest=True),
     Column("number", "Number", 12, lambda o, g: Cell(o.id.split(".", 1)[0], "dim"), True, lambda o, g: o.id, drop=9),
     Column("cancel", "✕", 2, lambda o, g: Cell("✕"), True),
@@ -112,14 +112,14 @@ POSITIONS: tuple[Column[PositionLine], ...] = (
            sort=lambda p, g: p.key.category.value, drop=8),
     Column("pos", "Pos", 10, _position_qty, True, lambda p, g: p.qty),
     Column("entry", "Entry", 11, lambda p, g: _instrument_price(p.key, p.entry, g), True, lambda p, g: p.entry),
-    Column("mark", "Mark", 11, lambda p, g: _instrument_price(p.key, _mark(p, g), g), True, _mark),
+    Column("mark", "Mark", 11, lambda p, g: _instrument_price(p.key, _mark(p, g), g), True, _mark, drop=4),
     Column("pnl", "PnL", 11, lambda p, g: signed_money(pnl_of_position(p, g.board), _settle(p.key, g)), True,
            lambda p, g: pnl_of_position(p, g.board)),
     Column("liq", "Liq", 11, lambda p, g: _instrument_price(p.key, p.liquidation, g), True,
            lambda p, g: p.liquidation, drop=7),
     Column("margin", "Margin", 10, lambda p, g: Cell(money(p.margin, _settle(p.key, g))), True,
            lambda p, g: p.margin, drop=6),
-    Column("split", "by EMI", 12, _split, rest=True),
+    Column("split", "by EMI", 12, _split, rest=True, drop=2),
 )
 
 
@@ -137,12 +137,12 @@ TRADES: tuple[Column[TradeLine], ...] = (
     Column("price", "Price", 11, lambda t, g: Cell(price(t.price, g.board.instruments.get(t.key)),
                                                     "buy" if t.side is Side.BUY else "sell"), True,
            lambda t, g: t.price),
-    Column("fee", "Fee", 11, _fee, True, lambda t, g: t.fee),
+    Column("fee", "Fee", 11, _fee, True, lambda t, g: t.fee, drop=4),
     Column("pnl", "PnL", 10, lambda t, g: Cell("") if t.pnl is None else signed_money(t.pnl, _settle(t.key, g)), True,
            lambda t, g: t.pnl),
-    Column("emi", "EMI", 12, lambda t, g: Cell(owner_word(t.owner, t.key)), sort=lambda t, g: t.owner),
+    Column("emi", "EMI", 12, lambda t, g: Cell(owner_word(t.owner, t.key)), sort=lambda t, g: t.owner, drop=5),
     Column("exec_id", "execID", 14, lambda t, g: Cell(printable(t.exec_id), "dim"), sort=lambda t, g: t.exec_id,
-           rest=True),
+           rest=True, drop=6),
 )
 
 _LEVELS = {"warning": ("▲ ", "warning"), "error": ("✕ ", "error")}

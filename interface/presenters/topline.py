@@ -111,8 +111,8 @@ def strips(glance: Glance, dead: tuple[str, ...], on: bool, asking: StripLine | 
         found += _kill_strips(view)
         found += [engine_strip(strip) for strip in view.strips]
         if not on and view.bot_orders and not any(strip.action == "cancel_bot_orders" for strip in view.strips):
-            found.append(StripLine("warning", f"{view.bot_orders} bot orders rest at the venue.",
-                                   (("Cancel them", "cancel_bot_orders"),)))
+            many = "1 bot order rests" if view.bot_orders == 1 else f"{view.bot_orders} bot orders rest"
+            found.append(StripLine("warning", f"{many} at the venue.", (("Cancel them", "cancel_bot_orders"),)))
     for venue in glance.board.venues.values():
         made = venue_strip(venue, glance.now)
         if made is not None:

@@ -75,7 +75,7 @@ def venue_words(venue: VenueState | None, now: float) -> Cell:
 def _symbol(row: WatchRow, glance: Glance) -> Cell:
     if row.key is None:
         return venue_words(glance.board.venues.get((row.market, row.category)), glance.now)
-    return Cell(row.key.symbol, "bright" if row.key == glance.key and glance.key else "text")
+    return Cell(row.key.symbol)
 
 
 def _quote(row: WatchRow, glance: Glance, ask: bool) -> Cell:

@@ -54,17 +54,16 @@ def grouped_plain(value: Decimal) -> str:
 
 
 def money(value: Decimal | None, currency: str = "") -> str:
-    """An amount of a currency: 2 decimals for dollars and their like, up to 8 for coins."""
+    """An amount of a currency: 2 decimals for dollars and their like, as many as needed (up to 8) for coins."""
     if value is None:
         return UNKNOWN
-    return grouped(half_up(value, money_places(currency)), money_places(currency))
+    places = money_places(currency)
+    return grouped(half_up(value, places), places) if places == 2 else grouped_plain(half_up(value, places))
 
 
 def money_places(currency: str) -> int:
-    """How many decimals an amount of this currency is written with."""
-    if not currency or "USD" in currency.upper() or currency.upper() in ("EUR", "FDUSD", "DAI"):
-        return 2
-    return 5 if currency == "XBt" else 6
+    """How many decimals an amount of this currency is written with, at most."""
+    return 2 if not currency or "USD" in currency.upper() or currency.upper() in ("EUR", "DAI") else 8
 
 
 def signed_money(value: Decimal | None, currency: str = "") -> Cell:
@@ -72,10 +71,9 @@ def signed_money(value: Decimal | None, currency: str = "") -> Cell:
     if value is None:
         return Cell(UNKNOWN, "dim")
     shown = half_up(value, money_places(currency))
-    sign = "+" if shown > 0 else ""
-    colour = "buy" if shown > 0 else "sell" if shown < 0 else "dim"
-    return Cell(sign + grouped(shown, money_places(currency)).replace("-0.00", "0.00" if not shown else "-0.00"),
-                colour)
+    if not shown:
+        return Cell(money(abs(shown), currency), "dim")
+    return Cell(("+" if shown > 0 else "") + money(shown, currency), "buy" if shown > 0 else "sell")
 
 
 def signed_quantity(value: Decimal, instrument: Instrument | None) -> str:

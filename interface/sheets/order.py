@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tkinter as tk
+from decimal import Decimal
 from tkinter import ttk
 
-from core.numbers import text
+from core.numbers import padded, text
 from engine.view import OrderLine
 from interface.draft import Draft, read_draft
 from interface.presenters.tables import order_status, order_type, owner_word
@@ -30,8 +31,8 @@ class OrderSheet(Sheet):
                     ("Status", status.text, status.colour), ("Since", f"{clock(line.time)} UTC", "text")])
         if line.text:
             self.words([line.text], "warning")
-        self.price = tk.StringVar(shell.root, value=text(line.price) if line.price is not None else "")
-        self.qty = tk.StringVar(shell.root, value=text(line.qty))
+        self.price = tk.StringVar(shell.root, value=_typed(line.price, instrument.tick if instrument else None))
+        self.qty = tk.StringVar(shell.root, value=_typed(line.qty, instrument.lot if instrument else None))
         self._entries()
         self.problem = tk.Label(self.body, background=self.theme["panel"], foreground=self.theme["error"],
                                 font=self.theme.ui, anchor="w", height=1)
@@ -92,3 +93,10 @@ class OrderSheet(Sheet):
     def _cancel_all(self) -> None:
         self.close()
         self.shell.desk.cancel_of(self.line.key)
+
+
+def _typed(value: Decimal | None, step: Decimal | None) -> str:
+    """A number as one would type it, with the venue's decimals."""
+    if value is None:
+        return ""
+    return padded(value, step) if step else text(value)

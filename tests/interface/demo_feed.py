@@ -95,8 +95,9 @@ def order(number: int, price: str, side: Side = Side.BUY, owner: str = BTC.reser
           leaves: str = "", status: OrdStatus = OrdStatus.NEW, key: Key = BTC, type_text: str = "limit PO",
           since: float = 0.0) -> OrderLine:
     """An open order."""
+    placed = time.time_ns() // 1_000_000 - 60_000 - number % 100 * 7_000
     return OrderLine(f"{number}.{owner}", key, owner, side, OrdType.LIMIT, type_text, TimeInForce.GTC, D(qty),
-                     D(leaves or qty), D(price), status, START - 60_000 + number, False, 0, since)
+                     D(leaves or qty), D(price), status, placed, False, 0, since)
 
 
 def bot(emi: str, status: str, key: Key = BTC, pos: str = "0", real: str = "0", fees: str = "0", volume: str = "0",
