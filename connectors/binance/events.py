@@ -106,7 +106,7 @@ class _CallEvent(msgspec.Struct):
 
 class _Envelope(msgspec.Struct):
     event: str = msgspec.field(name="e", default="")
-    inner: msgspec.Raw | None = msgspec.field(name="data", default=None)
+    inner: msgspec.Raw = msgspec.field(name="data", default_factory=msgspec.Raw)
 
 
 _envelope = msgspec.json.Decoder(_Envelope).decode
@@ -121,8 +121,8 @@ def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] |
     """What a private frame says; None for an event nobody here knows, () for one without meaning for us."""
     try:
         outer = _envelope(raw)
-        frame = raw if outer.inner is None else bytes(outer.inner)
-        event = outer.event if outer.inner is None else _envelope(frame).event
+        frame = bytes(outer.inner) or raw      # the combined form wraps the event
+        event = _envelope(frame).event if frame is not raw else outer.event
         if event == "ORDER_TRADE_UPDATE":
             return _order_messages(_order_event(frame), category, account)
         if event == "ACCOUNT_UPDATE":

@@ -89,11 +89,8 @@ class GotDayOpen:
 
 class _Outer(msgspec.Struct):
     stream: str = ""
-    data: msgspec.Raw | None = None
     id: int | str | None = None
-    error: msgspec.Raw | None = None
-    code: int | None = None
-    msg: str = ""
+    error: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 _outer = msgspec.json.Decoder(_Outer).decode
@@ -233,8 +230,7 @@ class MarketFeed:
             channel.read(raw)
             self._changed[channel] = None
         elif isinstance(outer.id, int):
-            self._subscriptions.answered(outer.id, printable(bytes(outer.error).decode("utf-8", "replace"), 80)
-                                         if outer.error is not None and outer.error != b"null" else "")
+            self._subscriptions.answered(outer.id, _begin(bytes(outer.error)).removeprefix("null"))
         elif not outer.stream:
             self._complaints.add(f"an unknown message: {_begin(raw)}", now)
 
