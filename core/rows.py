@@ -61,6 +61,11 @@ class OrderRow:
     type_text: str = ""
 
     @property
+    def is_adopted(self) -> bool:
+        """Taken up from the venue's word (`from_report`), not written before it was sent."""
+        return not self.expires
+
+    @property
     def cum_qty(self) -> Decimal:
         """Filled, as far as anybody knows."""
         return max(self.booked_qty, self.told_qty)

@@ -69,7 +69,7 @@ def hear_ack(state: State, message: Ack, now: Now, out: Decision) -> None:
         if state.rejects.get(order.owner):
             out.changes.append(SetRejects(order.owner, 0))
         watch = state.watches.get((order.key, order.name))
-        if watch is not None and watch.cancel_wanted and not new.status.is_terminal:
+        if watch is not None and watch.cancel_wanted and not watch.cancels and not new.status.is_terminal:
             cancel_order(state, new, now, out)
         return
     if report is None:
@@ -234,7 +234,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
                         lambda emi, currency: book_of(state, key, emi, instrument, currency), booked)
     out.rows += [*booking.coins, *booking.books]
     if order is not None:
-        new = orders.filled(order, execution.last_qty, execution.order_id)
+        new = order if _is_counted(order, execution) else orders.filled(order, execution.last_qty, execution.order_id)
         put(state, out, order, new, now)
         _alarms(order, new, out)
         watch = state.watches.get((order.key, order.name))
@@ -255,6 +255,11 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     doubt = fee_doubt(execution, instrument)
     if doubt:
         out.note(key.market, doubt, "warning")
+
+
+def _is_counted(order: OrderRow, execution: Execution) -> bool:
+    """An order taken up from the venue's word came with what was filled by then; such a fill is not counted again."""
+    return order.is_adopted and execution.time <= order.created
 
 
 def _alarms(old: OrderRow, new: OrderRow, out: Decision) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.rows import OrderRow
-from models import ZERO, OrderReport, OrdStatus
+from models import OrderReport, OrdStatus
 
 S = OrdStatus
 
@@ -146,9 +146,10 @@ def after_restart(order: OrderRow) -> OrderRow:
 
 
 def from_report(report: OrderReport, account: str, name: str, owner: str) -> OrderRow:
-    """A row for an order that is not ours, or whose row was lost."""
+    """A row for an order that is not ours, or whose row was lost. Its fills so far are taken as booked: they are facts
+    of their own, which history brings."""
     return OrderRow(
         key=report.key, account=account, name=name, cl_ord_id=report.cl_ord_id or "", order_id=report.order_id,
         owner=owner, side=report.side, ord_type=report.ord_type, tif=report.tif, qty=report.qty, price=report.price,
         wanted=None, status=report.status, reduce_only=report.reduce_only, created=report.time, updated=report.time,
-        expires=0, booked_qty=ZERO, told_qty=report.cum_qty, text=report.reason, type_text=report.type_text)
+        expires=0, booked_qty=report.cum_qty, told_qty=report.cum_qty, text=report.reason, type_text=report.type_text)

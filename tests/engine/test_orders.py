@@ -198,7 +198,7 @@ def test_order_of_the_web_site_becomes_a_row() -> None:
     row = orders.from_report(report(cl_ord_id="web_1", cum="2", side=Side.SELL), ACCOUNT, "#100", "BTCUSDT.linear")
 
     assert (row.name, row.cl_ord_id, row.order_id, row.owner) == ("#100", "web_1", "100", "BTCUSDT.linear")
-    assert (row.side, row.told_qty, row.booked_qty, row.leaves) == (Side.SELL, Decimal(2), Decimal(0), Decimal(8))
+    assert (row.side, row.told_qty, row.booked_qty, row.leaves) == (Side.SELL, Decimal(2), Decimal(2), Decimal(8))
 
 
 # ---------------------------------------------------------------- any order, any repetition
