@@ -344,6 +344,10 @@ class Program:
         """Of the process."""
         return self.process.pid
 
+    def is_running(self) -> bool:
+        """Whether it lives."""
+        return self.process.poll() is None
+
     def text(self) -> str:
         """Everything it has said."""
         return "\n".join((*self.out, *self.err))

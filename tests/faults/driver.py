@@ -1,0 +1,187 @@
+"""A child that trades by a plan and may kill itself at an effect. Started by the harness: `driver.py '{…}'`.
+
+Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
+wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders` how
+many commands at most, `seed` of what is traded. It prints "recovered", one line per accepted command, and "done".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from connectors import http  # noqa: E402  the path above leads to it
+from core.errors import TerminalError  # noqa: E402
+from core.rows import CoinRow, CounterRow, OrderRow, Row  # noqa: E402
+from core.secrets import KnownSecrets  # noqa: E402
+from core.settings import Demo, load_settings  # noqa: E402
+from db.store import Store  # noqa: E402
+from engine import asking, history_file  # noqa: E402
+from engine.commands import Cancel, PlaceOrder  # noqa: E402
+from models import Category, Key, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
+from session.build import Session  # noqa: E402
+
+BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
+ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
+QUICK = replace(Timings.quick(), request_life=1.5, absent_margin=1.0, verdict=3.0, silence_book=2.0, silence_stream=4.0,
+                connect=3.0, read_history=0.5, check_account=0.5)
+
+
+class Killer:
+    """Ends this process with SIGKILL at the n-th effect of a name."""
+
+    def __init__(self, name: str, nth: int) -> None:
+        self._name, self._left = name, nth
+        self.is_armed = False
+
+    def passes(self, name: str) -> None:
+        """An effect of this name happens now."""
+        if not self.is_armed or name != self._name:
+            return
+        self._left -= 1
+        if self._left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wrap(killer: Killer) -> None:
+    """Put the killer around the three objects."""
+    write, put, send, rename = Store.write, Store._put, http.Client.send, os.replace
+
+    def written(store: Store, rows: Iterable[Row]) -> bool:
+        kept = tuple(rows)
+        kind = kind_of(kept)
+        killer.passes(f"before {kind}")
+        killer.passes("before commit")
+        is_new = write(store, kept)
+        killer.passes(f"after {kind}")
+        killer.passes("after commit")
+        return is_new
+
+    def inside(store: Store, connection: Any, row: Row) -> None:
+        put(store, connection, row)
+        killer.passes("inside commit")
+
+    def sent(client: http.Client, prepared: http.Prepared) -> http.Answer:
+        is_order = prepared.url.startswith("/fapi/v1/order") and prepared.method != "GET"
+        if is_order:
+            killer.passes("before send")
+        answer = send(client, prepared)
+        if is_order:
+            killer.passes("after send")
+        return answer
+
+    def renamed(old: Any, new: Any) -> None:
+        killer.passes("before rename")
+        rename(old, new)
+        killer.passes("after rename")
+
+    replace_with: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (Store, "write", written), (Store, "_put", inside), (http.Client, "send", sent),
+        (history_file.os, "replace", renamed))
+    for owner, name, made in replace_with:
+        setattr(owner, name, made)
+
+
+def kind_of(rows: tuple[Row, ...]) -> str:
+    """What a transaction holds: an intent, a fill, an answer, or else."""
+    if any(isinstance(row, CoinRow) for row in rows):
+        return "fill"
+    if any(isinstance(row, CounterRow) for row in rows) and any(isinstance(row, OrderRow) for row in rows):
+        return "intent"
+    if any(isinstance(row, OrderRow) and row.status is not OrdStatus.PENDING_NEW for row in rows):
+        return "answer"
+    return "cursor"
+
+
+class Trading:
+    """Random commands of two bots and a person, the way people and bots would ask."""
+
+    def __init__(self, session: Session, seed: int) -> None:
+        self._session, self._random = session, random.Random(seed)
+        self._ticket = 0
+
+    def step(self) -> str:
+        """One command; the clOrdID it led to, or "" when it was refused."""
+        chance = self._random.random()
+        view = self._session.view()
+        resting = [line for line in view.orders if line.status is OrdStatus.NEW] if view else []
+        if resting and chance < 0.25:
+            line = self._random.choice(resting)
+            return self._ask(Cancel(self._next(), line.key, line.id))
+        key = self._random.choice((BTC, BTC, ETH))
+        top = self._session.board.tops.get(key)
+        if top is None:
+            return ""
+        owner = self._random.choice(("alfa", "beta", key.reserved))
+        side = self._random.choice((Side.BUY, Side.SELL))
+        qty = Decimal("0.01") if key == BTC else Decimal("0.1")
+        price = None
+        if chance > 0.6:
+            away = Decimal(self._random.randint(-3, 40)) * (Decimal("5") if key == BTC else Decimal("0.5"))
+            price = top.bid - away if side is Side.BUY else top.ask + away
+        kind = OrdType.MARKET if price is None else OrdType.LIMIT
+        return self._ask(PlaceOrder(self._next(), key, owner, side, qty, price, True, kind, repeat_confirmed=True))
+
+    def _next(self) -> str:
+        self._ticket += 1
+        return f"driver-{os.getpid()}-{self._ticket}"
+
+    def _ask(self, command: PlaceOrder | Cancel) -> str:
+        verdict = self._session.engine.ask(command, 3)
+        return verdict.cl_ord_id if verdict is not None and verdict.ok else ""
+
+
+def is_ready(session: Session) -> bool:
+    """Recovered, compared, books live."""
+    view, books = session.view(), session.board.books
+    return bool(view and view.recovered and view.ledger.agree_time and all(
+        key in books and books[key].live and key in session.board.tops for key in (BTC, ETH)))
+
+
+def main() -> int:
+    """Run the plan; 0 when it was carried out to its end."""
+    plan: dict[str, Any] = json.loads(sys.argv[1])
+    home, venue = Path(plan["home"]), plan["venue"]
+    killer = Killer(plan.get("kill", ""), plan.get("nth", 1))
+    wrap(killer)
+    asking.QUEUE_AND_LIFE_MS = 2_000
+    killer.is_armed = bool(plan.get("from_start"))
+    demo = Demo(venue["http"], venue["ws"], venue["api_key"], venue["api_secret"])
+    fatal: list[TerminalError] = []
+    session = Session(load_settings(home, KnownSecrets(), Mode.SIM, demo), home, QUICK, fatal.append)
+    session.start()
+    end = time.monotonic() + 20
+    while not is_ready(session) and not fatal and time.monotonic() < end:
+        time.sleep(0.02)
+    if fatal or not is_ready(session):
+        print("not recovered", fatal, flush=True)
+        return 1
+    print("recovered", flush=True)
+    killer.is_armed = True
+    trading, left, until = Trading(session, plan.get("seed", 1)), plan.get("orders", 1000), time.monotonic() + 30
+    while left > 0 and time.monotonic() < until:
+        name = trading.step()
+        if name:
+            left -= 1
+            print(name, flush=True)
+        time.sleep(plan.get("pause", 0.01))
+    print("done", flush=True)
+    time.sleep(plan.get("stay", 5))
+    session.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
