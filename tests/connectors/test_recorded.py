@@ -1,0 +1,149 @@
+"""Recorded messages of the exchange decode without loss: an extra suite where ../shared is at hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.binance import events, parse
+from connectors.binance import stream as wire
+from connectors.binance.feed import MarketFeed, Watch
+from connectors.binance.public import PublicSymbol
+from connectors.complaints import Complaints
+from connectors.timesync import TimeSync
+from core.board import Board
+from core.clock import HandClock
+from models import BalanceReport, Category, ExecKind, Execution, Key, OrderReport, Timings
+
+LINEAR = Category.LINEAR
+
+
+@pytest.fixture(scope="module")
+def recorded(shared_fixtures: Path) -> Path:
+    return shared_fixtures / "binance"
+
+
+def frames(recorded: Path) -> list[dict[str, Any]]:
+    lines = (recorded / "cryptofeed" / "usdm_ws_session.jsonl").read_text().splitlines()
+    return [row["msg"] for row in map(json.loads, lines) if row["dir"] == "recv"]
+
+
+def compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def test_every_used_field_of_the_session_is_read(recorded: Path) -> None:
+    seen: Counter[str] = Counter()
+    for frame in frames(recorded):
+        kind, raw = str(frame["stream"]).split("@")[1].split("_")[0], compact(frame)
+        data = frame["data"]
+        seen[kind] += 1
+        match kind:
+            case "depth":
+                depth = wire.read_depth(raw).data
+                assert (depth.first, depth.last, depth.previous) == (data["U"], data["u"], data["pu"])
+                assert [list(pair) for pair in depth.bids] == data["b"]
+                assert [list(pair) for pair in depth.asks] == data["a"]
+            case "bookTicker":
+                top = wire.read_top(raw).data
+                assert (top.bid, top.bid_qty, top.ask, top.ask_qty) == tuple(data[name] for name in "bBaA")
+            case "aggTrade":
+                trade = wire.read_trade(raw).data
+                assert (trade.price, trade.qty, trade.time, trade.buyer_made) == (
+                    Decimal(data["p"]), Decimal(data["q"]), data["T"], data["m"])
+            case "markPrice":
+                mark = wire.read_mark(raw).data
+                assert (mark.mark, mark.rate, mark.next_funding) == (Decimal(data["p"]), data["r"], data["T"])
+            case "kline":
+                bar = wire.read_kline(raw).data.bar
+                assert (bar.time, bar.close, bar.is_closed) == tuple(data["k"][name] for name in "tcx")
+            case "ticker":
+                assert wire.read_day(raw).data.change == Decimal(data["P"])
+    assert {"depth", "bookTicker"} <= set(seen)
+
+
+def test_the_recorded_book_follows_its_snapshot_without_a_gap(recorded: Path) -> None:
+    lines = (recorded / "cryptofeed" / "usdm_depth_snapshots.jsonl").read_text().splitlines()
+    for snapshot in map(json.loads, lines):
+        symbol = snapshot["url"].split("symbol=")[1].split("&")[0]
+        key, clock, board = Key("Binance", LINEAR, symbol), HandClock(), Board()
+        complaints = Complaints("test")
+        feed = MarketFeed("ws://127.0.0.1:1", clock, TimeSync(clock), complaints)
+        book = PublicSymbol(key, board, clock, Timings(), False, lambda *told: None, lambda key: None)
+        feed.take(Watch(book))
+        feed.opened(lambda text: None)
+        told = snapshot["response"]
+        mine = [frame for frame in frames(recorded) if frame["stream"] == f"{symbol.lower()}@depth@100ms"]
+        before = [frame for frame in mine if frame["data"]["u"] < told["lastUpdateId"]]
+        for frame in before:
+            feed.frame(compact(frame), 1.0)
+        book.snapshot(parse.depth(compact(told)), 1)
+        model = {side: {Decimal(price): Decimal(qty) for price, qty in told[side]} for side in ("bids", "asks")}
+        for frame in mine[len(before):]:
+            feed.frame(compact(frame), 1.0)
+            feed.flush(1.0)
+            for side, short in (("bids", "b"), ("asks", "a")):
+                model[side].update({Decimal(price): Decimal(qty) for price, qty in frame["data"][short]})
+
+        assert book.book.resyncs == 0 and board.books[key].live and complaints.count == 0
+        assert board.books[key].bids[:20] == tuple(sorted(
+            ((price, qty) for price, qty in model["bids"].items() if qty), reverse=True)[:20])
+        assert board.books[key].asks[:20] == tuple(sorted(
+            (price, qty) for price, qty in model["asks"].items() if qty)[:20])
+
+
+def test_private_events(recorded: Path) -> None:
+    kinds: dict[str, list[object]] = {}
+    for file in sorted((recorded / "nautilus" / "futures_ws").glob("*.json")):
+        if file.name.removeprefix("ws_futures_").startswith(("order_update", "account", "trade_lite", "algo")):
+            told = events.private(file.read_bytes(), LINEAR, "A")
+            assert told is not None, file.name
+            kinds[file.stem] = list(told)
+
+    assert [type(one) for one in kinds["order_update_trade"]] == [Execution, OrderReport]
+    assert [type(one) for one in kinds["order_update_new"]] == [OrderReport]
+    assert kinds["trade_lite"] == [] and kinds["algo_update_new"] == []
+    assert isinstance(kinds["account_update"][0], BalanceReport)
+    made = {stem: one.kind for stem, told in kinds.items() for one in told if isinstance(one, Execution)}
+    assert made["order_update_calculated"] is ExecKind.LIQUIDATION
+    assert made["order_update_adl"] is made["ws_futures_order_update_adl_filled"] is ExecKind.ADL
+    assert made["order_update_delivery"] is made["ws_futures_order_update_settlement"] is ExecKind.SETTLEMENT
+    assert [type(one) for one in kinds["ws_futures_order_update_liquidation_zero_qty"]] == [OrderReport]
+
+
+def test_account_answers(recorded: Path) -> None:
+    http = recorded / "nautilus" / "futures_http"
+
+    assert parse.account_alias((http / "balance.json").read_bytes()) == "SgsR"
+    assert parse.balances((http / "balance.json").read_bytes(), LINEAR)[0].wallet == Decimal("122.12345678")
+    assert parse.is_hedge_mode((http / "http_futures_account_position_side_dual.json").read_bytes())
+    assert parse.order((http / "order_response.json").read_bytes(), LINEAR).cl_ord_id == "testOrder123"
+    assert parse.positions((http / "position_risk.json").read_bytes(), LINEAR)[0].leverage == 20
+    rows = parse.trade_rows((http / "http_futures_account_trades.json").read_bytes())
+    fills = [parse.history_execution(row, LINEAR, "A", None) for row in rows]
+    assert [(one.exec_id, one.fee, one.maker) for one in fills] == [
+        ("linear:ETHUSDT:82357626", Decimal("0.00555670"), False),
+        ("linear:ETHUSDT:82357629", Decimal("0.00555800"), False)]
+
+
+def test_public_answers(recorded: Path) -> None:
+    rows = json.loads((recorded / "gocryptotrader" / "http_usdm.json").read_text())
+    answers = {(row["path"], row["query"]): compact(row["response"]) for row in rows}
+    info = next(raw for (path, _), raw in answers.items() if path.endswith("exchangeInfo"))
+
+    for raw in (info, (recorded / "cryptofeed" / "usdm_exchangeInfo.json").read_bytes()):
+        instruments, budgets, problems = parse.exchange_info(raw, LINEAR)
+        assert instruments and problems == () and {one.kind for one in budgets} == {"weight", "orders"}
+        assert len(instruments) == len(json.loads(raw)["symbols"])
+    for (path, query), raw in answers.items():
+        if path.endswith("/klines"):
+            assert len(parse.candles(raw)) == len(json.loads(raw)), query
+        if path.endswith("/v1/depth"):
+            assert parse.depth(raw)[0] > 0
+        if path.endswith("/v1/time"):
+            assert parse.server_time(raw) == 1620099477465
