@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import logging
 import os
 import sys
 from pathlib import Path
@@ -70,6 +71,13 @@ def main(argv: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 0
+    except Exception as error:
+        if args.debug:
+            raise
+        logging.getLogger("botbook").critical("the program met an error of its own", exc_info=True)
+        print(f"botbook: the program met an error of its own ({type(error).__name__}); the log in the home folder has "
+              "it, --debug shows it. Orders rest at the venue; a restart recovers", file=sys.stderr)
+        return 1
 
 
 def _harden() -> None:
