@@ -143,7 +143,7 @@ def open_mysql(address: MySqlAddress, password: str) -> Engine:
         with raw.cursor() as cursor:
             cursor.execute("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone='+00:00'")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            cursor.execute("CREATE DATABASE IF NOT EXISTS `" + address.database.replace("`", "") + "`"
+            cursor.execute("CREATE DATABASE IF NOT EXISTS `" + address.database.replace("`", "``") + "`"
                            " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         raw.select_db(address.database)
         return raw

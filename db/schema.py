@@ -51,7 +51,8 @@ coins = sa.Table(
     sa.UniqueConstraint("MARKET", "ACCOUNT", "EXECID", "PART", name="uq_coins_fact"),
     sa.Index("ix_coins_emi", "EMI", "QTY"), sa.Index("ix_coins_side", "SIDE"),
     sa.Index("ix_coins_time", "MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "TTIME"),
-    *_text_checks("coins", COIN_MONEY, {"EXECID": 80, "EMI": 40, "REFER": 64, "SYMBOL": 40, "CURRENCY": 16}),
+    *_text_checks("coins", COIN_MONEY, {
+        "EXECID": 80, "EMI": 40, "REFER": 64, "SYMBOL": 40, "CURRENCY": 16, "ACCOUNT": 40, "MARKET": 20}),
     sqlite_autoincrement=True, **_OPTIONS)
 
 robots = sa.Table(

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from core.errors import AlreadyRunning, LedgerError
 from core.rows import (
@@ -76,7 +76,7 @@ class Store:
         try:
             with self._begin() as connection:
                 has_schema = sa.inspect(connection).has_table("schema")
-                found = dict(connection.execute(sa.select(t.schema.c.NAME, t.schema.c.VALUE)).tuples().all()
+                found = dict(connection.execute(sa.select(t.schema.c.NAME, t.schema.c.VALUE)).all()
                              ) if has_schema else {}
         except (SQLAlchemyError, StoreAway) as error:
             raise LedgerError(f"database {self.where}: {plain_reason(error)}") from None
@@ -144,7 +144,7 @@ class Store:
                 sa.select(t.books).where(t.books.c.MARKET == market, t.books.c.ACCOUNT == account)).all()
             cursor_rows = connection.execute(
                 sa.select(t.cursors).where(t.cursors.c.MARKET == market, t.cursors.c.ACCOUNT == account)).all()
-            numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).tuples().all()
+            numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()
             return Loaded(
                 orders=tuple(_order(row) for row in order_rows), books=tuple(_book(row) for row in book_rows),
                 cursors=tuple(CursorRow(_key(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursor_rows),
@@ -154,7 +154,7 @@ class Store:
 
     def counters(self) -> dict[str, int]:
         """The newest numbers handed out, by name."""
-        return self._ask(lambda c: dict(c.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).tuples().all()))
+        return self._ask(lambda c: dict(c.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()))
 
     def robots(self) -> tuple[RobotRow, ...]:
         """All rows of `robots` in SORT order, unchecked."""
@@ -220,10 +220,14 @@ class Store:
             with self._begin() as connection:
                 for row in rows:
                     self._put(connection, row)
-        except IntegrityError as error:
-            if is_repeat(error):
+        except (IntegrityError, DataError) as error:
+            if isinstance(error, IntegrityError) and is_repeat(error):
                 return False
             raise LedgerError(f"{self.where} refuses a row: {plain_reason(error)}") from None
+        except StatementError as error:                 # `Money` refuses before the database sees it
+            if isinstance(error.orig, LedgerError):
+                raise error.orig from None
+            raise
         return True
 
     def _put(self, connection: Connection, row: Row) -> None:
@@ -245,8 +249,8 @@ class Store:
             case WatchRow():
                 here = _where(row.key)
                 if row.on:
-                    size = connection.execute(sa.select(sa.func.count()).select_from(t.watchlist)).scalar() or 0
-                    connection.execute(self._upserts["watchlist"], {**here, "SORT": size + 1})
+                    last = connection.execute(sa.select(sa.func.max(t.watchlist.c.SORT))).scalar() or 0
+                    connection.execute(self._upserts["watchlist"], {**here, "SORT": last + 1})
                 else:
                     connection.execute(sa.delete(t.watchlist).where(
                         t.watchlist.c.MARKET == here["MARKET"], t.watchlist.c.CATEGORY == here["CATEGORY"],
@@ -257,11 +261,13 @@ class Store:
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
         """One transaction on the kept connection; committed at the end, undone by an exception."""
+        if not self.is_there():
+            raise StoreAway(f"the database file {self.where} is gone")
         connection = self._connect()
         try:
             with connection.begin():
                 yield connection
-        except IntegrityError:
+        except (IntegrityError, DataError):              # of a row, not of the connection: it would fail again
             raise
         except DBAPIError as error:
             self._drop()
@@ -271,8 +277,6 @@ class Store:
         if self._connection is not None:
             return self._connection
         try:
-            if self._file_seen and not Path(self.where).exists():
-                raise OSError(f"the database file {self.where} is gone")
             self._connection = self._engine.connect()
         except (DBAPIError, OSError) as error:
             raise StoreAway(plain_reason(error)) from None
@@ -284,8 +288,14 @@ class Store:
         return self._connection
 
     def is_there(self) -> bool:
-        """Whether the database file still stands under its name (always true on a server)."""
-        return not self._file_seen or Path(self.where).exists()
+        """Whether the database file still stands under its name (always true on a server).
+
+        Where it does not, the connection is dropped: it would go on writing into a file that nobody can find.
+        """
+        if not self._file_seen or Path(self.where).exists():
+            return True
+        self._drop()
+        return False
 
     def _ask(self, question: Callable[[Connection], _Answer]) -> _Answer:
         with self._begin() as connection:
@@ -319,6 +329,8 @@ def _check_file(path: Path) -> None:
         if "locked" in str(error) or "busy" in str(error):
             return                       # another program reads it; the first write waits for it
         raise LedgerError(f"the database file cannot be read ({error}); {advice}") from None
+    except UnicodeDecodeError:           # sqlite3's own message quotes what it found in the file
+        raise LedgerError(f"the database file is damaged; {advice}") from None
     if verdict != "ok":
         raise LedgerError(f"the database file is damaged ({verdict[:100]}); {advice}")
 
