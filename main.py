@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import logging
 import os
 import sys
 from pathlib import Path
@@ -74,7 +73,6 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             raise
-        logging.getLogger("botbook").critical("the program met an error of its own", exc_info=True)
         print(f"botbook: the program met an error of its own ({type(error).__name__}); the log in the home folder has "
               "it, --debug shows it. Orders rest at the venue; a restart recovers", file=sys.stderr)
         return 1

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from core.errors import TerminalError, VenueError
-from core.logs import start_logging
 from core.numbers import text
 from core.secrets import KnownSecrets
 from core.settings import load_settings
@@ -16,7 +15,7 @@ from engine.view import PositionLine, View
 from models import Timings
 from session import lock
 from session.build import Session
-from session.run import check_live, check_problems
+from session.run import check_live, check_problems, logging_to
 
 AGREE_WITHIN_S = 120.0
 
@@ -28,10 +27,8 @@ def open_ledger(home: Path) -> int:
     settings = load_settings(home, known)
     check_live(settings)
     check_problems(settings)
-    general = settings.general
-    logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=True)
     fatal: list[TerminalError] = []
-    try:
+    with held, logging_to(home, settings, known, console=True):
         session = Session(settings, home, Timings(), fatal.append, known=known)
         session.start()
         try:
@@ -43,9 +40,6 @@ def open_ledger(home: Path) -> int:
                 print("ledger and venue agree; nothing to take over")
         finally:
             session.stop()
-    finally:
-        logs.stop()
-        held.close()
     return 0
 
 

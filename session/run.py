@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import UsageError
+from core.errors import ConfigError, TerminalError, UsageError
 from core.home import has_settings
 from core.logs import start_logging
 from core.secrets import KnownSecrets
@@ -14,6 +17,8 @@ from core.settings import Settings, load_settings
 from models import Mode
 from session import lock
 from session.display import display_problem
+
+log = logging.getLogger("botbook")
 
 VERSION = "0.1.0"
 LATER_LIVE = "live opens with the complete books; use the test network"
@@ -44,6 +49,26 @@ def check_problems(settings: Settings) -> None:
     raise last.error()
 
 
+@contextmanager
+def logging_to(home: Path, settings: Settings, known: KnownSecrets, console: bool) -> Iterator[None]:
+    """Log to the home folder while the body runs; what ends it is the last line."""
+    general = settings.general
+    try:
+        logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=console)
+    except OSError as error:
+        raise ConfigError("--home", str(home), f"the log cannot be written there ({error.strerror})") from None
+    try:
+        yield
+    except TerminalError as error:
+        log.warning("%s", error)         # said on the command line too
+        raise
+    except Exception:
+        log.critical("the program met an error of its own", exc_info=True)
+        raise
+    finally:
+        logs.stop()
+
+
 def run_terminal(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:
     """The terminal; the exit code."""
     held = lock.take(home)
@@ -68,9 +93,7 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
     settings = load_settings(home, known, flag)
     check_live(settings)
     check_problems(settings)
-    general = settings.general
-    logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=True)
-    try:
+    with logging_to(home, settings, known, console=True):
         from session.build import Session
         from session.child import Child
         from session.headless import Headless
@@ -90,6 +113,4 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
         for notice in notices:
             session.say(notice)
         runner.run(session, args.autotrade)
-    finally:
-        logs.stop()
     return 0

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 from core.errors import TerminalError, UsageError
 from core.home import has_settings, save_choice
-from core.logs import start_logging
 from core.secrets import KnownSecrets
 from core.setting_file import SettingFile
 from core.setting_keys import ENV, KEYS, MARKETS, Kind
 from core.settings import Settings, load_settings
 from interface.app import About, App, Hooks, Look, SettingLine
 from models import Mode, Timings
-from session.run import LATER_LIVE, VERSION, check_live, flag_of
+from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to
 
 if TYPE_CHECKING:
     from session.build import Session
@@ -40,21 +39,17 @@ def run_window(args: argparse.Namespace, home: Path, project: Path, notices: tup
     settings = load_settings(home, known, flag)
     if flag is Mode.LIVE:
         check_live(settings)
-    general = settings.general
-    logs = start_logging(home, general.log_level, known, general.log_size_mb, general.log_files, console=args.debug)
-    try:
-        run = WindowRun(home, project, known, flag, settings, notices, VERSION)
+    with logging_to(home, settings, known, console=args.debug):
+        run = WindowRun(home, project, known, flag, settings, notices, VERSION, args.debug)
         run.open()
         return run.exit_code
-    finally:
-        logs.stop()
 
 
 class WindowRun:
     """One run of the window, from the first picture to the last."""
 
     def __init__(self, home: Path, project: Path, known: KnownSecrets, flag: Mode | None, settings: Settings,
-                 notices: tuple[str, ...], version: str) -> None:
+                 notices: tuple[str, ...], version: str, debug: bool = False) -> None:
         self.exit_code = 0
         self._home, self._project, self._known, self._flag = home, project, known, flag
         self._settings, self._notices, self._version = settings, notices, version
@@ -68,7 +63,7 @@ class WindowRun:
         look = Look(refresh_rate=settings.general.refresh_rate, scale=settings.general.scale,
                     theme=settings.general.theme)
         self._needs_choice = flag is None and not has_settings(home)
-        self.app = App(None if self._needs_choice else settings.mode, look)
+        self.app = App(None if self._needs_choice else settings.mode, look, debug)
 
     def open(self) -> None:
         """Show the window, build the rest behind it, run until it is gone."""
