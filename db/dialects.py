@@ -11,13 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import LedgerError
 from core.numbers import text
 
 MYSQL_DUPLICATE = 1062
+BEGIN = "BEGIN IMMEDIATE"      # on SQLite: who writes says so first, a reader who writes later could be refused
 LOCK_WAIT_S = 0.2      # longer waits are the engine's: it shows them and goes on with cancels
 
 
@@ -126,7 +127,7 @@ def open_sqlite(path: Path) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(BEGIN)
 
     return engine
 
@@ -151,12 +152,11 @@ def open_mysql(address: MySqlAddress, password: str) -> Engine:
     return sa.create_engine("mysql+pymysql://", creator=connect, poolclass=sa.StaticPool)
 
 
-def is_repeat(error: IntegrityError) -> bool:
-    """Whether a unique key refused the row (a repeat), not a NULL or a failed check (an error)."""
-    cause = error.orig
-    if isinstance(cause, sqlite3.IntegrityError):
-        return cause.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-    return bool(cause is not None and cause.args and cause.args[0] == MYSQL_DUPLICATE)
+def is_repeat(error: Exception) -> bool:
+    """Whether a unique key refused the row (a repeat), not a NULL or a failed check (an error): the driver's error."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return bool(error.args and error.args[0] == MYSQL_DUPLICATE)
 
 
 def plain_reason(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from core.errors import AlreadyRunning, LedgerError
 from core.rows import (
@@ -34,7 +34,8 @@ from core.rows import (
     WatchRow,
 )
 from db import schema as t
-from db.dialects import LOCK_WAIT_S, MySqlAddress, is_repeat, open_mysql, open_sqlite, plain_reason
+from db.dialects import BEGIN, LOCK_WAIT_S, MySqlAddress, is_repeat, open_mysql, open_sqlite, plain_reason
+from db.direct import Statement
 from models import Key, OrdStatus, OrdType, Side, TimeInForce
 
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
@@ -55,7 +56,8 @@ class Store:
         self._connection: Connection | None = None
         self._locks: list[str] = []
         self._file_seen = False
-        self._upserts = _upserts(kind)
+        self._errors: Any = engine.dialect.dbapi         # the driver: its classes of errors
+        self._statements = _statements(kind, engine.dialect)
 
     # ------------------------------------------------------------ opening
 
@@ -96,7 +98,7 @@ class Store:
                     t.metadata.create_all(connection, tables=step, checkfirst=True)
             with self._begin() as connection:
                 for name, value in (("mode", mode), ("version", str(t.VERSION))):
-                    connection.execute(self._upserts["schema"], {"NAME": name, "VALUE": value})
+                    connection.execute(_upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
         except (SQLAlchemyError, StoreAway) as error:
             raise LedgerError(f"database {self.where}: {plain_reason(error)}") from None
 
@@ -217,44 +219,38 @@ class Store:
     def write(self, rows: Iterable[Row]) -> bool:
         """Write the rows in one durable transaction; False when a fact among them is known already."""
         try:
-            with self._begin() as connection:
+            with self._cursor() as cursor:
                 for row in rows:
-                    self._put(connection, row)
-        except (IntegrityError, DataError) as error:
-            if isinstance(error, IntegrityError) and is_repeat(error):
+                    self._put(cursor, row)
+        except (self._errors.IntegrityError, self._errors.DataError) as error:
+            if is_repeat(error):
                 return False
             raise LedgerError(f"{self.where} refuses a row: {plain_reason(error)}") from None
-        except StatementError as error:                 # `Money` refuses before the database sees it
-            if isinstance(error.orig, LedgerError):
-                raise error.orig from None
-            raise
         return True
 
-    def _put(self, connection: Connection, row: Row) -> None:
+    def _put(self, cursor: Any, row: Row) -> None:
+        statements = self._statements
         match row:
             case CoinRow():
-                connection.execute(sa.insert(t.coins), _coin_values(row))
+                statements["coins"].run(cursor, _coin_values(row))
             case OrderRow():
-                connection.execute(self._upserts["orders"], _order_values(row))
+                statements["orders"].run(cursor, _order_values(row))
             case BookRow():
-                connection.execute(self._upserts["books"], _book_values(row))
+                statements["books"].run(cursor, _book_values(row))
             case CursorRow():
-                connection.execute(self._upserts["cursors"], {
+                statements["cursors"].run(cursor, {
                     **_where(row.key), "ACCOUNT": row.account, "KIND": row.kind, "TIME": row.time})
             case CounterRow():
-                connection.execute(self._upserts["counters"], {"NAME": row.name, "VALUE": row.value})
+                statements["counters"].run(cursor, {"NAME": row.name, "VALUE": row.value})
             case RobotState():
-                connection.execute(sa.update(t.robots).where(t.robots.c.EMI == row.emi)
-                                   .values(STATE=row.state, REASON=row.reason[:300]))
+                statements["robots"].run(cursor, {"emi": row.emi, "STATE": row.state, "REASON": row.reason[:300]})
             case WatchRow():
-                here = _where(row.key)
                 if row.on:
-                    last = connection.execute(sa.select(sa.func.max(t.watchlist.c.SORT))).scalar() or 0
-                    connection.execute(self._upserts["watchlist"], {**here, "SORT": last + 1})
+                    statements["last watched"].run(cursor, {})
+                    last = cursor.fetchone()[0] or 0
+                    statements["watchlist"].run(cursor, {**_where(row.key), "SORT": last + 1})
                 else:
-                    connection.execute(sa.delete(t.watchlist).where(
-                        t.watchlist.c.MARKET == here["MARKET"], t.watchlist.c.CATEGORY == here["CATEGORY"],
-                        t.watchlist.c.SYMBOL == here["SYMBOL"]))
+                    statements["unwatched"].run(cursor, _where(row.key))
 
     # ------------------------------------------------------------ connection
 
@@ -272,6 +268,34 @@ class Store:
         except DBAPIError as error:
             self._drop()
             raise StoreAway(plain_reason(error)) from None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """The same by the driver itself, for the engine's writes: its cursor, and the driver's errors of a row."""
+        if not self.is_there():
+            raise StoreAway(f"the database file {self.where} is gone")
+        driver: Any = self._connect().connection.driver_connection
+        try:
+            cursor = driver.cursor()
+            if self.kind == "sqlite":
+                cursor.execute(BEGIN)
+            yield cursor
+            driver.commit()
+        except (self._errors.IntegrityError, self._errors.DataError):
+            self._undo(driver)
+            raise
+        except self._errors.Error as error:
+            self._drop()
+            raise StoreAway(plain_reason(error)) from None
+        except BaseException:                            # `Money` refuses before the database sees it
+            self._undo(driver)
+            raise
+
+    def _undo(self, driver: Any) -> None:
+        try:
+            driver.rollback()
+        except self._errors.Error:                       # gone meanwhile, and the transaction with it
+            self._drop()
 
     def _connect(self) -> Connection:
         if self._connection is not None:
@@ -335,20 +359,32 @@ def _check_file(path: Path) -> None:
         raise LedgerError(f"the database file is damaged ({verdict[:100]}); {advice}")
 
 
-def _upserts(kind: str) -> dict[str, Any]:
-    """Insert-or-replace statements by primary key, for tables of opinions and kept sums (never for facts)."""
-    made: dict[str, Any] = {}
-    for table in (t.orders, t.books, t.cursors, t.counters, t.watchlist, t.schema):
-        names = [column.name for column in table.primary_key.columns]
-        others = [column.name for column in table.columns if column.name not in names]
-        if kind == "sqlite":
-            lite = sqlite.insert(table)
-            made[table.name] = lite.on_conflict_do_update(
-                index_elements=names, set_={name: lite.excluded[name] for name in others})
-        else:
-            mine = mysql.insert(table)
-            made[table.name] = mine.on_duplicate_key_update({name: mine.inserted[name] for name in others})
-    return made
+def _upsert(table: sa.Table, kind: str) -> sa.Insert:
+    """Insert or replace by primary key, for tables of opinions and kept sums (never for facts)."""
+    names = [column.name for column in table.primary_key.columns]
+    others = [column.name for column in table.columns if column.name not in names]
+    if kind == "sqlite":
+        lite = sqlite.insert(table)
+        return lite.on_conflict_do_update(index_elements=names, set_={name: lite.excluded[name] for name in others})
+    mine = mysql.insert(table)
+    return mine.on_duplicate_key_update({name: mine.inserted[name] for name in others})
+
+
+def _statements(kind: str, dialect: sa.Dialect) -> dict[str, Statement]:
+    """What the engine writes with."""
+    upserts = {table.name: Statement(_upsert(table, kind), dialect)
+               for table in (t.orders, t.books, t.cursors, t.counters, t.watchlist)}
+    facts = [column.name for column in t.coins.columns if column.name != "ID"]
+    watched = t.watchlist.c
+    return {
+        **upserts,
+        "coins": Statement(sa.insert(t.coins), dialect, facts),
+        "robots": Statement(sa.update(t.robots).where(t.robots.c.EMI == sa.bindparam("emi"))
+                            .values(STATE=sa.bindparam("STATE"), REASON=sa.bindparam("REASON")), dialect),
+        "last watched": Statement(sa.select(sa.func.max(watched.SORT)), dialect),
+        "unwatched": Statement(sa.delete(t.watchlist).where(
+            watched.MARKET == sa.bindparam("MARKET"), watched.CATEGORY == sa.bindparam("CATEGORY"),
+            watched.SYMBOL == sa.bindparam("SYMBOL")), dialect)}
 
 
 def _where(key: Key) -> dict[str, str]:
