@@ -13,7 +13,7 @@ from connectors.binance import events
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.parse import MARKET
 from connectors.complaints import Complaints
-from core.errors import BadMessage
+from core.errors import BadMessage, KeysRejected
 from models import Category, Notice, VenueDown, VenueMessage, VenueUp
 
 log = logging.getLogger(__name__)
@@ -23,15 +23,20 @@ class PrivateFeed:
     """What the account's connection carries."""
 
     def __init__(self, category: Category, listen_key: ListenKey, sink: Callable[[VenueMessage], None],
-                 up: Callable[[], VenueUp], account: Callable[[], str], complaints: Complaints) -> None:
+                 up: Callable[[], VenueUp], account: Callable[[], str], on_keys: Callable[[KeysRejected], None],
+                 complaints: Complaints) -> None:
         self._category, self._listen_key, self._sink = category, listen_key, sink
-        self._up, self._account, self._complaints = up, account, complaints
+        self._up, self._account, self._on_keys, self._complaints = up, account, on_keys, complaints
         self._is_up = False
         self._end = ""
 
     def address(self) -> str:
         """A new key for each connection."""
-        return self._listen_key.address()
+        try:
+            return self._listen_key.address()
+        except KeysRejected as error:
+            self._on_keys(error)
+            raise
 
     def opened(self, send: Callable[[str], None]) -> None:
         """The engine may recover now; what comes meanwhile already flows to it."""

@@ -86,7 +86,8 @@ class Binance(Venue):
         self._trader = Trader(f"{name} trader", desk, parts.sink, clock, timings, parts.on_death)
         feed = PrivateFeed(config.category, ListenKey(self._rest(timings.answer / 2), self._calls, config.private_ws,
                                                       parts.known),
-                           parts.sink, self._up, lambda: self._standing.account, Complaints(f"{name} private"))
+                           parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
+                           Complaints(f"{name} private"))
         self._private = Stream(f"{name} private", feed, clock, timings, timings.silence_private, parts.on_death,
                                held=True)
         self._has_keys = parts.credentials is not None
@@ -250,7 +251,9 @@ class Binance(Venue):
     # ------------------------------------------------------------ keeping up (keeper)
 
     def _question_failed(self, error: VenueError) -> None:
-        """A refused time is measured before the question is asked again; else it would be refused for an hour."""
+        """While coming up, the reason is shown. A refused time is measured before the question is asked again."""
+        if not self._standing.ready:
+            self._standing = replace(self._standing, text=error.text)
         if not is_clock(error):
             return
         try:

@@ -337,35 +337,28 @@ def test_an_exchange_that_hangs_is_left_and_found_again(make: Make, tmp_path_fac
 
 # ---------------------------------------------------------------- clock, limits, accounts
 
-@pytest.mark.parametrize("offset_ms", [10_000, -10_000])
-def test_a_clock_ten_seconds_off_trades(make: Make, exchange: Exchange, offset_ms: int) -> None:
-    exchange.control("clock", offset_ms=offset_ms)
-    terminal = make().start()
+def test_an_exchange_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
+    gone = Exchange(tmp_path)
+    gone.close()
+    terminal = Terminal(gone)
+    terminal.venue.start()
 
-    assert isinstance(terminal.answer(terminal.order(price=terminal.low())), Ack)
-    state = wait_for(lambda: terminal.state and terminal.state.clock_offset_ms and terminal.state)
-    assert state and abs((state.clock_offset_ms or 0) + offset_ms) < 1000
-
-
-def test_a_clock_that_shifts_costs_one_refused_request(make: Make, exchange: Exchange) -> None:
-    terminal = make(timings=replace(Timings.quick(), resend_within=3.0, queue_limit=3.0)).start()
-    low = terminal.low()
-    exchange.control("clock", offset_ms=20_000)
-
-    outcomes = [terminal.answer(terminal.order(price=low)) for _ in range(2)]
-
-    assert all(isinstance(one, Ack) for one in outcomes)
+    state = wait_for(lambda: terminal.state and "no connection" in terminal.state.text and terminal.state)
+    assert state and state.health is Health.CONNECTING
+    terminal.close()
 
 
-def test_a_clock_more_than_a_minute_off_forbids_trading(make: Make, exchange: Exchange) -> None:
-    exchange.control("clock", offset_ms=90_000)
+def test_keys_refused_for_the_private_stream_are_said(make: Make, exchange: Exchange) -> None:
+    exchange.fault("status", path="POST /fapi/v1/listenKey", http=401, code=-2015, times=0)
     terminal = make()
     terminal.venue.start()
-    state = wait_for(lambda: terminal.state and terminal.state.problem and terminal.state)
+    wait_for(lambda: terminal.state and "not accepted" in terminal.state.text)
+    time.sleep(0.5)
 
-    assert state and "90 s behind" in state.problem
-    assert isinstance(terminal.answer(terminal.order()), Reject)
-    assert terminal.of(VenueUp) == []
+    assert exchange.hits("status") == 1
+    exchange.calm()
+    terminal.venue.reconnect()
+    terminal.got(VenueUp)
 
 
 def test_a_ban_is_shown_and_no_request_leaves(terminal: Terminal, exchange: Exchange) -> None:

@@ -310,3 +310,13 @@ def test_deep_nesting_and_odd_frames_are_counted() -> None:
 
     assert feeds.complaints.count >= 5
     assert BTC not in feeds.board.tops
+
+
+def test_after_a_pause_of_ours_the_book_is_stale_and_fetched_anew() -> None:
+    feeds = Feeds()
+    feeds.frame(compact(DEPTH))
+    assert feeds.board.books[BTC].live
+
+    feeds.public.paused()
+
+    assert not feeds.board.books[BTC].live and "paused" in feeds.board.books[BTC].reason
