@@ -1,8 +1,8 @@
 """A child that trades by a plan and may kill itself at an effect. Started by the harness: `driver.py '{…}'`.
 
 Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
-wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders` how
-many commands at most, `seed` of what is traded. It prints "recovered", one line per accepted command, and "done".
+wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
+how many commands at most, `seed` of what is traded. It prints "recovered", one line per accepted command, and "done".
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from connectors import http  # noqa: E402  the path above leads to it
+from connectors.binance import venue as binance  # noqa: E402
+from connectors.limiter import WEIGHT, Budget  # noqa: E402
 from core.errors import TerminalError  # noqa: E402
 from core.rows import CoinRow, CounterRow, OrderRow, Row  # noqa: E402
 from core.secrets import KnownSecrets  # noqa: E402
 from core.settings import Demo, load_settings  # noqa: E402
 from db.store import Store  # noqa: E402
-from engine import asking, history_file  # noqa: E402
+from engine import asking  # noqa: E402
 from engine.commands import Cancel, PlaceOrder  # noqa: E402
 from models import Category, Key, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
 from session.build import Session  # noqa: E402
@@ -36,7 +38,7 @@ from session.build import Session  # noqa: E402
 BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
 ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
 QUICK = replace(Timings.quick(), request_life=1.5, absent_margin=1.0, verdict=3.0, silence_book=2.0, silence_stream=4.0,
-                connect=3.0, read_history=0.5, check_account=0.5)
+                connect=3.0, read_history=0.5, check_account=1.0)
 
 
 class Killer:
@@ -89,7 +91,7 @@ def wrap(killer: Killer) -> None:
 
     replace_with: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
         (Store, "write", written), (Store, "_put", inside), (http.Client, "send", sent),
-        (history_file.os, "replace", renamed))
+        (os, "replace", renamed))
     for owner, name, made in replace_with:
         setattr(owner, name, made)
 
@@ -157,6 +159,8 @@ def main() -> int:
     killer = Killer(plan.get("kill", ""), plan.get("nth", 1))
     wrap(killer)
     asking.QUEUE_AND_LIFE_MS = 2_000
+    # It is started more often than anybody would.
+    setattr(binance, "FIRST_BUDGETS", (Budget(WEIGHT, 60, 1_000_000),))  # noqa: B010
     killer.is_armed = bool(plan.get("from_start"))
     demo = Demo(venue["http"], venue["ws"], venue["api_key"], venue["api_secret"])
     fatal: list[TerminalError] = []

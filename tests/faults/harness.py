@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,17 +25,18 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import sqlalchemy as sa
 
 from connectors import http
 from core.errors import TerminalError
 from core.secrets import KnownSecrets
 from core.settings import Demo, load_settings
-from db.store import Store
+from db import schema
 from engine import asking
 from engine.commands import Cancel, Command, PlaceOrder, Verdict
 from engine.view import View
 from models import Category, Key, Mode, OrdType, Side, TimeInForce, Timings
-from session.build import Session
+from session.build import Session, open_store
 from tests.faults import referee
 from tests.simulator.sim_client import Exchange
 
@@ -138,13 +138,16 @@ class Ground:
         self.exchange = Exchange(folder / "exchange", "--child", *options)
         self.control_url = str(self.exchange.ready["control"])
         self.things: list[Terminal | Program] = []
-        self.read: referee.Read = referee.reader(self.home)
 
     def close(self) -> None:
         """End terminals and exchange."""
         for thing in self.things:
             thing.end()
         self.exchange.close()
+
+    def read(self) -> referee.Ledger:
+        """Our database, by the referee's eyes."""
+        return referee.reader(self.home)()
 
     @property
     def demo(self) -> Demo:
@@ -179,15 +182,12 @@ class Ground:
 
     def robot(self, emi: str, symbol: str = "BTCUSDT", strategy: str = "", params: str = "", capital: int = 1) -> None:
         """A row of `robots`; the database is made when there is none."""
-        path = self.home / "sim.db"
-        if not path.exists():
-            store = Store.sqlite(path)
-            store.prepare("SIM")
-            store.close()
-        with contextlib.closing(sqlite3.connect(path)) as raw:
-            raw.execute("INSERT INTO robots (EMI, SYMBOL, CATEGORY, MARKET, TIMEFR, CAPITAL, STRATEGY, PARAMS)"
-                        " VALUES (?, ?, 'linear', 'Binance', 1, ?, ?, ?)", (emi, symbol, capital, strategy, params))
-            raw.commit()
+        store = open_store(load_settings(self.home, KnownSecrets(), Mode.SIM, self.demo))
+        with store._begin() as connection:
+            connection.execute(sa.insert(schema.robots), {
+                "EMI": emi, "SYMBOL": symbol, "CATEGORY": "linear", "MARKET": "Binance", "TIMEFR": 1,
+                "CAPITAL": capital, "STRATEGY": strategy, "PARAMS": params})
+        store.close()
 
     def order(self, name: str) -> dict[str, Any]:
         """An order's row in our database; {} when there is none."""
@@ -264,8 +264,20 @@ class Terminal:
 
     def wait_recovered(self, limit: float = 15.0) -> None:
         """Until the account is recovered and compared and the books are live."""
-        until(lambda: self.fatal or (self.is_live(BTC) and self.is_live(ETH)), limit, "recovered, books live")
+        try:
+            until(lambda: self.fatal or (self.is_live(BTC) and self.is_live(ETH)), limit, "recovered, books live")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from None
         assert not self.fatal, self.fatal
+
+    def report(self) -> str:
+        """How things stand, for a failure's text."""
+        board, view = self.session.board, self.session.view()
+        books = {key.symbol: (book.live, book.reason) for key, book in board.books.items()}
+        lines = [f"venues {list(board.venues.values())}", f"books {books}", f"dead {self.session.dead_threads()}"]
+        if view is not None:
+            lines += [f"recovered {view.recovered}", f"ledger {view.ledger}", *self.messages()[-20:]]
+        return "\n".join(lines)
 
     def ask(self, command: Command, limit: float = 5.0) -> Verdict:
         """The engine's verdict."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from connectors.binance import venue
+from connectors.limiter import WEIGHT, Budget
 from engine import history_file
-from tests.faults.harness import BTC, BUY, Ground, driver, until
+from tests.faults.harness import BTC, BUY, Ground, driver, until, write_private
+from tests.support.mariadb import PASSWORD, MariaDb, missing
 
 ROWS = {
     "K1": ("before intent",),
@@ -32,8 +35,15 @@ SHORT = [("K1", "before intent", 3), ("K2", "after intent", 4), ("K2", "before s
 LONG = [(row, effect, nth) for row, effects in ROWS.items() for effect in effects for nth in (1, 2, 3, 5, 8, 13)]
 
 
+@pytest.fixture(autouse=True)
+def generous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty starts a minute would use up the weight of a minute; limits are the subject of other scripts."""
+    monkeypatch.setattr(venue, "FIRST_BUDGETS", (Budget(WEIGHT, 60, 1_000_000),))
+
+
 def prepare(ground: Ground) -> None:
-    """Two bots that keep books."""
+    """Two bots that keep books, and no limits."""
+    ground.exchange.fault("limit", weight=1_000_000, orders_10s=100_000, orders_1m=100_000)
     ground.robot("alfa")
     ground.robot("beta", "ETHUSDT")
 
@@ -42,8 +52,6 @@ def recover_and_check(ground: Ground) -> None:
     """The next start, and the referee's word."""
     terminal = ground.terminal()
     ground.check(limit=15)
-    with closing(sqlite3.connect(ground.home / "sim.db")) as raw:
-        assert raw.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     terminal.end()
 
 
@@ -127,6 +135,40 @@ def test_random_kills(ground: Ground) -> None:
     prepare(ground)
 
     random_kills(ground, 5, SEED)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MariaDb]:
+    """A MariaDB server of this test's own."""
+    if missing():
+        pytest.skip(f"{missing()} is missing: sudo apt-get install mariadb-server")
+    folder = tmp_path / "m"
+    folder.mkdir()
+    made = MariaDb(folder)
+    yield made
+    made.stop()
+
+
+def use_server(ground: Ground, server: MariaDb) -> None:
+    """The ledger stands on the server."""
+    write_private(ground.home / ".env", f"MYSQL_HOST=127.0.0.1\nMYSQL_PORT={server.port}\nMYSQL_USER={server.user}\n"
+                                        f"MYSQL_PASSWORD={PASSWORD}")
+
+
+def test_a_random_kill_on_mariadb(ground: Ground, server: MariaDb) -> None:
+    use_server(ground, server)
+    prepare(ground)
+
+    random_kills(ground, 1, SEED)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_random_kills_on_mariadb(ground: Ground, server: MariaDb) -> None:
+    use_server(ground, server)
+    prepare(ground)
+
+    random_kills(ground, 20, SEED + 2)
 
 
 @pytest.mark.long
