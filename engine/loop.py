@@ -289,8 +289,11 @@ class Engine:
             try:
                 is_new = self._parts.store.write(rows)
             except StoreAway as error:
-                self._away(str(error), message, reply)
-                return
+                if not isinstance(message, _LOWERS_RISK):
+                    self._away(str(error), message, reply)
+                    return
+                self._away(str(error), None, None)    # the cancel that meets the trouble first goes out, too
+                is_new = True
             except LedgerError as error:
                 self._note("", f"ALARM: {error}", "error")
                 self._away(str(error), None, None)
@@ -362,8 +365,9 @@ class Engine:
         qty, entry = position_of(state, robot.key, robot.emi)
         account = state.account(robot.key)
         fills = sum(row.fills for row in state.books.values() if row.emi == robot.emi and row.account == account)
-        open_orders = sum(1 for o in state.orders.values()
-                          if o.owner == robot.emi and o.key == robot.key and not o.status.is_terminal)
+        # An ended order whose fills are not all booked is still open for its bot: the position does not show them yet.
+        open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
+                          and (not o.status.is_terminal or o.told_qty > o.booked_qty))
         return BotPosition(qty, entry, open_orders, fills)
 
     def _quantity(self, robot: Robot) -> Decimal | None:
@@ -467,6 +471,8 @@ class Engine:
         state = self._core.state
         if message is not None and not isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
             self._waiting.appendleft((message, reply))
+        if isinstance(message, SetBot):
+            self._core.force_bot(message.emi, message.state, message.reason)
         if not state.database_problem:
             log.error("ledger cannot write: %s", reason)
             self._note("", f"Ledger cannot write: {reason}. Trading stopped, cancels work.", "error")
