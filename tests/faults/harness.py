@@ -73,6 +73,28 @@ def during(condition: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.03)
 
 
+TURNER = '''"""Always wants to be in: buys with each new candle once it is out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models import Candle
+from strategies.base import Strategy
+
+
+class Turner(Strategy):
+    """A tiny take-profit or stop-loss closes."""
+
+    on_forming = True
+
+    def check_signal(self, candles: Sequence[Candle]) -> int:
+        """Buy."""
+        return 1
+'''
+TURNER_PARAMS = '{"take_profit": 0.001, "stop_loss": 0.001}'
+
+
 # ---------------------------------------------------------------- what leaves for the exchange
 
 @dataclass(frozen=True)
@@ -179,6 +201,11 @@ class Ground:
         write_private(self.home / ".env.Binance", "\n".join((
             f"TESTNET_HTTP_URL={urls.get('http', venue['http'])}", f"TESTNET_WS_URL={urls.get('ws', venue['ws'])}",
             f"TESTNET_API_KEY={key or venue['api_key']}", f"TESTNET_API_SECRET={secret or venue['api_secret']}", more)))
+
+    def turner(self) -> None:
+        """A strategy for tests in the home folder: `turner`, with TURNER_PARAMS."""
+        (self.home / "strategies").mkdir(mode=0o700, exist_ok=True)
+        (self.home / "strategies" / "turner.py").write_text(TURNER)
 
     def robot(self, emi: str, symbol: str = "BTCUSDT", strategy: str = "", params: str = "", capital: int = 1) -> None:
         """A row of `robots`; the database is made when there is none."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from engine.commands import Recover
-from tests.faults.harness import BTC, BUY, SELL, Ground, Terminal, Wire, during, until
+from tests.faults.harness import BTC, BUY, SELL, TURNER_PARAMS, Ground, Terminal, Wire, during, until
 
 ORDER = "/fapi/v1/order"
 POST = f"POST {ORDER}"
@@ -159,3 +159,23 @@ def test_o20_the_same_execution_again_and_again(ground: Ground, terminal: Termin
     ground.check()
 
     assert sum(row["QTY"] for row in ground.read().coins) == Decimal("0.01")
+
+
+def test_o11_a_bot_does_not_close_twice_while_its_fill_is_on_its_way(ground: Ground, wire: Wire) -> None:
+    ground.turner()
+    for emi in ("alfa", "beta"):                       # on one symbol: what one sells too much, the other one lacks
+        ground.robot(emi, strategy="turner", params=TURNER_PARAMS)
+    terminal = ground.terminal()
+    ground.exchange.fault("event", kind="delay", seconds=0.7, times=0)
+    terminal.session.trade(True)
+
+    def closed() -> bool:
+        coins = ground.read().coins
+        return all(any(row["EMI"] == emi and row["SIDE"] == 1 for row in coins) for emi in ("alfa", "beta"))
+
+    until(closed, 30, "each bot's exit")
+    terminal.session.trade(False)
+
+    ground.check()
+    assert not wire.refused(), "an exit was asked for twice"
+    assert all(row["POS"] >= 0 for row in ground.read().books), "more was closed than there was"
