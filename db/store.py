@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,8 +162,8 @@ class Store:
         """All rows of `robots` in SORT order, unchecked."""
         def read(connection: Connection) -> tuple[RobotRow, ...]:
             rows = connection.execute(sa.select(t.robots).order_by(t.robots.c.SORT, t.robots.c.ID)).all()
-            return tuple(RobotRow(r.EMI, r.SYMBOL, r.CATEGORY, r.MARKET, int(r.SORT or 0), int(r.TIMEFR or 0),
-                                  Decimal(str(r.CAPITAL)), r.STRATEGY or "", r.PARAMS or "", r.STATE or "WORK",
+            return tuple(RobotRow(r.EMI, r.SYMBOL, r.CATEGORY, r.MARKET, _whole(r.SORT), _whole(r.TIMEFR),
+                                  _typed(r.CAPITAL), r.STRATEGY or "", r.PARAMS or "", r.STATE or "WORK",
                                   r.REASON or "") for r in rows)
         return self._ask(read)
 
@@ -385,6 +385,20 @@ def _statements(kind: str, dialect: sa.Dialect) -> dict[str, Statement]:
         "unwatched": Statement(sa.delete(t.watchlist).where(
             watched.MARKET == sa.bindparam("MARKET"), watched.CATEGORY == sa.bindparam("CATEGORY"),
             watched.SYMBOL == sa.bindparam("SYMBOL")), dialect)}
+
+
+def _typed(value: object) -> Decimal:
+    """A number as it stands in the table, NaN where SQLite let a person type something else."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal("NaN")
+
+
+def _whole(value: object) -> int:
+    """A whole number, 0 where there is none."""
+    number = _typed(value)
+    return int(number) if number.is_finite() else 0
 
 
 def _where(key: Key) -> dict[str, str]:

@@ -22,21 +22,22 @@ def read_robot(row: RobotRow, configured: Collection[Key], strategies: Collectio
     name = row.strategy.strip() or (row.emi.lower() if row.emi.lower() in strategies else "")
     state, state_problem = _state(row.state)
     timeframe = _BY_MINUTES.get(row.timefr, "")
+    is_whole = row.capital.is_finite() and row.capital == row.capital.to_integral_value()
+    capital = int(row.capital) if is_whole else 0
     problems = (
         emi_problem(row.emi),
         None if category else f"CATEGORY {printable(row.category, 20)!r}: one of {', '.join(CATEGORY_OF)}",
         None if key in configured else f"{key.symbol} is not in the list: add it to "
                                        f"{key.category.value.upper()}_SYMBOLS in .env.{key.market}",
         None if timeframe else f"TIMEFR {row.timefr}: minutes, one of {', '.join(str(m) for m in _BY_MINUTES)}",
-        None if row.capital >= 1 and row.capital == row.capital.to_integral_value()
+        None if capital >= 1
         else f"CAPITAL {row.capital}: a whole number of smallest quantities, 1 or more",
         params_problem, state_problem,
         None if not name or name in strategies else f"there is no strategy “{printable(name, 40)}” in strategies/",
     )
     reason = next((p for p in problems if p), "")
     robot = Robot(emi=row.emi, key=key, sort=row.sort, timeframe=timeframe or "1m",
-                  capital=max(1, int(row.capital)) if row.capital == row.capital else 1, strategy=name, params=params,
-                  state=state, reason=row.reason)
+                  capital=max(1, capital), strategy=name, params=params, state=state, reason=row.reason)
     return robot, reason
 
 
