@@ -237,6 +237,20 @@ def test_robots_typed_by_hand_have_defaults(store: Store) -> None:
         RobotRow("second", "BTCUSDT", "linear", "Binance", 2, 5, D(3), "", "", "WORK", ""))
 
 
+def test_words_typed_where_numbers_belong_are_for_the_reader_to_judge(store: Store) -> None:
+    statement = ("INSERT INTO robots (EMI, SYMBOL, CATEGORY, SORT, TIMEFR, CAPITAL) "
+                 "VALUES ('A', 'BTCUSDT', 'linear', 'first', '5m', 'ten')")
+    if store.kind == "mysql":
+        with pytest.raises((sa.exc.DataError, StoreAway)):
+            raw(store, statement)
+        return
+    raw(store, statement)
+
+    robot = store.robots()[0]
+
+    assert (robot.sort, robot.timefr, robot.capital.is_nan()) == (0, 0, True)
+
+
 def test_robots_name_is_there_once(store: Store) -> None:
     statement = "INSERT INTO robots (EMI, SYMBOL, CATEGORY) VALUES ('A', 'BTCUSDT', 'linear')"
     raw(store, statement)
