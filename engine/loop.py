@@ -563,6 +563,9 @@ class Engine:
             return venue.problem
         if not venue.has_keys:
             return f"{venue.title}: market data only (no keys)"
+        book = self._core.state.venues.get((market, category))
+        if venue.health is Health.CONNECTING and book is not None and book.recovered:
+            return ""                    # the keeper publishes its state twice a second; the engine knows sooner
         return "" if venue.health is Health.LIVE else f"{venue.title}: {venue.text or venue.health.value.lower()}"
 
     def _note(self, market: str, text: str, level: str) -> None:

@@ -45,8 +45,8 @@ from models import (
 
 log = logging.getLogger(__name__)
 
-# Until exchangeInfo tells the limits: a third of the known ones (binance.md section 4).
-FIRST_BUDGETS = (Budget(WEIGHT, 60, 800), Budget(ORDERS, 10, 100), Budget(ORDERS, 60, 400))
+# Until exchangeInfo tells the limits: those of 2026 (binance.md section 4); the first answer's headers tell what is used.
+FIRST_BUDGETS = (Budget(WEIGHT, 60, 2400), Budget(ORDERS, 10, 300), Budget(ORDERS, 60, 1200))
 HEDGE = ("the account is in hedge mode, where orders need a position side: set Position Mode to One-way Mode "
          "on Binance (Futures, Preferences), then press F3")
 MULTI = ("the account is in multi-assets mode, where margin is shared over currencies: set Asset Mode to "
