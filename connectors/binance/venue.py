@@ -45,7 +45,7 @@ from models import (
 
 log = logging.getLogger(__name__)
 
-# Until exchangeInfo tells the limits: those of 2026 (binance.md section 4); the first answer's headers tell what is used.
+# Until exchangeInfo tells the limits: those of 2026 (binance.md section 4); the first answer tells what is used.
 FIRST_BUDGETS = (Budget(WEIGHT, 60, 2400), Budget(ORDERS, 10, 300), Budget(ORDERS, 60, 1200))
 HEDGE = ("the account is in hedge mode, where orders need a position side: set Position Mode to One-way Mode "
          "on Binance (Futures, Preferences), then press F3")
