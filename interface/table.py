@@ -98,6 +98,13 @@ class Table(Generic[T]):
         self._order()
         self._draw()
 
+    def say_empty(self, words: str) -> None:
+        """What stands there while there are no rows."""
+        if words != self._empty:
+            self._empty = words
+            if self._note:
+                self.canvas.itemconfigure(self._note, text=words)
+
     def refresh(self) -> None:
         """Draw again what was shown, after a change of size, sort or selection."""
         if self._glance is not None:

@@ -17,6 +17,7 @@ from interface.shell import Shell
 from interface.table import Events, Table
 from models import Category, Key
 
+NO_KEYS, WAITING = "No keys for this market. Settings F8", "Waiting for the account…"
 FIRST = (Key("Binance", Category.LINEAR, "BTCUSDT"), Key("Bitmex", Category.INVERSE, "XBTUSD"))
 
 
@@ -112,12 +113,14 @@ class AccountPanel:
         self.bar.show([Segment("title", "Account", font="bold"),
                        Segment("ask", "ask  F5", "dim", "small", lambda _time: self.desk.ask_now(), right=True)])
         self.table = Table(self.frame, shell.theme, ACCOUNT, lambda line: (line.market, line.category, line.currency),
-                           "No keys for this market. Settings F8", Events[AccountLine](self._clicked, self._activated))
+                           WAITING, Events[AccountLine](self._clicked, self._activated))
         self.table.canvas.configure(height=shell.theme.row * 5)
         self.table.canvas.pack(fill="both", expand=True)
 
     def refresh(self, glance: Glance) -> None:
         """Draw what differs."""
+        has_keys = any(venue.has_keys for venue in glance.board.venues.values())
+        self.table.say_empty(WAITING if has_keys or not glance.board.venues else NO_KEYS)
         self.table.show(glance.view.balances if glance.view else (), glance)
 
     def _clicked(self, line: AccountLine, _column: str, _time: int) -> None:
