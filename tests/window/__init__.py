@@ -1,0 +1,1 @@
+"""The real window on the real session on the bundled exchange."""
