@@ -1,0 +1,156 @@
+"""A terminal that meets wrong keys, a wrong clock, unreadable frames, a symbol that is not there: it says so once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+
+from tests.faults.harness import ROOT, Ground, Program, until
+
+
+def log(ground: Ground) -> str:
+    """The terminal's log."""
+    path = ground.home / "botbook.log"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def ends_well(program: Program) -> None:
+    """SIGTERM: exit code 0, no traceback."""
+    assert program.is_running(), program.text()
+    program.signal(signal.SIGTERM)
+    assert program.wait(8) == 0, program.text()
+    assert "Traceback" not in program.text()
+
+
+@pytest.mark.parametrize("wrong", ["key", "secret"])
+def test_wrong_keys_are_said_once(ground: Ground, wrong: str) -> None:
+    ground.settings(**{wrong: "w" * 64})
+
+    program = ground.program("--headless", "--autotrade")
+
+    until(lambda: "not accepted" in program.text() + log(ground), 15, "the sentence")
+    with contextlib.suppress(AssertionError):
+        until(lambda: False, 3)
+    assert log(ground).count("is not accepted") == 1, "asked again and again"
+    assert "Traceback" not in log(ground)
+    ends_well(program)
+    assert not ground.exchange.truth()["orders"]
+
+
+@pytest.mark.parametrize("offset", [-10_000, 10_000])
+def test_a_clock_ten_seconds_off_trades_on(ground: Ground, offset: int) -> None:
+    ground.exchange.control("clock", offset_ms=offset)
+    ground.settings()
+
+    program = ground.program("--headless")
+
+    until(lambda: "recovered: account SIM-1" in log(ground), 15, "recovered")
+    ends_well(program)
+
+
+def test_a_clock_minutes_off_does_not_trade(ground: Ground) -> None:
+    ground.exchange.control("clock", offset_ms=-300_000)
+    ground.settings()
+    told = ground.program("doctor")
+
+    assert told.wait() in (0, 1)
+    assert "300" in told.text() or "299" in told.text(), told.text()
+
+    program = ground.program("--headless")
+    with contextlib.suppress(AssertionError):
+        until(lambda: "recovered" in log(ground), 3)
+    assert "recovered" not in log(ground)
+    ends_well(program)
+
+
+def test_a_symbol_that_does_not_exist(ground: Ground) -> None:
+    ground.settings(more="LINEAR_SYMBOLS=BTCUSDT, NOSUCHUSDT")
+
+    program = ground.program("--headless")
+
+    until(lambda: "recovered: account SIM-1" in log(ground), 15, "recovered")
+    until(lambda: "NOSUCHUSDT is not listed" in log(ground), 5, "the sentence")
+    ends_well(program)
+
+
+FRAMES: tuple[str | bytes, ...] = (
+    "", "{", "null", "[]", "[[[[", '"text"', "<html>502</html>", '{"stream":"btcusdt@bookTicker"}', "[" * 100_000,
+    '{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"NaN","B":"1","a":"2","A":"1"}}',
+    '{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"-1","B":"1e400","a":"Infinity","A":"1"}}',
+    '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","U":"x","u":[],"pu":{},"b":"no list","a":7}}',
+    '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","s":"BTCUSDT","U":1,"u":2,"pu":0,"b":[["0","-5"]],"a":[]}}',
+    '{"stream":"btcusdt@kline_1m","data":{"e":"kline","k":{"t":"yesterday","o":"","c":null}}}',
+    '{"stream":"nobody@knows","data":{"e":"newThing","E":1}}', '{"e":"ORDER_TRADE_UPDATE","o":{"s":"BTCUSDT"}}',
+    '{"e":"ACCOUNT_UPDATE","a":{"B":[{"a":"USDT","wb":"NaN"}],"P":"none"}}', '{"id":99,"error":{"code":2,"msg":"no"}}',
+    b"\x00\xff\xfe binary", "x" * 1_000_000,
+)
+
+
+@contextlib.contextmanager
+def babbling() -> Iterator[tuple[str, list[int]]]:
+    """A websocket server that says nothing sensible; its address and how often each frame was said."""
+    said: list[int] = []
+
+    def babble(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed, OSError):
+            for number, frame in enumerate(FRAMES):
+                connection.send(frame)
+                said.append(number)
+            for _ in connection:
+                pass
+
+    with serve(babble, "127.0.0.1", 0, compression=None) as made:
+        thread = threading.Thread(target=made.serve_forever, daemon=True)
+        thread.start()
+        yield f"ws://127.0.0.1:{made.socket.getsockname()[1]}", said
+        made.shutdown()
+        thread.join(3)
+
+
+def test_malformed_frames_are_counted_and_survived(ground: Ground) -> None:
+    with babbling() as (address, said):
+        ground.settings(ws=address)
+        program = ground.program("--headless")
+
+        until(lambda: said.count(len(FRAMES) - 1) >= 2, 20, "every frame on two connections")
+        with contextlib.suppress(AssertionError):
+            until(lambda: False, 1)
+
+        ends_well(program)
+    text = log(ground)
+    assert "Traceback" not in text and "died" not in text, text[-3000:]
+    assert text.count("\n") < 200, "a line for every frame"
+    assert not ground.exchange.truth()["orders"]
+
+
+def test_doctor_says_what_works(ground: Ground) -> None:
+    ground.settings()
+
+    plain, told = ground.program("doctor"), ground.program("doctor", "--json")
+
+    assert plain.wait(30) in (0, 1) and told.wait(30) in (0, 1)
+    assert "✓" in plain.text() and "Traceback" not in plain.text()
+    assert json.loads("\n".join(told.out))
+    secrets = [value for name, value in ground.exchange.venue.items() if name.startswith("api_")]
+    assert not any(secret in plain.text() + told.text() for secret in secrets)
+
+
+def test_the_referee_runs_by_itself(ground: Ground, tmp_path: Path) -> None:
+    ground.settings()
+    program = ground.program("--headless")
+    until(lambda: "recovered" in log(ground), 15, "recovered")
+
+    judge = ground.keep(Program(["-m", "tests.faults.referee", "--home", str(ground.home), "--control",
+                                 ground.control_url]))
+
+    assert judge.wait() == 0, judge.text()
+    assert "✓ I1 no loss" in judge.text() and str(ROOT) not in judge.text()
+    ends_well(program)
