@@ -39,9 +39,10 @@ def filled(order: OrderRow, qty: Decimal, order_id: str) -> OrderRow:
         return grown if grown.cum_qty < grown.qty else replace(grown, status=S.FILLED)
     if grown.qty and grown.cum_qty >= grown.qty:
         return replace(grown, status=S.FILLED)
-    if order.status in _WAITING:
+    status = by_quantity(grown)
+    if order.status in _WAITING or (order.status, order.text) == (status, ""):
         return grown
-    return replace(grown, status=by_quantity(grown), text="")
+    return replace(grown, status=status, text="")
 
 
 def acked(order: OrderRow, report: OrderReport | None) -> OrderRow:
