@@ -89,7 +89,9 @@ class Terminal:
         end = time.monotonic() + seconds
         while not met():
             if time.monotonic() > end or self.failures:
-                raise RuntimeError(f"waited for {what}; {'; '.join(self.failures) or 'nothing failed'}")
+                view = self.engine.view
+                said = [*self.failures, *(line.text for line in (view.messages if view else ())[:5])]
+                raise RuntimeError(f"waited for {what}; {'; '.join(said)}")
             time.sleep(0.01)
 
     def ask(self, command: Command) -> None:

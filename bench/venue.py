@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from bench import frames
-from bench.wire import answer, text_frame, upgrade
+from bench.wire import answer, pongs, text_frame, upgrade
 
 RATE = 2_000                   # market frames a second, all streams together
 ACCOUNT = "BENCH-1"
@@ -230,8 +230,8 @@ class Venue:
         writer.write(upgrade(head))
         self.readers[route].add(writer)
         try:
-            while await reader.read(65_536):       # pings and subscriptions need no answer here
-                continue
+            while read := await reader.read(65_536):
+                writer.write(pongs(read))          # subscriptions need no answer here
         finally:
             self.readers[route].discard(writer)
             writer.close()

@@ -27,6 +27,22 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7e" + size.to_bytes(2, "big") + payload
 
 
+def pongs(read: bytes) -> bytes:
+    """The answers to the pings among a client's frames, short ones, read as a whole."""
+    out, at = b"", 0
+    while len(read) - at >= 6:
+        size = read[at + 1] & 0x7F
+        skip = {126: 2, 127: 8}.get(size, 0)
+        if skip:
+            size = int.from_bytes(read[at + 2:at + 2 + skip], "big")
+        mask, begin = read[at + 2 + skip:at + 6 + skip], at + 6 + skip
+        if read[at] == 0x89:
+            payload = bytes(byte ^ mask[place % 4] for place, byte in enumerate(read[begin:begin + size]))
+            out += bytes((0x8A, size)) + payload
+        at = begin + size
+    return out
+
+
 def answer(body: bytes, status: bytes = b"200 OK") -> bytes:
     """An HTTP answer that keeps the connection."""
     return (b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nContent-Length: "
