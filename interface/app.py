@@ -145,6 +145,7 @@ class App:
         self._stopped = True
         if self._timer:
             self.root.after_cancel(self._timer)
+        self.theme.restore(self.root)
         self.root.destroy()
 
     def ask_quit(self) -> None:
@@ -248,7 +249,10 @@ class App:
     def refresh(self) -> None:
         """Draw now: somebody did something and wants to see it."""
         if not self._stopped and hasattr(self, "keys"):
-            self._draw()
+            try:
+                self._draw()
+            except Exception as error:      # whoever asked has done its part; the picture comes with the next tick
+                self._report(type(error), error, error.__traceback__)
 
     def _draw(self) -> None:
         if self._drawing or self._stopped:

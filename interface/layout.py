@@ -150,16 +150,16 @@ class Layout:
         """Draw every panel that can be seen."""
         if self.shape is None:
             return
-        self.book.refresh(glance)
-        self.form.refresh(glance)
-        self.chart.refresh(glance)
-        if self.watch is not None and self.watch.frame.winfo_viewable():
-            self.watch.refresh(glance)
-        if self.account is not None and self.account.frame.winfo_viewable():
-            self.account.refresh(glance)
-        if self.bots is not None:
-            self.bots.refresh(glance)
-        self.tabs.refresh(glance)
+        failed: Exception | None = None
+        for panel in (self.book, self.form, self.chart, self.watch, self.account, self.bots, self.tabs):
+            if panel is None or not panel.frame.winfo_viewable():
+                continue
+            try:
+                panel.refresh(glance)
+            except Exception as error:      # one panel's mistake must not blind the others
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def chart_action(self, name: str, by: int) -> Callable[[int], None]:
         """A key of the chart, whichever chart is there now."""

@@ -65,8 +65,8 @@ class Theme:
     def __init__(self, root: tk.Tk, look: Look) -> None:
         self.colours = PALETTES.get(look.theme, DARK)
         self.scale = look.scale / 100
-        scaling = float(root.tk.call("tk", "scaling"))
-        root.tk.call("tk", "scaling", scaling * self.scale)
+        self._scaling = float(root.tk.call("tk", "scaling"))
+        root.tk.call("tk", "scaling", self._scaling * self.scale)
         known = set(families(root))
         sans = "DejaVu Sans" if "DejaVu Sans" in known else "TkDefaultFont"
         mono = "DejaVu Sans Mono" if "DejaVu Sans Mono" in known else "TkFixedFont"
@@ -82,6 +82,10 @@ class Theme:
         self.zero = self.mono.measure("0")
         self.gap = self.px(GAP)
         self._style(root)
+
+    def restore(self, root: tk.Tk) -> None:
+        """Before the root goes: Tk keeps the scaling for the next root of this process."""
+        root.tk.call("tk", "scaling", self._scaling)
 
     def px(self, pixels: float) -> int:
         """So many pixels of the 100 % drawing, at this scale."""

@@ -141,7 +141,7 @@ class Marks:
         width = theme.gap + theme.mono.measure(words) + theme.zero * 2
         near = [place for place in self._places if place[2] - half < y < place[3] + half]
         left = max([theme.gap] + [place[1] + theme.gap // 2 for place in near])
-        if left + width > plot * 0.9:
+        if near and left + width > plot * 0.9:
             # No room beside the orders of the same price: below them, or above at the floor.
             low, high = max(place[3] for place in near) + half, min(place[2] for place in near) - half
             left, y = theme.gap, low if low + half < scale.height else high

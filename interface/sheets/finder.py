@@ -40,8 +40,7 @@ class Finder(Sheet):
     def _search(self) -> None:
         # The venue writes its symbols in capitals; so does whoever looks for them.
         if self.typed.get() != self.typed.get().upper():
-            self.typed.set(self.typed.get().upper())
-            return
+            self.typed.set(self.typed.get().upper())       # Tcl does not call a trace out of itself
         self.hits, self.at = find(self.typed.get(), self.shell.desk.board.instruments.values()), 0
         self._draw()
 

@@ -1,0 +1,106 @@
+"""Three sizes, two scales: no cut text in headers, buttons and the top line; every colour readable."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from itertools import pairwise
+from tkinter import ttk
+
+import pytest
+
+from interface.app import App, Look
+from interface.bar import Bar
+from interface.theme import PALETTES
+from models import Mode
+
+from .conftest import INTERPRETERS
+from .demo_feed import Stage
+
+SIZES = ((1920, 1080), (1366, 768), (1280, 720))
+
+
+@pytest.mark.parametrize("scale", [100, 150])
+@pytest.mark.parametrize("size", SIZES)
+def test_no_text_is_cut(size: tuple[int, int], scale: int) -> None:
+    app = App(Mode.TESTNET, Look(5, scale), size=size)
+    INTERPRETERS.append(app.root.tk)
+    try:
+        app.root.update()
+        stage = Stage(Mode.TESTNET)
+        stage.fill(app.desk.monotonic(), app.desk.wall_ms())
+        app.attach(stage.hooks())
+        app.root.update()
+        app.refresh()
+        app.root.update()
+        layout = app.layout
+        bars = [app.top.bar, app.status.bar, layout.book.bar, layout.chart.bar, layout.form.bar, layout.tabs.bar]
+        assert [problem for bar in bars for problem in cut_segments(bar)] == []
+        assert [problem for button in buttons(app.root) for problem in cut_button(button, app)] == []
+        for tab in layout.tabs.tabs:
+            layout.tabs.choose(tab)
+            app.root.update()
+            assert cut_headers(layout.tabs.table) == [], tab
+        assert layout.book.ladder_canvas.sides >= 4
+        assert app.root.winfo_width() == size[0] and layout.form.line.winfo_rooty() < size[1]
+        rows = {1080: 16, 768: 13, 720: 9}[size[1]] if scale == 100 else 4
+        assert layout.book.ladder_canvas.sides >= rows - 3
+    finally:
+        app.destroy()
+
+
+def cut_segments(bar: Bar) -> list[str]:
+    """Segments that overlap each other or leave the bar."""
+    spans = sorted((bar.span(name) or (0, 0), name) for name in bar.texts())
+    width = bar.canvas.winfo_width()
+    problems = [name for (left, right), name in spans if left < 0 or right > width + 4]
+    for (before, name), (after, other) in pairwise(spans):
+        if before[1] > after[0] + 8:
+            problems.append(f"{name} over {other}")
+    return problems
+
+
+def buttons(widget: tk.Misc) -> list[ttk.Button]:
+    found = [child for child in widget.winfo_children() if isinstance(child, ttk.Button) and child.winfo_ismapped()]
+    for child in widget.winfo_children():
+        found += buttons(child)
+    return found
+
+
+def cut_button(button: ttk.Button, app: App) -> list[str]:
+    """A button narrower than its text."""
+    text = str(button.cget("text"))
+    return [text] if app.theme.ui.measure(text) + 4 > button.winfo_width() else []
+
+
+def cut_headers(table: object) -> list[str]:
+    """Titles of a table that overlap or leave it."""
+    canvas: tk.Canvas = table.canvas  # type: ignore[attr-defined]  # a Table of any record
+    boxes = sorted(canvas.bbox(item) for item in table._header)  # type: ignore[attr-defined]  # as above
+    over = [str(a) for a, b in pairwise(boxes) if a[2] > b[0] + 1]
+    return over + [str(box) for box in boxes if box[2] > canvas.winfo_width() + 1]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(ink: str, ground: str) -> float:
+    high, low = sorted((luminance(ink), luminance(ground)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", sorted(PALETTES))
+def test_all_text_has_contrast(name: str) -> None:
+    colours = PALETTES[name]
+    pairs = [(ink, ground) for ink in ("text", "dim", "buy", "sell", "warning", "error")
+             for ground in ("background", "panel", "raised")]
+    pairs += [(f"{ink}_hot", "selection") for ink in ("buy", "sell", "dim", "error", "warning")]
+    pairs += [("text", "selection"), ("warning_ink", "warning_strip"), ("error_ink", "error_strip"),
+              ("tag_ink", "tag"), ("dim", "buy_bar"), ("dim", "sell_bar")]
+    pairs += [("bright", ground) for ground in ("SIM", "PAPER", "TESTNET", "LIVE", "on", "off", "buy_button",
+                                                "sell_button")]
+
+    assert [(pair, round(contrast(colours[pair[0]], colours[pair[1]]), 2)) for pair in pairs
+            if contrast(colours[pair[0]], colours[pair[1]]) < 4.5] == []
