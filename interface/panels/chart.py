@@ -198,7 +198,7 @@ class ChartPanel:
         bars = self._visible()
         plot, floor = width - self.axis, height - self.theme.row
         scale = fit(bars, 0, floor, self.scale)
-        state = (self._closed, scale, self.count, self.offset, width, height, self.timeframe, glance.key)
+        state = (self._closed, scale, self.count, self.offset, width, height, self.timeframe, glance.key, len(bars))
         if not self._same(state):
             self._drawn, self.scale = state, scale
             self._draw_all(bars, scale, plot, floor, glance)
