@@ -356,8 +356,10 @@ class Core:
 
     def configure(self, keys: Iterable[Key], watched: Iterable[Key]) -> None:
         """Which symbols stand in the settings, and which were added in the window."""
+        listed = tuple(keys)
         self.state.watched = set(watched)
-        self.state.configured = {*keys, *self.state.watched}
+        self.state.places = {key: place for place, key in enumerate(listed)}
+        self.state.configured = {*listed, *self.state.watched}
 
 
 def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal | None:

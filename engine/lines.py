@@ -44,7 +44,8 @@ class Lines:
             accounts=self._keep("accounts", tuple(v.account for v in venues if v.account)),
             trading=state.trading,
             recovered=self._keep("recovered", tuple(v.id for v in venues if v.recovered)),
-            configured=self._keep("configured", tuple(sorted(state.configured))),
+            configured=self._keep("configured", tuple(sorted(
+                state.configured, key=lambda key: (state.places.get(key, len(state.places)), key)))),
             orders=self._keep("orders", self._orders(state)),
             positions=self._keep("positions", self._positions(state)),
             bots=self._keep("bots", self._bots(state)),

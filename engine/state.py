@@ -203,6 +203,7 @@ class State:
         self.robots: dict[str, Robot] = {}
         self.robot_reasons: dict[str, str] = {}              # rows that cannot run: why (not stored)
         self.configured: set[Key] = set()
+        self.places: dict[Key, int] = {}                     # where each stands in the settings
         self.watched: set[Key] = set()                       # of those: added in the window
         self.venues: dict[VenueId, VenueBook] = {}
         self.watches: dict[OrderId, OrderWatch] = {}
