@@ -28,7 +28,7 @@ from engine.view import View
 from models import Mode, Top
 from session.build import Session
 from session.window import WindowRun
-from tests.faults.harness import BTC, is_running
+from tests.faults.harness import is_running
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW_TICK_LIMIT_MS = 500      # window.md: nothing the window does may take longer
@@ -189,7 +189,8 @@ class Live:
 
     def is_live(self) -> bool:
         """Whether a click would be taken."""
-        view, book = self.session.view(), self.session.board.books.get(BTC)
+        key = self.app.desk.key
+        view, book = self.session.view(), self.session.board.books.get(key) if key else None
         return bool(view and view.recovered and book and book.live and self.app.layout.book.ladder
                     and view.ledger.agree_time and time.monotonic() - book.received < 2)
 
