@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, setcontext
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    setcontext,
+)
 
 # Sums of DECIMAL(38,15) columns need more than the default 28 digits; half-up is the ledger's rounding.
 LEDGER_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -38,12 +48,17 @@ def padded(value: Decimal, step: Decimal) -> str:
 
 def multiple_down(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` not above `value`."""
-    return (value / step).to_integral_value(ROUND_FLOOR) * step if step else value
+    return _steps(value, step, ROUND_FLOOR) if step else value
 
 
 def multiple_up(value: Decimal, step: Decimal) -> Decimal:
     """The smallest multiple of `step` not below `value`."""
-    return (value / step).to_integral_value(ROUND_CEILING) * step if step else value
+    return _steps(value, step, ROUND_CEILING) if step else value
+
+
+def _steps(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    """In the ledger's precision on every thread: the window checks what people type with 28 digits only."""
+    return LEDGER_CONTEXT.multiply(LEDGER_CONTEXT.divide(value, step).to_integral_value(rounding), step)
 
 
 def round_to_tick(price: Decimal, tick: Decimal, buy: bool) -> Decimal:
@@ -53,12 +68,15 @@ def round_to_tick(price: Decimal, tick: Decimal, buy: bool) -> Decimal:
 
 def round_to_lot(qty: Decimal, lot: Decimal) -> Decimal:
     """The quantity cut to whole lots, towards zero."""
-    return (qty / lot).to_integral_value(ROUND_DOWN) * lot if lot else qty
+    return _steps(qty, lot, ROUND_DOWN) if lot else qty
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
-    """Whether `value` is a whole number of steps."""
-    return not step or value % step == 0
+    """Whether `value` is a whole number of steps; never for a number of more than 60 digits of them."""
+    try:
+        return not step or LEDGER_CONTEXT.remainder(value, step) == 0
+    except InvalidOperation:
+        return False
 
 
 def half_up(value: Decimal, places: int) -> Decimal:
@@ -89,7 +107,7 @@ def read_number(typed: str) -> Decimal | str:
     if len(cleaned) > _LONGEST:
         return "that number is too long"
     if "," in cleaned:
-        return f"“{cleaned}”: write the decimal point as a dot"
+        return f"“{printable(cleaned, 20)}”: write the decimal point as a dot"
     if not _PLAIN.fullmatch(cleaned):
         return f"“{printable(cleaned, 20)}” is not a plain number"
     return Decimal(cleaned)
