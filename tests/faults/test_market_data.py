@@ -68,7 +68,8 @@ def test_m7_silence_on_one_stream_or_on_all(ground: Ground, terminal: Terminal, 
     ground.check()
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1012])
+@pytest.mark.parametrize("code", [1001, 1006, pytest.param(1000, marks=pytest.mark.long),
+                                  pytest.param(1012, marks=pytest.mark.long)])
 def test_m9_the_exchange_closes_all_connections(ground: Ground, terminal: Terminal, code: int) -> None:
     name = terminal.place(BUY, "0.01", terminal.session.board.tops[BTC].bid - 30, "alfa")
     until(lambda: ground.status(name) == "NEW", 5, "NEW")

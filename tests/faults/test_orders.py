@@ -82,8 +82,9 @@ def test_o4_timed_out_then_filled_at_once(ground: Ground, terminal: Terminal, wi
     assert {row["EMI"] for row in ground.read().coins} == {"alfa"}
 
 
-@pytest.mark.parametrize(("http", "code", "muted"), [(500, None, True), (503, -1006, True), (400, -1007, True),
-                                                     (503, None, False)])
+@pytest.mark.parametrize(("http", "code", "muted"), [
+    (500, None, True), (503, -1006, True), pytest.param(400, -1007, True, marks=pytest.mark.long),
+    pytest.param(503, None, False, marks=pytest.mark.long)])
 def test_o5_status_unknown_after_acceptance(ground: Ground, terminal: Terminal, wire: Wire, http: int,
                                             code: int | None, muted: bool) -> None:
     if muted:

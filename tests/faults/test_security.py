@@ -144,11 +144,12 @@ SECRET, KEY = "s3cret" * 11, "k3ykey" * 11
 @pytest.fixture
 def log_of(tmp_path: Path) -> Iterator[Path]:
     """A log with the redacting filter; its file."""
-    known = KnownSecrets()
+    known, level = KnownSecrets(), logging.getLogger().level
     Credentials(KEY, SECRET, known)
     handle = start_logging(tmp_path, "debug", known)
     yield tmp_path / "botbook.log"
     handle.stop()
+    logging.getLogger().setLevel(level)
 
 
 def test_x3_an_error_of_the_http_layer_carries_no_request() -> None:

@@ -84,11 +84,12 @@ def test_d2_the_disk_is_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) ->
     terminal = ground.terminal()
     near, far = two_orders(ground, terminal)
     pages["most"] = 1                 # as large as it is now
-    for _ in range(300):
-        verdict = terminal.try_place(BUY, "0.01", terminal.far())
-        if not verdict.ok:
+    for _ in range(400):
+        if not terminal.view.ledger.ok:
             break
-        terminal.cancel(verdict.cl_ord_id)
+        verdict = terminal.try_place(BUY, "0.01", terminal.far())
+        if verdict.ok:
+            terminal.cancel(verdict.cl_ord_id)
     assert_trading_waits(ground, terminal, far)
     assert "full" in terminal.view.ledger.text
     ground.exchange.move(terminal.far(SELL, percent=2))

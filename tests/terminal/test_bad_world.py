@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,8 +38,7 @@ def test_wrong_keys_are_said_once(ground: Ground, wrong: str) -> None:
     program = ground.program("--headless", "--autotrade")
 
     until(lambda: "not accepted" in program.text() + log(ground), 15, "the sentence")
-    with contextlib.suppress(AssertionError):
-        until(lambda: False, 3)
+    time.sleep(1.5)
     assert log(ground).count("is not accepted") == 1, "asked again and again"
     assert "Traceback" not in log(ground)
     ends_well(program)
@@ -65,8 +65,7 @@ def test_a_clock_minutes_off_does_not_trade(ground: Ground) -> None:
     assert "300" in told.text() or "299" in told.text(), told.text()
 
     program = ground.program("--headless")
-    with contextlib.suppress(AssertionError):
-        until(lambda: "recovered" in log(ground), 3)
+    time.sleep(2.5)
     assert "recovered" not in log(ground)
     ends_well(program)
 
@@ -121,8 +120,7 @@ def test_malformed_frames_are_counted_and_survived(ground: Ground) -> None:
         program = ground.program("--headless")
 
         until(lambda: said.count(len(FRAMES) - 1) >= 2, 20, "every frame on two connections")
-        with contextlib.suppress(AssertionError):
-            until(lambda: False, 1)
+        time.sleep(1)
 
         ends_well(program)
     text = log(ground)

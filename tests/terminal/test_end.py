@@ -16,8 +16,8 @@ def log(ground: Ground) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("trouble", ["", "withhold", "refuse"])
+@pytest.mark.parametrize(("number", "trouble"), [
+    (signal.SIGTERM, ""), (signal.SIGINT, ""), (signal.SIGINT, "withhold"), (signal.SIGTERM, "refuse")])
 def test_a_signal_ends_it_in_order(ground: Ground, number: int, trouble: str) -> None:
     ground.settings()
     if trouble == "withhold":                 # it waits for an answer when the signal comes

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,18 @@ def test_3_for_a_home_others_may_write(home: Path) -> None:
     assert "chmod 700" in sentence(home, "--headless", "--demo", code=3)
 
 
-def test_3_for_a_folder_that_may_only_be_read(home: Path) -> None:
+def test_3_for_a_folder_that_may_only_be_read() -> None:
+    with tempfile.TemporaryDirectory() as above:     # pytest's own folders are closed to other users
+        Path(above).chmod(0o755)
+        home = Path(above) / "home"
+        home.mkdir(mode=0o700)
+        try:
+            _refuses_read_only(home)
+        finally:
+            home.chmod(0o700)
+
+
+def _refuses_read_only(home: Path) -> None:
     prefix: list[str] = []
     if os.geteuid() == 0:                    # permissions do not bind root: another user has to try
         if shutil.which("setpriv") is None:

@@ -25,7 +25,7 @@ def test_no_secret_is_left_behind(ground: Ground) -> None:
     ground.robot("alfa", strategy="turner")
     ground.settings("LOG_LEVEL=debug")
     for fault in ({"path": "/fapi/v1/listenKey", "http": 500, "body": "<html>no</html>"},
-                  {"path": "/fapi/v3/positionRisk", "http": 400, "body": {"code": -1022, "msg": "Signature for this"}},
+                  {"path": "/fapi/v3/positionRisk", "http": 500, "body": {"code": -1000, "msg": "x"}},
                   {"path": "/fapi/v1/userTrades", "http": 503, "body": "{"}):
         ground.exchange.fault("status", times=2, **fault)
     ground.exchange.fault("reset", path="/fapi/v1/openOrders", after="accept")
