@@ -235,6 +235,8 @@ class App:
     def _tick(self) -> None:
         """The one timer: look, draw what differs, come again."""
         started = time.perf_counter()
+        if self._timer:
+            self.root.after_cancel(self._timer)    # there is one timer, whoever calls
         try:
             self._draw()
         except Exception as error:
@@ -335,11 +337,10 @@ class App:
             self.desk.note = Note("Shift+F9 again within 1.5 s: kill switch.")
         self.refresh()
 
-    def _held(self, name: str) -> None:
+    def _held(self) -> None:
         """The trading button was held for a second."""
-        if name == "trading":
-            self.desk.kill()
-            self.refresh()
+        self.desk.kill()
+        self.refresh()
 
     def _cancel_twice(self) -> None:
         if self.desk.twice.asked("cancel", self.desk.monotonic()):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from tkinter.font import Font
 
 from interface.batch import Batch
+from interface.guards import HOLD_MS
 from interface.theme import Theme
-
-_HELD_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Segment:
     text: str
     colour: str = "text"
     font: str = "ui"
-    action: Callable[[int], None] | None = None
+    action: Callable[[int], None] | None = field(default=None, compare=False)    # made anew each time
     back: str = ""
     right: bool = False
     drop: int = 0
@@ -49,7 +48,7 @@ class Bar:
     """A canvas of one line's height."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, back: str = "panel", height: int = 0,
-                 on_hold: Callable[[str], None] | None = None) -> None:
+                 holds: dict[str, Callable[[], None]] | None = None) -> None:
         self.theme, self._back = theme, back
         self.height = height or theme.bar
         self.canvas = tk.Canvas(parent, height=self.height, width=10, background=theme[back], highlightthickness=0,
@@ -58,11 +57,12 @@ class Bar:
                                         "mono": theme.mono, "mono_bold": theme.mono_bold, "big": theme.big}
         self._measured: dict[tuple[str, str], int] = {}
         self._segments: tuple[Segment, ...] = ()
+        self._actions: dict[str, Callable[[int], None]] = {}
         self._visible: list[Segment] = []
         self._slots: list[_Slot] = []
         self._batch = Batch(self.canvas)
         self._hover = self._pressed = self._focused = ""
-        self._on_hold, self._hold_timer = on_hold, ""
+        self._holds, self._hold_timer = holds or {}, ""
         bind = self.canvas.bind
         bind("<Configure>", lambda _event: self._draw())
         bind("<ButtonPress-1>", self._on_press)
@@ -85,9 +85,10 @@ class Bar:
     def show(self, segments: Sequence[Segment]) -> None:
         """What to show from now on."""
         new = tuple(segments)
+        self._actions = {part.name: part.action for part in new if part.action}
         if new != self._segments:
             self._segments = new
-            self.canvas.configure(takefocus=1 if any(part.action for part in new) else 0)
+            self.canvas.configure(takefocus=1 if self._actions else 0)
             self._draw()
 
     def texts(self) -> dict[str, str]:
@@ -199,15 +200,15 @@ class Bar:
 
     def _on_press(self, event: tk.Event[tk.Misc]) -> None:
         self._pressed = self.name_at(event.x)
-        if self._pressed and self._on_hold is not None:
+        if self._pressed in self._holds:
             held = self._pressed
-            self._hold_timer = self.canvas.after(_HELD_MS, lambda: self._held(held))
+            self._hold_timer = self.canvas.after(HOLD_MS, lambda: self._held(held))
 
     def _held(self, name: str) -> None:
         self._hold_timer = ""
-        if self._pressed == name and self._on_hold is not None:
+        if self._pressed == name:
             self._pressed = ""           # the release is no click any more
-            self._on_hold(name)
+            self._holds[name]()
 
     def _on_release(self, event: tk.Event[tk.Misc]) -> None:
         if self._hold_timer:
@@ -219,10 +220,8 @@ class Bar:
 
     def invoke(self, name: str, event_time: int) -> None:
         """As if clicked."""
-        for part in self._visible:
-            if part.name == name and part.action:
-                part.action(event_time)
-                return
+        if name in self._actions:
+            self._actions[name](event_time)
 
     def _step(self, by: int) -> str:
         names = [part.name for part in self._visible if part.action]

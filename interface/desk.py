@@ -108,7 +108,8 @@ class Desk:
             self.tickets.settle(view.verdicts)
             if self.key is None and view.configured:
                 self.select(view.configured[0])
-        if self.draft is not None and self.monotonic() - self._touched > DRAFT_LIFE_S:
+        waits = self.draft is not None and not self.needs_live_sheet
+        if waits and self.monotonic() - self._touched > DRAFT_LIFE_S:
             self.drop()
 
     def glance(self) -> Glance:
@@ -354,6 +355,7 @@ class Desk:
     def kill(self) -> None:
         """The kill switch."""
         self.drop()
+        self._trading = (False, self.monotonic())
         self._ask(KillSwitch(new_ticket()))
 
     def rearm(self) -> None:
@@ -440,7 +442,8 @@ def largest_qty(glance: Glance, price: Decimal | None, reduce: bool) -> Decimal 
     worth = order_value(instrument, Decimal(1), price)
     if balance is None or balance.available is None or not worth:
         return None
-    leverage = (position.leverage if position else None) or balance.leverage or Decimal(1)
+    # The account's leverage is what it holds against its margin, not what an order here may use.
+    leverage = (position.leverage if position else None) or Decimal(1)
     share = worth * (1 / leverage + 2 * instrument.taker_fee)
     return max(Decimal(0), (balance.available / share) // instrument.lot * instrument.lot)
 

@@ -67,6 +67,7 @@ class Table(Generic[T]):
         self._records: Sequence[T] = ()
         self._sorted: Sequence[T] = ()
         self._glance: Glance | None = None
+        self._last_texts: dict[tuple[Hashable, str], str] = {}    # of flashing columns; as many as symbols
         self.top = 0
         self.selected: Hashable | None = None
         self.sort_by: tuple[str, bool] | None = None
@@ -213,8 +214,16 @@ class Table(Generic[T]):
             if shown[place] != (text, colour):
                 shown[place] = (text, colour)
                 self._batch.text(items[place], text, colours[colour])
-            if cell.back or (row, place) in self._cell_backs:
-                self._cell_back(row, place, cell.back)
+            back = self._flash(record, column, text) if column.flash and not chosen else cell.back
+            if back or (row, place) in self._cell_backs:
+                self._cell_back(row, place, back)
+
+    def _flash(self, record: T, column: Column[T], text: str) -> str:
+        """The background of a cell whose text is another than at the last tick."""
+        at = (self._row_id(record), column.name)
+        before = self._last_texts.get(at)
+        self._last_texts[at] = text
+        return "flash" if before is not None and before != text else ""
 
     def _clear_row(self, row: int) -> None:
         self._row_back(row, "panel")

@@ -278,8 +278,6 @@ class FormPanel:
             parts.append(Segment("state", "locked", "error", right=True))
         elif self.desk.trading():
             parts.append(Segment("state", TRADING_HINT, "warning", "small", right=True))
-        else:
-            parts.append(Segment("state", "opens the slip", "dim", "small", right=True))
         self.bar.show(parts)
 
     def _show_presets(self) -> None:
@@ -330,11 +328,10 @@ class FormPanel:
 
 
 def _free(glance: Glance) -> tuple[Decimal | None, Decimal | None]:
-    """Available margin and leverage of the selected instrument."""
+    """Available margin, and the selected instrument's leverage where the venue has told it."""
     if glance.view is None or glance.key is None or glance.instrument is None:
         return None, None
     balance = next((line for line in glance.view.balances if line.market == glance.key.market
                     and line.category is glance.key.category and line.currency == glance.instrument.settle), None)
     position = position_of(glance.view, glance.key)
-    leverage = position.leverage if position and position.leverage else balance.leverage if balance else None
-    return (balance.available if balance else None), leverage
+    return (balance.available if balance else None), (position.leverage if position else None)

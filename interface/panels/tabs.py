@@ -109,6 +109,8 @@ class Tabs:
                                  line="buy" if here else "", pad=4 if here else 12))
         parts += self._extras(glance)
         self.bar.show(parts)
+        if self.desk.selected is not None:
+            self.tabs["Orders"].table.selected = self.desk.selected
         tab = self.tabs[self.open]
         tab.table.show(tab.records(view) if view is not None else (), glance)
 

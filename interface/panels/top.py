@@ -23,9 +23,9 @@ class TopLine:
     """Badge, trading button, prices of the selected symbol, buttons."""
 
     def __init__(self, parent: tk.Misc, shell: Shell, actions: dict[str, Action],
-                 on_hold: Callable[[str], None]) -> None:
+                 kill: Callable[[], None]) -> None:
         self.shell, self.desk, self._actions = shell, shell.desk, actions
-        self.bar = Bar(parent, shell.theme, "raised", shell.theme.bar + shell.theme.px(10), on_hold)
+        self.bar = Bar(parent, shell.theme, "raised", shell.theme.bar + shell.theme.px(10), {"trading": kill})
         self.bar.canvas.pack(fill="x")
 
     def refresh(self, glance: Glance) -> None:

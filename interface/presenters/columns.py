@@ -24,3 +24,4 @@ class Column(Generic[T]):
     sort: Callable[[T, Glance], Any] | None = None
     drop: int = 0                    # 0 stays; otherwise the highest goes first
     rest: bool = False               # takes the room that is left
+    flash: bool = False              # a changed text has another background for one tick

@@ -118,10 +118,11 @@ def ledger_item(glance: Glance) -> Item:
 
 
 class Load:
-    """CPU and memory of this program, read from /proc once a second at most; "" where there is no /proc."""
+    """CPU and memory of this program, read from /proc once a second at most."""
 
     def __init__(self) -> None:
-        self._at, self._cpu, self.text = time.monotonic(), time.process_time(), ""
+        self._at, self._cpu = time.monotonic(), time.process_time()
+        self.text = f"CPU – {_memory_mb():.0f} MB"
 
     def read(self) -> str:
         """“4 % 61 MB”."""

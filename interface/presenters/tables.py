@@ -156,7 +156,7 @@ def _message(line: MessageLine, glance: Glance) -> Cell:
 MESSAGES: tuple[Column[MessageLine], ...] = (
     Column("time", "Time UTC", 12, lambda m, g: Cell(clock(m.time, True), "dim"), sort=lambda m, g: m.time),
     Column("market", "Market", 9, lambda m, g: Cell(market_title(m.market), "dim"), sort=lambda m, g: m.market),
-    Column("emi", "EMI", 12, lambda m, g: Cell(m.emi, "dim"), sort=lambda m, g: m.emi, drop=5),
+    Column("emi", "EMI", 12, lambda m, g: Cell("RESERVED" if "." in m.emi else m.emi, "dim"), sort=lambda m, g: m.emi, drop=5),
     Column("text", "Message", 20, _message, sort=lambda m, g: m.text, rest=True),
 )
 

@@ -71,7 +71,7 @@ def test_the_kill_switch_is_shift_f9_twice_or_a_long_press(window: Driver) -> No
     window.now += 1
     window.key("F9", state=1)
     assert len(window.sent(KillSwitch)) == 1
-    window.app._held("trading")
+    window.app._held()
     assert len(window.sent(KillSwitch)) == 2
     window.stage.change(kill=KillState(True, 9, 7, 2), strips=(Strip("error", "Kill switch", "rearm", "re-arm"),))
     window.draw()
