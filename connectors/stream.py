@@ -33,6 +33,8 @@ LARGEST_FRAME = 8 * 1024 * 1024
 SEND_SPACING = 0.2            # at most five messages a second (binance.md 7: five; futures ten)
 _BUFFER = 65_536
 _OWN_PING = b"b"
+_WHOLE_TEXT = 0x81            # first byte of a text frame that is a whole message, without extensions (RFC 6455, 5.2)
+_TWO_BYTES = 126              # as length: the length follows in two bytes
 
 
 class Feed(Protocol):
@@ -251,6 +253,7 @@ class Stream:
         assert reader is not None
         opened = heard = last_pass = next_tick = next_ping = next_send = clock()
         parts: list[bytes] = []
+        is_between = True      # the library is not in the middle of a frame
         while not stop.is_set() and not self._held and not self._restart:
             now = clock()
             if not inbox.empty():
@@ -276,13 +279,19 @@ class Stream:
                     next_send = now + SEND_SPACING
             last_pass = now
             try:
-                frame = line.recv_frame()  # type: ignore[no-untyped-call]
+                text = reader.text() if is_between else None
+                if text is None:
+                    is_between = False
+                    frame = line.recv_frame()  # type: ignore[no-untyped-call]
+                    is_between = True
+                    if frame.opcode == ABNF.OPCODE_TEXT and frame.fin:
+                        text = frame.data
             except WebSocketTimeoutException:
                 continue
             heard = now = clock()
-            if frame.opcode == ABNF.OPCODE_TEXT and frame.fin:
+            if text is not None:
                 self.last_data = now
-                feed.frame(frame.data, now)
+                feed.frame(text, now)
                 if reader.is_drained:
                     feed.flush(now)
             else:
@@ -318,18 +327,42 @@ class _Reader:
         """Whether the next frame has to be waited for."""
         return self._at >= len(self._held)
 
+    def text(self) -> bytes | None:
+        """The payload of an ordinary text frame that is here as a whole; None: the library must read what comes.
+
+        All but every frame of a market is one; taking it apart here costs a third of what the library takes.
+        """
+        if self._at >= len(self._held):
+            self._fill()
+        held, at = self._held, self._at
+        if len(held) - at < 4 or held[at] != _WHOLE_TEXT:
+            return None
+        size, begin = held[at + 1], at + 2
+        if size == _TWO_BYTES:
+            size, begin = held[at + 2] << 8 | held[at + 3], at + 4
+        elif size > _TWO_BYTES:
+            return None              # longer, or masked, which a server's frames never are
+        end = begin + size
+        if end > len(held):
+            return None
+        self._at = end
+        return held[begin:end]
+
     def read(self, size: int) -> bytes:
         """Up to `size` bytes."""
         if self._at >= len(self._held):
-            try:
-                self._held, self._at = self._sock.recv(_BUFFER), 0
-            except (TimeoutError, ssl.SSLWantReadError):
-                raise WebSocketTimeoutException("nothing to read") from None
-            if not self._held:
-                raise WebSocketException("the connection was closed")
+            self._fill()
         given = self._held[self._at:self._at + size]
         self._at += len(given)
         return given
+
+    def _fill(self) -> None:
+        try:
+            self._held, self._at = self._sock.recv(_BUFFER), 0
+        except (TimeoutError, ssl.SSLWantReadError):
+            raise WebSocketTimeoutException("nothing to read") from None
+        if not self._held:
+            raise WebSocketException("the connection was closed")
 
 
 def _plain(error: Exception) -> str:
