@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from core.clock import hms
 from core.rows import (
     BookRow,
     CoinRow,
@@ -294,7 +295,7 @@ class Core:
         else:
             lines.appendleft(MessageLine(now.wall, notice.market, notice.text, notice.level, notice.emi))
         if notice.emi:
-            self.state.last_event[notice.emi] = notice.text
+            self.state.last_event[notice.emi] = f"{hms(now.wall)[:5]} {notice.text}"
 
     # ------------------------------------------------------------ memory from the ledger
 

@@ -36,7 +36,8 @@ def last_event(line: BotLine) -> Cell:
     """What happened last; the reason first when it is suspended."""
     if line.reason:
         return Cell(printable(line.reason), "warning")
-    return Cell(printable(line.last_event), "dim")
+    short = line.last_event.replace("EXECUTION ", "").replace(f" {line.key.symbol}", "")
+    return Cell(printable(short), "dim")
 
 
 def _pos(line: BotLine, glance: Glance) -> Cell:

@@ -31,6 +31,11 @@ def owner_word(owner: str, key: Key) -> str:
     return "RESERVED" if owner == key.reserved else owner
 
 
+def _emi_word(emi: str) -> str:
+    """The same of a message, which names no instrument: a dot stands in no bot's name."""
+    return "RESERVED" if "." in emi else emi
+
+
 def side_cell(side: Side) -> Cell:
     """BUY and SELL in their colours."""
     return Cell(side.value, "buy" if side is Side.BUY else "sell")
@@ -156,7 +161,7 @@ def _message(line: MessageLine, glance: Glance) -> Cell:
 MESSAGES: tuple[Column[MessageLine], ...] = (
     Column("time", "Time UTC", 12, lambda m, g: Cell(clock(m.time, True), "dim"), sort=lambda m, g: m.time),
     Column("market", "Market", 9, lambda m, g: Cell(market_title(m.market), "dim"), sort=lambda m, g: m.market),
-    Column("emi", "EMI", 12, lambda m, g: Cell("RESERVED" if "." in m.emi else m.emi, "dim"), sort=lambda m, g: m.emi, drop=5),
+    Column("emi", "EMI", 12, lambda m, g: Cell(_emi_word(m.emi), "dim"), sort=lambda m, g: m.emi, drop=5),
     Column("text", "Message", 20, _message, sort=lambda m, g: m.text, rest=True),
 )
 
