@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from connectors.binance import stream
 from connectors.binance.parse import MARKET, candle
@@ -62,8 +63,8 @@ class MarketSymbol:
 
         self.series[timeframe] = CandleBook(TIMEFRAMES[timeframe], self._wanted, tell)
         self._ask(timeframe)
-        channel = Channel(lambda raw: self._on_kline(timeframe, raw), lambda: self._show_bar(timeframe),
-                          lambda now: self._kline_overdue(timeframe, now), self._timings.silence_stream)
+        channel = Channel(partial(self._on_kline, timeframe), partial(self._show_bar, timeframe),
+                          partial(self._kline_overdue, timeframe), self._timings.silence_stream)
         return {stream.name(self.key.symbol, stream.KLINE + timeframe): channel}
 
     def candle_names(self) -> list[str]:
@@ -133,7 +134,8 @@ class MarketSymbol:
 
     def _on_kline(self, timeframe: str, raw: bytes) -> None:
         bar = stream.read_kline(raw).data.bar
-        self._unanswered.pop(timeframe, None)
+        if self._unanswered:
+            self._unanswered.pop(timeframe, None)
         held = self._bars.get(timeframe)
         if held is not None and held.time != bar.time:
             self._show_bar(timeframe)        # another candle begins: the one before is not skipped
