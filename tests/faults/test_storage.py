@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_d2_the_file_is_taken_away_while_open(ground: Ground, terminal: Terminal
 
 
 def test_d2_the_disk_is_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages = {"most": 1_000_000}
+    most, raws = [1_000_000], list[Any]()
     opened = dialects.open_sqlite
 
     def limited(path: Path) -> sa.Engine:
@@ -72,18 +72,21 @@ def test_d2_the_disk_is_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) ->
 
         @sa.event.listens_for(engine, "connect")
         def limit(raw: Any, record: object) -> None:
-            raw.execute(f"PRAGMA max_page_count={pages['most']}")
-
-        @sa.event.listens_for(engine, "begin")
-        def limit_now(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages['most']}")
+            raw.execute(f"PRAGMA max_page_count={most[0]}")
+            raws.append(raw)
 
         return engine
+
+    def set_limit(pages: int) -> None:
+        most[0] = pages
+        for raw in raws:
+            with suppress(sqlite3.Error):          # closed meanwhile: the next one gets the new limit
+                raw.execute(f"PRAGMA max_page_count={pages}")
 
     monkeypatch.setattr(store, "open_sqlite", limited)
     terminal = ground.terminal()
     near, far = two_orders(ground, terminal)
-    pages["most"] = 1                 # as large as it is now
+    set_limit(1)                      # as large as it is now
     for _ in range(400):
         if not terminal.view.ledger.ok:
             break
@@ -93,7 +96,7 @@ def test_d2_the_disk_is_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) ->
     assert_trading_waits(ground, terminal, far)
     assert "full" in terminal.view.ledger.text
     ground.exchange.move(terminal.far(SELL, percent=2))
-    pages["most"] = 1_000_000
+    set_limit(1_000_000)
 
     until(lambda: terminal.view.ledger.ok, 8, "the database back")
     assert ground.check() and ground.status(near) == "FILLED"
