@@ -50,7 +50,7 @@ def rows(size: Size) -> list[Row]:
             note=f"{1e-3 * len(raw) / ours:,.0f}k messages/s; {len(raw[0])} bytes"),
         Row("depth 21+21: … and published", min(published) * each, floor * each, "µs", floor_is=floor_is,
             note="25 levels a side to the board after every message"),
-        Row("depth: sorted top 20 on demand", demand, None, "ms", 0.2, note="first asking after a message, p99"),
+        Row("depth: sorted top 20 on demand", demand, None, "ms", 0.2, note="first asking after a message, p99 of processor time"),
     ]
 
 
@@ -83,7 +83,7 @@ def _on_demand(session: frames.DepthSession, raw: list[bytes]) -> float:
     took = []
     for frame in raw:
         market.feed.frame(frame, 0.0)
-        begun = time.perf_counter()
+        begun = time.thread_time()
         market.symbol.book.bids.levels(SHOWN), market.symbol.book.asks.levels(SHOWN)
-        took.append(time.perf_counter() - begun)
+        took.append(time.thread_time() - begun)
     return 1000 * share(took, 0.99)
