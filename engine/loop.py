@@ -173,7 +173,8 @@ class Engine:
     def _run(self, stop: threading.Event) -> None:
         state = self._core.state
         try:
-            self._begin()
+            while not self._begin() and not stop.wait(self._parts.timings.db_retry):
+                pass
             while not stop.is_set():
                 self._turn()
             while True:                               # what came before the end is still booked
@@ -191,7 +192,20 @@ class Engine:
         finally:
             self._parts.store.close()
 
-    def _begin(self) -> None:
+    def _begin(self) -> bool:
+        """Read what a session begins with; False while the database is away."""
+        state = self._core.state
+        try:
+            self._read_ledger()
+        except StoreAway as error:
+            state.database_problem = str(error)
+            self._publish()
+            return False
+        state.database_problem = ""
+        self._publish()
+        return True
+
+    def _read_ledger(self) -> None:
         now = self._now()
         core, parts = self._core, self._parts
         watched = parts.store.watchlist()
@@ -203,7 +217,6 @@ class Engine:
         for warning in warnings:
             self._note("", warning, "warning")
         self._load_robots()
-        self._publish()
 
     def _turn(self) -> None:
         timings = self._parts.timings
