@@ -286,7 +286,7 @@ def test_locked_database_refuses_orders_and_lets_cancels_through(desk: Desk) -> 
     finally:
         lock.release()
 
-    until(lambda: desk.view.ledger.ok)
+    desk.back()
     assert desk.ask(place(price="45000")).ok
     assert len(desk.asked(SubmitOrder)) == 3
 
@@ -304,7 +304,7 @@ def test_cancel_that_meets_the_lock_first_goes_out_all_the_same(desk: Desk, comm
     finally:
         lock.release()
 
-    until(lambda: desk.view.ledger.ok)
+    desk.back()
     desk.post(report(S.CANCELED, name, time=int(time.time() * 1000) + 5))
     until(lambda: not desk.view.orders)
     assert desk.sql("SELECT STATUS FROM orders") == [("CANCELED",)]
@@ -342,7 +342,7 @@ def test_order_whose_commit_failed_was_never_sent(desk: Desk) -> None:
         assert not desk.ask(place("t")).ok
     finally:
         lock.release()
-    until(lambda: desk.view.ledger.ok)
+    desk.back()
 
     assert not desk.asked(SubmitOrder) and not desk.view.orders
     assert desk.sql("SELECT COUNT(*) FROM orders") == [(0,)]
@@ -358,7 +358,7 @@ def test_move_while_the_database_is_away_is_refused(desk: Desk) -> None:
         assert refused.refusal is not None and "ledger cannot write" in refused.refusal.text
     finally:
         lock.release()
-    until(lambda: desk.view.ledger.ok)
+    desk.back()
 
     assert desk.ask(MoveOrder("n", BTC, name, price=D(48000))).ok
 
@@ -367,12 +367,11 @@ def test_what_others_wrote_meanwhile_is_read_anew(desk: Desk) -> None:
     desk.run()
     lock = Lock(desk.ledger)
     desk.ask(place())
+    lock.write("INSERT INTO orders (MARKET, ACCOUNT, CATEGORY, SYMBOL, NAME, EMI, SIDE, QTY, STATUS, CREATED, UPDATED, "
+               "EXPIRES) VALUES ('Binance', 'SIM-1', 'linear', 'BTCUSDT', '50.A', 'A', 'BUY', '1', 'NEW', 1, 1, 1)")
     lock.release()
-    store = Store.sqlite(desk.ledger)
-    store.write([order(S.NEW, name="50.A", created=1, updated=1)])
-    store.close()
 
-    until(lambda: desk.view.ledger.ok and desk.view.orders)
+    until(lambda: desk.view.orders)
 
     assert desk.view.orders[0].id == "50.A"
 
@@ -391,7 +390,7 @@ def test_f9_off_works_while_the_database_is_away_and_on_does_not(desk: Desk) -> 
         until(lambda: desk.said("trading stays OFF while the ledger cannot write"))
     finally:
         lock.release()
-    until(lambda: desk.view.ledger.ok)
+    desk.back()
 
     assert not desk.view.trading and not desk.bots.trading
 
@@ -408,8 +407,24 @@ def test_bot_suspended_while_the_database_is_away_is_stored_when_it_is_back(desk
     finally:
         lock.release()
 
-    until(lambda: desk.view.ledger.ok and desk.sql("SELECT STATE, REASON FROM robots") == [("SUSPENDED", "boom")])
+    desk.back()
+    assert desk.sql("SELECT STATE, REASON FROM robots") == [("SUSPENDED", "boom")]
     assert desk.view.bots[0].status == "SUSPENDED"
+
+
+def test_database_locked_at_the_start_is_waited_for(desk: Desk) -> None:
+    write_robot(desk, "A")
+    lock = Lock(desk.ledger)
+    try:
+        desk.run(recover=False)
+        until(lambda: not desk.view.ledger.ok)
+    finally:
+        lock.release()
+
+    until(lambda: desk.view.ledger.ok)
+    assert [line.emi for line in desk.view.bots] == ["A"]
+    desk.recover()
+    assert desk.ask(place()).ok
 
 
 def test_deleted_file_stops_trading_and_is_never_made_anew(desk: Desk) -> None:

@@ -214,6 +214,11 @@ class Desk:
         """Client ids of the cancels sent."""
         return [request.cl_ord_id for request in self.asked(CancelOrder) if isinstance(request, CancelOrder)]
 
+    def back(self) -> None:
+        """Wait until the engine has seen that the database was away, and that it is there."""
+        until(lambda: self.said("the ledger can write again"))
+        until(lambda: self.view.ledger.ok and not self.view.ledger.queued)
+
     def said(self, words: str) -> bool:
         """Whether a message holds these words."""
         return any(words in line.text for line in self.view.messages)
@@ -226,7 +231,11 @@ class Lock:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         self._connection.execute("BEGIN EXCLUSIVE")
 
+    def write(self, statement: str) -> None:
+        """What the other program does meanwhile."""
+        self._connection.execute(statement)
+
     def release(self) -> None:
         """Let go."""
-        self._connection.execute("ROLLBACK")
+        self._connection.execute("COMMIT")
         self._connection.close()
