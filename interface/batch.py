@@ -26,6 +26,10 @@ class Batch:
         """Another text in another colour."""
         self._lines.append(f"{self._path} itemconf {item} -text {quoted(words)} -fill {fill}")
 
+    def words(self, item: int, words: str) -> None:
+        """Another text in the same colour."""
+        self._lines.append(f"{self._path} itemconf {item} -text {quoted(words)}")
+
     def fill(self, item: int, colour: str) -> None:
         """Another fill; "" = none."""
         self._lines.append(f"{self._path} itemconf {item} -fill {colour or '{}'}")
@@ -38,9 +42,13 @@ class Batch:
         """Another place."""
         self._lines.append(f"{self._path} coords {item} {' '.join(map(str, numbers))}")
 
-    def show(self, item: int, visible: bool) -> None:
-        """Show or hide."""
-        self._lines.append(f"{self._path} itemconf {item} -state {'normal' if visible else 'hidden'}")
+    def box(self, item: int, left: int, top: int, right: int, bottom: int) -> None:
+        """Another place of a line or rectangle; the quick form of `coords`."""
+        self._lines.append(f"{self._path} coords {item} {left} {top} {right} {bottom}")
+
+    def path(self, item: int, points: str) -> None:
+        """Another outline of a polygon, its points written as Tcl."""
+        self._lines.append(f"{self._path} coords {item} {points}")
 
     def flush(self) -> int:
         """Do everything collected; says how many changes it were."""

@@ -212,8 +212,11 @@ class Table(Generic[T]):
             if chosen and f"{colour}_hot" in colours:
                 colour += "_hot"
             if shown[place] != (text, colour):
+                if shown[place][1] == colour and shown[place][0]:
+                    self._batch.words(items[place], text)
+                else:
+                    self._batch.text(items[place], text, colours[colour])
                 shown[place] = (text, colour)
-                self._batch.text(items[place], text, colours[colour])
             back = self._flash(record, column, text) if column.flash and not chosen else cell.back
             if back or (row, place) in self._cell_backs:
                 self._cell_back(row, place, back)

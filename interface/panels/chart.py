@@ -66,6 +66,7 @@ class ChartPanel:
         self._wicks: list[int] = []
         self._bodies: list[int] = []
         self._ups: list[bool | None] = []
+        self._placed = 0                        # candles on the screen
         self._lines: list[tuple[int, int]] = []
         self._times: list[int] = []
         self._last_shown: tuple[object, ...] = ()
@@ -204,7 +205,7 @@ class ChartPanel:
             self._draw_all(bars, scale, plot, floor, glance)
             self.marks.forget()
         elif self.offset == 0 and self._forming is not None and bars:
-            self._draw_candle(len(bars) - 1, bars[-1], self._step(plot), scale)
+            self._draw_candles(len(bars) - 1, bars[-1:], self._step(plot), scale)
         self._draw_last(glance, scale, plot, width)
         self.marks.show(glance, bars, scale, plot, self._step(plot), self.timeframe)
         self._draw_cross(glance)
@@ -224,46 +225,43 @@ class ChartPanel:
             self._ups.append(None)
             for item in (self._wicks[-1], self._bodies[-1]):
                 self.canvas.tag_raise(item, self._floor)
-        for index, bar in enumerate(bars):
-            self._draw_candle(index, bar, step, scale)
-        for index in range(len(bars), len(self._wicks)):
-            self._batch.coords(self._wicks[index], *_OFF)
-            self._batch.coords(self._bodies[index], *_OFF)
+        self._draw_candles(0, bars, step, scale)
+        for index in range(len(bars), self._placed):
+            self._batch.box(self._wicks[index], *_OFF)
+            self._batch.box(self._bodies[index], *_OFF)
+        self._placed = len(bars)
         self._draw_volume(bars, step, floor)
         self._draw_grid(bars, scale, plot, floor, glance)
 
-    def _draw_candle(self, index: int, bar: Bar, step: float, scale: Scale) -> None:
-        _time, opened, high, low, close, _volume = bar
-        batch, colours = self._batch, self.theme.colours
-        up = close >= opened
-        if self._ups[index] is not up:
-            self._ups[index] = up
-            ink = colours["buy" if up else "sell"]
-            batch.fill(self._wicks[index], ink)
-            batch.option(self._bodies[index], f"-outline {ink} -fill {colours['background'] if up else ink}")
-        top, unit = scale.top, scale.height / (scale.high - scale.low)
-        x = int((index + 0.5) * step)
-        half = max(0, int(step * 0.36))
-        y_open, y_close = int(top + (scale.high - opened) * unit), int(top + (scale.high - close) * unit)
-        y_low = int(top + (scale.high - low) * unit)
-        batch.coords(self._wicks[index], x, int(top + (scale.high - high) * unit), x, max(y_low, y_close + 1))
-        if y_close < y_open:
-            y_open, y_close = y_close, y_open
-        batch.coords(self._bodies[index], x - half, y_open, x + half, max(y_close, y_open + 1))
+    def _draw_candles(self, first: int, bars: list[Bar], step: float, scale: Scale) -> None:
+        """Wicks and bodies of `bars`, the first of which stands at place `first`. The one hot loop of the window."""
+        colours, wicks, bodies, ups = self.theme.colours, self._wicks, self._bodies, self._ups
+        high_price, base, unit = scale.high, scale.top, scale.height / (scale.high - scale.low)
+        half, box = max(0, int(step * 0.36)), self._batch.box
+        for index, (_time, opened, high, low, close, _volume) in enumerate(bars, first):
+            up = close >= opened
+            if ups[index] is not up:
+                ups[index] = up
+                ink = colours["buy" if up else "sell"]
+                self._batch.fill(wicks[index], ink)
+                self._batch.option(bodies[index], f"-outline {ink} -fill {colours['background'] if up else ink}")
+            x = int((index + 0.5) * step)
+            upper = base + int((high_price - (close if up else opened)) * unit)
+            lower = base + int((high_price - (opened if up else close)) * unit)
+            box(wicks[index], x, base + int((high_price - high) * unit), x, base + int((high_price - low) * unit) + 1)
+            box(bodies[index], x - half, upper, x + half, lower if lower > upper else upper + 1)
 
     def _draw_volume(self, bars: list[Bar], step: float, floor: int) -> None:
         """All bars of one colour are one polygon along the floor: two items instead of hundreds."""
         most = max((bar[5] for bar in bars), default=0.0) or 1.0
         unit = floor * VOLUME_SHARE / most
-        for item, up in zip(self._volumes, (True, False), strict=True):
-            points = [0, floor]
-            for index, bar in enumerate(bars):
-                if (bar[4] >= bar[1]) is up:
-                    x, half = int((index + 0.5) * step), max(1, int(step * 0.36))
-                    y = int(floor - bar[5] * unit)
-                    points += [x - half, floor, x - half, y, x + half, y, x + half, floor]
-            points += [points[-2], floor]
-            self._batch.coords(item, *points, points[-2], floor)
+        half = max(1, int(step * 0.36))
+        points: tuple[list[str], list[str]] = ([], [])
+        for index, bar in enumerate(bars):
+            x, y = int((index + 0.5) * step), int(floor - bar[5] * unit)
+            points[bar[4] < bar[1]].append(f"{x - half} {floor} {x - half} {y} {x + half} {y} {x + half} {floor}")
+        for item, along in zip(self._volumes, points, strict=True):
+            self._batch.path(item, f"0 {floor} {' '.join(along)} 0 {floor} 0 {floor}")
 
     def _draw_grid(self, bars: list[Bar], scale: Scale, plot: int, floor: int, glance: Glance) -> None:
         theme, batch = self.theme, self._batch
@@ -322,7 +320,7 @@ class ChartPanel:
     def _clear(self) -> None:
         if not self._drawn:
             return
-        self._drawn, self._closed, self._last_shown, self.scale = (), None, (), None
+        self._drawn, self._closed, self._last_shown, self.scale, self._placed = (), None, (), None, 0
         for item in (*self._wicks, *self._bodies, *self._last[:2], self._floor, *self._cross[:3], self._cross[4],
                      *(line for line, _label in self._lines)):
             self._batch.coords(item, *_OFF)

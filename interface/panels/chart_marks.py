@@ -141,14 +141,16 @@ class Marks:
         width = theme.gap + theme.mono.measure(words) + theme.zero * 2
         near = [place for place in self._places if place[2] - half < y < place[3] + half]
         left = max([theme.gap] + [place[1] + theme.gap // 2 for place in near])
-        if near and left + width > plot * 0.9:
+        if near:
+            left = max(left, plot - width)     # orders stand at the left end of their lines: then at the right end
+        if left + width > plot + theme.gap:
             # No room beside the orders of the same price: below them, or above at the floor.
             low, high = max(place[3] for place in near) + half, min(place[2] for place in near) - half
             left, y = theme.gap, low if low + half < scale.height else high
         right = left + width - theme.zero * 2
         arrow = "" if inside else " ▲" if entry > scale.high else " ▼"
         at = int(scale.y(entry))
-        self._batch.coords(rule, *((right if at == y else left, at, plot, at) if inside else _OFF))
+        self._batch.coords(rule, *((0, at, plot, at) if inside else _OFF))
         self._batch.coords(back, left, y - half + 2, right + (theme.gap * 2 if arrow else 0), y + half - 2)
         self._batch.coords(label, left + theme.gap // 2, y)
         self._batch.text(label, words + arrow, theme["text"])

@@ -157,19 +157,25 @@ class LadderCanvas:
             old = items.shown or ("", None, "", "", 0, None)
             items.shown = shown
             side = row.side
-            if old[0] != price or old[1] is not side or old[5] != stale:
+            turned = old[1] is not side or old[5] != stale         # colours change, not only words
+            if turned:
                 ink = dim if stale or side is None else buy if side is Side.BUY else sell
                 batch.text(items.price, price, ink)
-            if old[2] != row.size or old[5] != stale:
                 batch.text(items.size, row.size, dim if stale else text)
-            if old[3] != row.total or old[5] != stale:
                 batch.text(items.total, row.total, dim)
-            if old[4] != length or old[1] is not side or old[5] != stale:
+                bar = "stale_bar" if stale else "buy_bar" if side is Side.BUY else "sell_bar"
+                batch.fill(items.bar, colours[bar] if side is not None else "")
+            else:
+                if old[0] != price:
+                    batch.words(items.price, price)
+                if old[2] != row.size:
+                    batch.words(items.size, row.size)
+                if old[3] != row.total:
+                    batch.words(items.total, row.total)
+            if old[4] != length or old[1] is not side:
                 top = self.row_top(index)
                 right = self.size[0]
-                batch.coords(items.bar, right - length, top + 1, right, top + row_height - 1)
-                bar = "stale_bar" if stale else "buy_bar" if side is Side.BUY else "sell_bar"
-                batch.fill(items.bar, colours[bar] if length else "")
+                batch.box(items.bar, right - length, top + 1, right, top + row_height - 1)
 
     def clear_rows(self) -> None:
         """No prices at all."""
