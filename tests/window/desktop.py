@@ -83,7 +83,7 @@ class Desktop:
         self.until(lambda: "TRADING OFF" in self.title() and "BTCUSDT " in self.title(), START_S, "a price")
         market = Market(f"http://127.0.0.1:{port}/control")
         market.calm()
-        time.sleep(1.0)                # the book is drawn, and stands still
+        time.sleep(0.6)                # the book is drawn, and stands still
         return market
 
     def _children(self) -> list[int]:

@@ -337,7 +337,7 @@ class Live:
         form.qty.set(app.desk.usual_qty())
         app.root.focus_force()
         app.layout.book.centre()
-        self.pump(0.3)
+        self.pump(0.05)
         self.slowest_ms = 0.0
 
     def wm_delete(self) -> None:
@@ -359,6 +359,8 @@ class Live:
         try:
             if not self.app._stopped:
                 self.run._end_now()
+                for waiting in self.app.root.tk.splitlist(self.app.root.tk.call("after", "info")):
+                    self.app.root.after_cancel(waiting)
                 self.app.destroy()
         finally:
             self._ended = True

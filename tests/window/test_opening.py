@@ -133,7 +133,9 @@ def test_a_look_value_out_of_range_is_said_and_the_program_runs(home: Path, open
     window.until(lambda: any("REFRESH_RATE=50" in line for line in window.said()), 5, "the notice")
 
 
-def test_a_market_out_of_reach_leaves_the_window_usable(home: Path, open_window: list[Live]) -> None:
+def test_a_market_out_of_reach_leaves_the_window_usable(home: Path, open_window: list[Live],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interface.panels.book.WAIT_S", 0.5)
     port = free_port()
     write_private(home / ".env", "TESTNET=True")
     write_private(home / ".env.Binance", "\n".join((
