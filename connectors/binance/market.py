@@ -18,6 +18,7 @@ from models import TIMEFRAMES, Candle, CandleSeries, Key, Side, Ticker, Timings
 STREAMS = 3            # of one symbol, beside candles
 GRACE_MS = 1_500       # a close that the stream did not tell so long after the end is asked for
 OnCandle = Callable[[Key, str, CandleSeries, bool], None]
+_read_kline = stream.read_kline
 
 
 class MarketSymbol:
@@ -133,7 +134,7 @@ class MarketSymbol:
             self._differs_since = self._clock.monotonic()
 
     def _on_kline(self, timeframe: str, raw: bytes) -> None:
-        bar = stream.read_kline(raw).data.bar
+        bar = _read_kline(raw).data.bar
         if self._unanswered:
             self._unanswered.pop(timeframe, None)
         held = self._bars.get(timeframe)
