@@ -69,7 +69,7 @@ def rows(size: Size) -> list[Row]:
                                     ord_type=OrdType.LIMIT))
             begun, spent, pumped = time.monotonic(), time.process_time(), call(port, "pumped")["pumped"]
             call(port, f"fills?each={EACH_MS}&count={count}")
-            terminal.until(lambda: len(seen.took) >= count, f"{count} fills", 30 + count * EACH_MS / 1000)
+            terminal.until(lambda: len(seen.took) >= count, f"{count} fills", 30 + 3 * count * EACH_MS / 1000)
             seconds = time.monotonic() - begun
             cpu = (time.process_time() - spent) / seconds
             rate = (call(port, "pumped")["pumped"] - pumped) / seconds
