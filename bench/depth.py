@@ -50,7 +50,8 @@ def rows(size: Size) -> list[Row]:
             note=f"{1e-3 * len(raw) / ours:,.0f}k messages/s; {len(raw[0])} bytes"),
         Row("depth 21+21: … and published", min(published) * each, floor * each, "µs", floor_is=floor_is,
             note="25 levels a side to the board after every message"),
-        Row("depth: sorted top 20 on demand", demand, None, "ms", 0.2, note="first asking after a message, p99 of processor time"),
+        Row("depth: sorted top 20 on demand", demand, None, "ms", 0.2,
+            note="first asking after a message, p99 of processor time"),
     ]
 
 

@@ -41,6 +41,7 @@ class Venue:
         self.readers: dict[str, set[asyncio.StreamWriter]] = {PUBLIC: set(), MARKET: set(), "/private": set()}
         self.orders: dict[str, dict[str, Any]] = {}
         self.arrivals: list[tuple[str, int]] = []
+        self.position = 0.0
         self.ids = itertools.count(1_000)
         self.candle = now_ms() // MINUTE * MINUTE         # the forming one
         self.tops = itertools.cycle(frames.tops(1_000))
@@ -107,16 +108,19 @@ class Venue:
     def order_event(self, order: dict[str, Any], qty: str, price: str) -> None:
         """A fill, told as the exchange does; its trade id is the time of sending."""
         order["cum"] = round(order["cum"] + float(qty), 3)
+        self.position = round(self.position + float(qty) * (1 if order["side"] == "BUY" else -1), 3)
         is_full = order["cum"] >= float(order["quantity"])
         order["status"] = "FILLED" if is_full else "PARTIALLY_FILLED"
         at, stamp = now_ms(), time.monotonic_ns()
+        held = {"s": frames.SYMBOL, "pa": f"{self.position:.3f}", "ep": price, "up": "0", "mt": "cross", "iw": "0",
+                "ps": "BOTH"}
         self.send("/private", json.dumps({
             "e": "TRADE_LITE", "E": at, "T": at, "s": frames.SYMBOL, "q": order["quantity"], "p": price, "m": True,
             "c": order["newClientOrderId"], "S": order["side"], "L": price, "l": qty, "t": stamp, "i": order["id"]}))
         self.send("/private", json.dumps({
             "e": "ACCOUNT_UPDATE", "E": at, "T": at, "a": {
                 "m": "ORDER", "B": [{"a": "USDT", "wb": "100000.00000000", "cw": "100000.00000000", "bc": "0"}],
-                "P": [{"s": frames.SYMBOL, "pa": "0", "ep": "0", "up": "0", "mt": "cross", "iw": "0", "ps": "BOTH"}]}}))
+                "P": [held]}}))
         self.send("/private", json.dumps({
             "e": "ORDER_TRADE_UPDATE", "E": at, "T": at, "o": {
                 "s": frames.SYMBOL, "c": order["newClientOrderId"], "S": order["side"], "o": order["type"],
@@ -177,8 +181,11 @@ class Venue:
                    {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.001", "maxQty": "100000"},
                    {"filterType": "MARKET_LOT_SIZE", "stepSize": "0.001", "minQty": "0.001", "maxQty": "1000"},
                    {"filterType": "MIN_NOTIONAL", "notional": "5"}]
+        held = [{"symbol": frames.SYMBOL, "positionAmt": f"{self.position:.3f}", "entryPrice": "50000.00",
+                 "positionSide": "BOTH", "updateTime": now_ms()}] if self.position else []
         return {
-            "time": {"serverTime": now_ms()}, "balance": balance, "dual": {"dualSidePosition": False},
+            "time": {"serverTime": now_ms()}, "balance": balance, "positionRisk": held,
+            "dual": {"dualSidePosition": False},
             "multiAssetsMargin": {"multiAssetsMargin": False}, "listenKey": {"listenKey": LISTEN_KEY},
             "openOrders": [self.row(one) for one in self.orders.values() if one["status"] != "FILLED"],
             "exchangeInfo": {"symbols": [{
@@ -198,6 +205,7 @@ class Venue:
             self.close_candle(asked["price"])
         elif action == "forget":
             self.orders.clear()
+            self.position = 0.0
             self.arrivals.clear()
         return {"arrivals": self.arrivals, "pumped": self.pumped}
 
