@@ -39,7 +39,7 @@ from db.direct import Statement
 from models import Key, OrdStatus, OrdType, Side, TimeInForce
 
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
-_TRADES_SHOWN = 200
+_TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
 _Answer = TypeVar("_Answer")
 
 
@@ -136,7 +136,7 @@ class Store:
             mine = (t.coins.c.MARKET == market) & (t.coins.c.ACCOUNT == account)
             newest = connection.execute(
                 sa.select(t.coins).where(mine, t.coins.c.PART == 0, t.coins.c.SIDE >= 0)
-                .order_by(t.coins.c.ID.desc()).limit(_TRADES_SHOWN)).all()
+                .order_by(t.coins.c.ID.desc()).limit(_TRADES_READ)).all()
             today = connection.execute(
                 sa.select(t.coins).where(mine, t.coins.c.TTIME >= since_today).order_by(t.coins.c.ID)).all()
             order_rows = connection.execute(
@@ -186,7 +186,7 @@ class Store:
             return None
         return self._ask(read)
 
-    def trades(self, market: str, account: str, before: int, limit: int = _TRADES_SHOWN) -> tuple[CoinRow, ...]:
+    def trades(self, market: str, account: str, before: int, limit: int = _TRADES_READ) -> tuple[CoinRow, ...]:
         """Older fills, newest first, with an ID below `before`."""
         rows = self._ask(lambda c: c.execute(
             sa.select(t.coins).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,

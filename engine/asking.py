@@ -132,6 +132,12 @@ def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refus
                        f"in .env.{key.market}", "symbol")
     if ids.emi_problem(owner) is not None and owner != key.reserved:
         return Refusal(f"owner “{owner}”: a bot's name or {key.reserved}", "owner")
+    robot = state.robots.get(owner)
+    if command.by_hand and owner != key.reserved and (robot is None or robot.key != key):
+        held, _ = position_of(state, key, owner)
+        if not held or not command.reduce_only:
+            return Refusal(f"{owner} is no bot of {key.symbol}; what it still holds can be closed with reduce-only",
+                           "owner")
     if state.kill.locked and not command.reduce_only:
         return Refusal("the kill switch is on: re-arm first")
     refusal = _switch(state, command) or check_form(command, instrument, sight.mark)

@@ -7,7 +7,7 @@ key says so) drops the whole decision: nothing was applied before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -39,6 +39,7 @@ from engine.commands import (
     TakeOver,
     Watch,
 )
+from engine.kept import trade_lines
 from engine.state import (
     VERDICTS_KEPT,
     AddTrade,
@@ -87,8 +88,9 @@ ENDED_KEPT_S = 600.0          # ended orders stay in memory this long, for late 
 class Core:
     """State and decisions. One owner: whoever drives it."""
 
-    def __init__(self, timings: Timings) -> None:
+    def __init__(self, timings: Timings, multiplier: Callable[[Key], Decimal | None] = lambda key: None) -> None:
         self.state = State()
+        self._multiplier = multiplier
         self._timings = timings
 
     # ------------------------------------------------------------ decide
@@ -302,24 +304,27 @@ class Core:
     def adopt(self, market: str, account: str, loaded: Loaded, day: int, now: Now) -> Decision:
         """Take up what the ledger holds of an account; what was on its way becomes UNKNOWN (rows to commit)."""
         state = self.state
-        self._forget(market)
+        self._forget(account)
         for row in (*loaded.orders, *loaded.books, *loaded.cursors):
             self._apply_row(row, now)
         state.number = max(state.number, loaded.counters.get(asking.ORDER_NUMBER, 0))
         state.day = day
         state.day_books.update(books_before(loaded.books, loaded.today))
+        kept = [line for line in state.trades if line.key.market != market]
+        state.trades.clear()
+        state.trades.extend([*kept, *trade_lines(loaded.books, loaded.trades, self._multiplier)])
         out = Decision()
         recovery.restart_orders(state, now, out)
         return out
 
-    def _forget(self, market: str) -> None:
+    def _forget(self, account: str) -> None:
         state = self.state
-        for name in [n for n in state.orders if n[0].market == market]:
+        for name in [n for n, order in state.orders.items() if order.account == account]:
             del state.orders[name]
             state.watches.pop(name, None)
             state.ended.pop(name, None)
             state.missing.pop(name, None)
-        for kept in [k for k in state.books if k[1].market == market]:
+        for kept in [k for k in state.books if k[0] == account]:
             del state.books[kept]
             state.day_books.pop(kept, None)
 

@@ -150,7 +150,7 @@ def hear_found(state: State, message: OrderFound, now: Now, sight: Sight, out: D
     name: OrderId = (order.key, order.name)
     watch = state.watches.get(name)
     if watch is not None and watch.compare and not _same(order, report):
-        out.rows.append(replace(order, status=S.REJECTED, text="its id is used by another order of the account"))
+        out.rows.append(replace(order, status=S.REJECTED, text=orders.FOREIGN_ID))
         out.changes.append(SetWatch(name, None))
         out.note(order.key.market, f"ALARM: the venue has another order under the id {order.name}; ours was not placed",
                  "error", order.owner)
@@ -189,11 +189,9 @@ def hear_absent(state: State, message: OrderAbsent, now: Now, absent_margin_ms: 
     out.changes.append(SetWatch(name, watch))
     if watch.absent < 2:
         return
-    if order.status is S.UNKNOWN:
+    if order.status is S.UNKNOWN and not order.cum_qty and not order.order_id:
         put(state, out, order, orders.never_arrived(order), now)
-        if order.cum_qty:
-            out.rows.append(replace(order, status=S.CANCELED, text="the venue does not know it any more"))
-    else:
+    else:                                # it was there once: ended long ago, and forgotten
         put(state, out, order, replace(order, status=S.CANCELED, text="the venue does not know it any more"), now)
 
 
@@ -213,7 +211,8 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
     holders = {row.emi for row in state.holders(report.key) if row.pos}
     owner = owner_of(report.cl_ord_id, report.key, state.robots, holders)
     is_ours = bool(report.cl_ord_id and owner.number)
-    name = report.cl_ord_id if is_ours and report.cl_ord_id else f"#{report.order_id}"
+    is_taken = (report.key, report.cl_ord_id or "") in state.orders      # by a row the venue's order does not belong to
+    name = report.cl_ord_id if is_ours and report.cl_ord_id and not is_taken else f"#{report.order_id}"
     row = orders.from_report(report, state.account(report.key), name, owner.emi)
     out.rows.append(row)
     out.note(report.key.market, f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "

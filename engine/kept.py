@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
-from accounting.position import after_fill
+from accounting.position import after_fill, realised
 from core.rows import BOOK_KEY, BookRow, CoinRow, book_key
+from engine.view import TradeLine
+from models import ZERO, Key, Side
 
 
 def fold(rows: Iterable[CoinRow]) -> tuple[BookRow, ...]:
@@ -25,6 +28,33 @@ def fold(rows: Iterable[CoinRow]) -> tuple[BookRow, ...]:
             volume=old.volume + (abs(row.qty) if not is_opening(row) else 0),
             fills=old.fills + (1 if row.part == 0 else 0))
     return tuple(books.values())
+
+
+def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
+                multiplier: Callable[[Key], Decimal | None]) -> list[TradeLine]:
+    """The newest fills (given newest first) as shown, newest first.
+
+    What a fill realised is known from where its owner was flat within these rows; before that it stays unknown.
+    """
+    lines: list[TradeLine] = []
+    sums: dict[tuple[Key, str], Decimal] = {}
+    for row in newest:
+        sums[(row.key, row.emi)] = sums.get((row.key, row.emi), ZERO) + row.qty
+    held: dict[tuple[Key, str], tuple[Decimal, Decimal | None]] = {
+        (row.key, row.emi): (row.pos - sums[(row.key, row.emi)], None) for row in books if (row.key, row.emi) in sums}
+    for row in reversed(newest):
+        name = (row.key, row.emi)
+        pos, entry = held.get(name, (ZERO, None))
+        value = multiplier(row.key)
+        gained = realised(row.key.category, pos, entry, row.qty, row.trade_price, value) if value is not None else None
+        known = entry is not None or not pos
+        after, new_entry = after_fill(row.key.category, pos, entry, row.qty, row.trade_price)
+        crossed = not after or not pos or (after > 0) != (pos > 0)
+        held[name] = (after, new_entry if known or crossed else None)
+        lines.append(TradeLine(row.id, row.key, row.time, Side.SELL if row.side == 1 else Side.BUY, abs(row.qty),
+                               row.trade_price, row.commiss, row.currency, row.emi, row.exec_id, gained))
+    lines.reverse()
+    return lines
 
 
 def is_opening(row: CoinRow) -> bool:

@@ -103,7 +103,7 @@ class Engine:
 
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
-        self._core = Core(parts.timings)
+        self._core = Core(parts.timings, self._multiplier)
         self._inbox: SimpleQueue[tuple[Message | None, Reply | None]] = SimpleQueue()
         self._venues: dict[VenueId, Venue] = {}
         self._bots: Bots | None = None
@@ -382,6 +382,10 @@ class Engine:
         open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
                           and (not o.status.is_terminal or o.told_qty > o.booked_qty))
         return BotPosition(qty, entry, open_orders, fills)
+
+    def _multiplier(self, key: Key) -> Decimal | None:
+        instrument = self._parts.board.instruments.get(key)
+        return instrument.multiplier if instrument is not None else None
 
     def _quantity(self, robot: Robot) -> Decimal | None:
         instrument = self._parts.board.instruments.get(robot.key)

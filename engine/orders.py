@@ -20,6 +20,7 @@ RANK = {
     S.REJECTED: 3, S.CANCELED: 3, S.EXPIRED: 3, S.FILLED: 4,
 }
 NEVER_ARRIVED = "never arrived"
+FOREIGN_ID = "its id is used by another order of the account"
 _WAITING = (S.PENDING_CANCEL, S.PENDING_REPLACE)
 
 
@@ -139,10 +140,8 @@ def never_arrived(order: OrderRow) -> OrderRow:
 
 def after_restart(order: OrderRow) -> OrderRow:
     """Whatever was on its way when the program ended is not known now."""
-    if order.status is S.PENDING_NEW:
+    if order.status is S.PENDING_NEW or order.status in _WAITING:
         return replace(order, status=S.UNKNOWN, text="program ended before the answer")
-    if order.status in _WAITING:
-        return replace(order, status=by_quantity(order))
     return order
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow
 from engine.commands import PlaceOrder, Verdict
+from engine.orders import FOREIGN_ID
 from engine.view import KillState, MessageLine, TradeLine
 from models import ZERO, BalanceReport, BotState, Category, Instrument, Key, Notice, PositionReport, Request, Robot, Top
 
@@ -255,7 +256,7 @@ class State:
         """An order's row by the client id, else by the venue's."""
         if cl_ord_id:
             found = self.orders.get((key, cl_ord_id))
-            if found is not None:
+            if found is not None and found.text != FOREIGN_ID:
                 return found
         name = self.by_order_id.get((key, order_id)) if order_id else None
         return self.orders.get((key, name)) if name else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -268,6 +269,10 @@ def test_duplicate_id_of_another_order_is_an_alarm_and_no_trade(other: OrderRepo
     assert driver.order(request.cl_ord_id).status is S.REJECTED
     assert driver.said("ALARM: the venue has another order under the id 1.A")
     assert len(driver.asked(SubmitOrder)) == 1
+    later = replace(other, cum_qty=Decimal(3), status=S.PARTIALLY_FILLED, time=T0 + 900)
+    driver.send(later)
+    assert driver.order(request.cl_ord_id).status is S.REJECTED      # that order is not ours, and gets a row of its own
+    assert driver.order(f"#{later.order_id}").side is later.side
 
 
 # ---------------------------------------------------------------- facts
