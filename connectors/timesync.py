@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.clock import Clock
 
 TRADE_LIMIT_MS = 60_000      # further off than this: no trading, no history
+RECORDED_MS = 86_400_000     # on this computer's own exchange: more than a day off is a recorded session, played anew
 DRIFT_MS = 1_000             # wall and monotonic clock disagree by more: measure again (sleep, NTP step)
 
 
@@ -22,10 +23,12 @@ class _Measured:
 
 
 class TimeSync:
-    """Offset between the venue's clock and ours."""
+    """Offset between the venue's clock and ours. `may_be_recorded`: the venue is a loopback address, whose clock may
+    stand at the day of a recorded session."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, may_be_recorded: bool = False) -> None:
         self._clock = clock
+        self._may_be_recorded = may_be_recorded
         self._measured: _Measured | None = None
 
     def take(self, server_ms: int, sent: float, received: float) -> None:
@@ -64,6 +67,8 @@ class TimeSync:
         """Why the clock forbids trading, in one sentence; "" when it does not."""
         offset = self.offset_ms()
         if offset is None or abs(offset) <= TRADE_LIMIT_MS:
+            return ""
+        if self._may_be_recorded and abs(offset) > RECORDED_MS:
             return ""
         way = "ahead of" if offset > 0 else "behind"
         return (f"this computer's clock is {abs(offset) / 1000:.0f} s {way} the exchange's (60 s are allowed): "

@@ -184,7 +184,7 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
         if watch is not None and watch.next_ask <= now.mono and order.status is not S.PENDING_NEW:
             _ask_again(order, watch, now, timings, out)
     for venue in state.venues.values():
-        if venue.recovered and venue.next_check <= now.mono:
+        if venue.recovered and (venue.next_check <= now.mono or _is_news(state, venue, now, timings)):
             out.requests.append(AskAccount(venue.market, venue.category, "check"))
             out.changes.append(SetVenue(replace(venue, next_check=now.mono + timings.check_account)))
         elif venue.recovered and venue.next_history <= now.mono:
@@ -198,6 +198,16 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
             out.changes.append(SetMissing(name, MissingFills(now.mono + wait, missing.asked + 1)))
             out.requests.append(missing_fills(order_row))
     _kill_progress(state, out)
+
+
+def _is_news(state: State, venue: VenueBook, now: Now, timings: Timings) -> bool:
+    """A position was opened since the account was asked last: its margin and liquidation price are not known yet."""
+    asked = venue.next_check - timings.check_account
+    if now.mono - asked < timings.check_account / 12:
+        return False
+    told = {report.key for report in venue.positions if report.margin is not None}
+    return any(changes[-1][0] > asked and changes[-1][1] and key not in told
+               for key, changes in state.recent.items() if (key.market, key.category) == venue.id)
 
 
 def _ask_again(order: OrderRow, watch: OrderWatch, now: Now, timings: Timings, out: Decision) -> None:
