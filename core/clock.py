@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -49,25 +48,3 @@ class HandClock:
         """Let time pass on both clocks."""
         self._wall += round(seconds * 1000)
         self._monotonic += seconds
-
-
-def utc(ms: int) -> datetime:
-    """Milliseconds as an aware UTC date and time."""
-    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
-
-
-def to_ms(moment: datetime) -> int:
-    """A date and time (naive = UTC) as milliseconds."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp()) * 1000 + aware.microsecond // 1000
-
-
-def day_start(ms: int) -> int:
-    """00:00 UTC of the day `ms` lies in."""
-    return ms - ms % 86_400_000
-
-
-def hms(ms: int) -> str:
-    """"18:30:01" of a time in ms."""
-    seconds = ms // 1000 % 86_400
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from core.clock import hms
+from core.dates import hms
 from core.worker import Worker
 from engine.bot_orders import BotOrders
 from engine.bot_parts import BotDesk, Published

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from core.clock import hms
+from core.dates import hms
 from core.rows import (
     BookRow,
     CoinRow,

@@ -10,7 +10,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.clock import to_ms, utc
+from core.dates import to_ms, utc
 
 _HEAD = ("; Up to where the history is booked, UTC. Set a time back to have it read again (year 2000 = everything);\n"
          "; with the database's own cursor the earlier one wins.\n")

@@ -19,7 +19,8 @@ from queue import Empty, SimpleQueue
 
 from connectors.venue import Venue
 from core.board import Board
-from core.clock import Clock, day_start
+from core.clock import Clock
+from core.dates import day_start
 from core.errors import AlreadyRunning, LedgerError, TerminalError
 from core.rows import BookRow, CounterRow, CursorRow, Loaded, RobotState, Row, WatchRow
 from core.worker import Worker

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock import HandClock, SystemClock, day_start, hms, to_ms, utc
+from core.clock import HandClock, SystemClock
+from core.dates import day_start, hms, to_ms, utc
 
 MOMENTS = st.integers(0, 4_000_000_000_000)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.clock import to_ms, utc
+from core.dates import to_ms, utc
 from engine.history_file import read, write
 
 NOW = 1_700_000_000_000

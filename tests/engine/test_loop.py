@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.clock import utc
+from core.dates import utc
 from core.rows import RobotState
 from db.store import Store
 from engine.commands import (
