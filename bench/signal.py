@@ -84,12 +84,20 @@ def _signals(terminal: Terminal, port: int, count: int) -> list[int]:
     sent = []
     for number in range(count):
         time.sleep(EACH_S)
+        before = _newest(terminal)
         sent.append(time.monotonic_ns())
         call(port, f"close?price={50_001 + number % 2}.00")
-        terminal.until(lambda done=number + 1: (view := terminal.engine.view)  # type: ignore[misc]
-                       and len(ANSWERED) >= done and sum(line.owner == "HAND" for line in view.trades)
-                       >= min(done, 200) and not view.orders, f"fill {number + 1}")
+        terminal.until(lambda before=before: _newest(terminal) not in (before, ""),  # type: ignore[misc]
+                       f"fill {number + 1}")
     return sent
+
+
+def _newest(terminal: Terminal) -> str:
+    """The newest fill, "" while an order is open."""
+    view = terminal.engine.view
+    if view is None or view.orders:
+        return ""
+    return view.trades[0].exec_id if view.trades else "none"
 
 
 def _floor(home: Path, port: int, count: int) -> list[float]:

@@ -25,7 +25,7 @@ MINUTE = 60_000
 PUBLIC, MARKET = "/public", "/market"
 
 # Of each 40 frames: how many are of a kind. Depth is 100 a second, as of five symbols.
-MIX = {"bookTicker": 20, "aggTrade": 14, "depth": 2, "kline": 3, "markPrice": 1}
+MIX = {"bookTicker": 19, "aggTrade": 14, "depth": 2, "kline": 3, "markPrice": 1, "ticker": 1}
 
 
 def now_ms() -> int:
@@ -80,6 +80,10 @@ class Venue:
             return MARKET, frames.combined("markPrice@1s", {
                 "e": "markPriceUpdate", "E": time_, "s": frames.SYMBOL, "p": price, "ap": price, "i": price,
                 "P": price, "r": "0.00010000", "T": time_ + 3_600_000})
+        if kind == "ticker":
+            return MARKET, frames.combined("ticker", {
+                "e": "24hrTicker", "E": time_, "s": frames.SYMBOL, "p": "100.00", "P": "0.20", "c": price, "Q": "0.010",
+                "o": "49900.00", "h": "51000.00", "l": "49000.00", "v": "1000.000", "q": "50000000.00"})
         return MARKET, frames.combined("aggTrade", {
             "e": "aggTrade", "E": time_, "a": next(self.ids), "s": frames.SYMBOL, "p": price, "q": "0.010",
             "f": 1, "l": 1, "T": time_, "m": self.dice.random() < 0.5})
@@ -166,6 +170,7 @@ class Venue:
             self.depth_at = 0
             return {"lastUpdateId": update, "bids": bids, "asks": asks}
         if name == "klines":
+            self.candle = max(self.candle, now_ms() // MINUTE * MINUTE)       # a minute may have passed since the start
             step = MINUTE if asked["interval"] == "1m" else 86_400_000
             last = self.candle if asked["interval"] == "1m" else now_ms() // step * step + step
             count = min(int(asked["limit"]), 500)
