@@ -7,6 +7,7 @@ Nothing in the file can lose anything: what cannot be read, or lies in the futur
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,3 +68,48 @@ def write(path: Path, times: dict[str, int]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
+
+
+class HistoryFile:
+    """history.ini of one home: read at the start, written after cursors have moved."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._times: dict[str, int] = {}
+        self._is_due = False
+
+    def read(self, now_ms: int) -> tuple[str, ...]:
+        """Take the file's times; what could not be used, as sentences."""
+        self._times, warnings = read(self._path, now_ms)
+        return warnings
+
+    def of_account(self, market: str, account: str) -> int | None:
+        """The time of one account's own section."""
+        return self._times.get(f"{market} {account}")
+
+    def first(self, market: str, account: str) -> int | None:
+        """From where a symbol without a cursor is read: the market's section, else the account's."""
+        return self._times.get(market) or self.of_account(market, account)
+
+    def cursor_moved(self) -> None:
+        """The file is behind the database now."""
+        self._is_due = True
+
+    def write(self, cursors: Iterable[tuple[str, str, int]], always: bool = False) -> str:
+        """Follow the cursors (market, account, ms), each section with its earliest; a sentence when it failed."""
+        if not (self._is_due or always):
+            return ""
+        self._is_due = False
+        times: dict[str, int] = {}
+        for market, account, ms in cursors:
+            section = f"{market} {account}"
+            times[section] = min(ms, times.get(section, ms))
+        if not times:
+            return ""
+        merged = {**self._times, **times}
+        try:
+            write(self._path, merged)
+        except OSError as error:
+            return f"{self._path.name} cannot be written: {error.strerror}; the database's cursors are used"
+        self._times = merged
+        return ""

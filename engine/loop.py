@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -25,8 +24,7 @@ from core.errors import AlreadyRunning, LedgerError, TerminalError
 from core.rows import BookRow, CounterRow, CursorRow, Loaded, RobotState, Row, WatchRow
 from core.worker import Worker
 from db.store import Store, StoreAway
-from engine import history_file
-from engine.asking import ORDER_NUMBER, position_of, refuse
+from engine.asking import ORDER_NUMBER, refuse
 from engine.bots import Bots
 from engine.commands import (
     Cancel,
@@ -43,20 +41,19 @@ from engine.commands import (
     Watch,
 )
 from engine.core import Core
+from engine.crew import Crew
+from engine.history_file import HistoryFile
 from engine.kept import fold, zeroed
 from engine.lines import Lines
 from engine.recovery import FILLS, YEAR_2000_MS
-from engine.robots import read_robot
-from engine.state import Decision, Now, Sight, VenueId
+from engine.sights import Sights
+from engine.state import Decision, Now, VenueId
 from engine.view import LedgerState, View
 from models import (
     AccountSnapshot,
     Ack,
     AskAccount,
-    BotPosition,
-    Category,
     Execution,
-    Health,
     HistoryPage,
     Key,
     Mode,
@@ -64,18 +61,17 @@ from models import (
     OrderFound,
     OrderReport,
     Reject,
-    Robot,
     Silence,
     Timings,
     VenueMessage,
     VenueUp,
 )
-from risk.sizing import entry_quantity
 
 log = logging.getLogger(__name__)
 
 WAITING_MOST = 100_000        # messages kept while the database is away; beyond, history brings them again
 BATCH = 200                   # messages between two looks at the clock
+SOONER = 0.9                  # of the time between views an order event need not wait, though more messages do
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _LOWERS_RISK = (Cancel, CancelAll, KillSwitch)
 
@@ -104,22 +100,22 @@ class Engine:
 
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
-        self._core = Core(parts.timings, self._multiplier)
+        self._sights = Sights(parts.board, parts.clock)
+        self._core = Core(parts.timings, self._sights.multiplier)
+        self._crew = Crew(self._core, parts.store, parts.strategies)
+        self._history = HistoryFile(parts.history)
         self._inbox: SimpleQueue[tuple[Message | None, Reply | None]] = SimpleQueue()
         self._venues: dict[VenueId, Venue] = {}
-        self._bots: Bots | None = None
         self._accounts: dict[VenueId, str] = {}
         self._waiting: deque[tuple[Message, Reply | None]] = deque()
         self._overflow = False
         self._retry_at = 0.0
         self._commit_ms = 0.0
-        self._file_times: dict[str, int] = {}
-        self._file_due = False
         self._tick_at = 0.0
         self._view_at = 0.0
         self._dirty = True
         self._urgent = False
-        self._lines = Lines(parts.mode, parts.board.instruments.get, self._quantity)
+        self._lines = Lines(parts.mode, parts.board.instruments.get, self._sights.quantity)
         self._worker = Worker("engine", self._run, parts.on_death)
         self.view: View | None = None
 
@@ -128,7 +124,7 @@ class Engine:
     def attach(self, venues: tuple[Venue, ...], bots: Bots) -> None:
         """Hand over the venues and the bots; before `start`."""
         self._venues = {(v.market, v.config.category): v for v in venues}
-        self._bots = bots
+        self._crew.bots = bots
 
     def start(self) -> None:
         """Start the engine thread."""
@@ -185,7 +181,7 @@ class Engine:
                     break
                 if message is not None:
                     self._take(message, reply)
-            self._write_history_file(force=True)
+            self._follow_cursors(always=True)
             self._publish()
         except TerminalError as error:
             state.database_problem = str(error)
@@ -207,17 +203,15 @@ class Engine:
         return True
 
     def _read_ledger(self) -> None:
-        now = self._now()
+        now = self._sights.now()
         core, parts = self._core, self._parts
         watched = parts.store.watchlist()
         core.configure(parts.configured, watched)
         core.state.number = parts.store.counters().get(ORDER_NUMBER, 0)
         core.state.day = day_start(now.wall)
-        times, warnings = history_file.read(parts.history, now.wall)
-        self._file_times = times
-        for warning in warnings:
+        for warning in self._history.read(now.wall):
             self._note("", warning, "warning")
-        self._load_robots()
+        self._crew.load()
 
     def _turn(self) -> None:
         timings = self._parts.timings
@@ -227,7 +221,7 @@ class Engine:
             for _ in range(BATCH):
                 if message is not None:
                     self._take(message, reply)
-                if self._urgent and time.monotonic() - self._view_at > -timings.view / 2:
+                if self._urgent and time.monotonic() - self._view_at > -timings.view * SOONER:
                     self._publish()
                 message, reply = self._inbox.get_nowait()
         except Empty:
@@ -245,7 +239,7 @@ class Engine:
             if time.monotonic() >= self._retry_at:
                 self._try_again()
             return
-        now = self._now()
+        now = self._sights.now()
         if not self._parts.store.is_there():
             self._away("the database file is gone", None, None)
             return
@@ -255,7 +249,7 @@ class Engine:
         self._core.prune(now)
         decision = self._core.tick(now)
         self._carry_out(decision, now, None, None)
-        self._write_history_file()
+        self._follow_cursors()
         self._dirty = True
 
     # ------------------------------------------------------------ one message
@@ -288,9 +282,9 @@ class Engine:
         if self._core.state.database_problem and not self._may_pass(message):
             self._keep_for_later(message, reply)
             return
-        now = self._now(message)
+        now = self._sights.now()
         self._fetch_order(message)
-        decision = self._core.decide(message, now, self._sight(message))
+        decision = self._core.decide(message, now, self._sights.of(message, self._core.state))
         self._carry_out(decision, now, message, reply)
         if isinstance(message, Execution | Ack | Reject | OrderReport | PlaceOrder | Silence):
             self._urgent = True
@@ -332,70 +326,17 @@ class Engine:
 
     def _tell(self, decision: Decision, rows: list[Row]) -> None:
         """Bots, venues and files hear of what is true now."""
-        state, bots = self._core.state, self._bots
-        if bots is not None:
-            for emi in decision.owners:
-                if emi in state.robots:
-                    bots.publish(emi, self._bot_position(state.robots[emi]))
-            if any(isinstance(row, RobotState) for row in rows):
-                self._sync_bots()
-            bots.set_trading(state.trading and not state.database_problem)
+        self._crew.tell(decision.owners)
+        if any(isinstance(row, RobotState) for row in rows):
+            self._crew.sync()
+        self._crew.set_trading()
         for row in rows:
             if isinstance(row, WatchRow):
                 venue = self._venues.get((row.key.market, row.key.category))
                 if venue is not None:
                     (venue.watch if row.on else venue.unwatch)(row.key)
             elif isinstance(row, CursorRow):
-                self._file_due = True
-
-    # ------------------------------------------------------------ bots
-
-    def _load_robots(self) -> None:
-        state = self._core.state
-        robots: list[Robot] = []
-        reasons: dict[str, str] = {}
-        strategies = self._parts.strategies()
-        for row in self._parts.store.robots():
-            robot, reason = read_robot(row, state.configured, strategies)
-            robots.append(robot)
-            if reason:
-                reasons[robot.emi] = reason
-        self._core.set_robots(robots, reasons)
-        self._sync_bots()
-
-    def _sync_bots(self) -> None:
-        state = self._core.state
-        if self._bots is None:
-            return
-        runnable = tuple(r for r in state.robots.values() if r.emi not in state.robot_reasons)
-        found = self._bots.sync(runnable)
-        state.robot_reasons.update(found)
-        for robot in runnable:
-            if robot.emi not in found:
-                self._bots.publish(robot.emi, self._bot_position(robot))
-
-    def _bot_position(self, robot: Robot) -> BotPosition:
-        state = self._core.state
-        qty, entry = position_of(state, robot.key, robot.emi)
-        account = state.account(robot.key)
-        fills = sum(row.fills for row in state.books.values() if row.emi == robot.emi and row.account == account)
-        # An ended order whose fills are not all booked is still open for its bot: the position does not show them yet.
-        open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
-                          and (not o.status.is_terminal or o.told_qty > o.booked_qty))
-        return BotPosition(qty, entry, open_orders, fills)
-
-    def _multiplier(self, key: Key) -> Decimal | None:
-        instrument = self._parts.board.instruments.get(key)
-        return instrument.multiplier if instrument is not None else None
-
-    def _quantity(self, robot: Robot) -> Decimal | None:
-        instrument = self._parts.board.instruments.get(robot.key)
-        ticker = self._parts.board.tickers.get(robot.key)
-        if instrument is None or ticker is None:
-            return None
-        mark = ticker.mark or ticker.last
-        made = entry_quantity(instrument, robot.capital, mark) if mark is not None else None
-        return made if isinstance(made, Decimal) else None
+                self._history.cursor_moved()
 
     # ------------------------------------------------------------ recovery
 
@@ -409,7 +350,7 @@ class Engine:
         self._accounts[where] = message.account
 
     def _load_account(self, market: str, account: str) -> None:
-        now, store = self._now(), self._parts.store
+        now, store = self._sights.now(), self._parts.store
         day = day_start(now.venue)
         loaded = store.load(market, account, day)
         if sum(row.fills for row in loaded.books) != store.count_fills(market, account):
@@ -417,7 +358,7 @@ class Engine:
         decision = self._core.adopt(market, account, loaded, day, now)
         self._earlier_cursors(market, account)
         self._carry_out(decision, now, None, None)
-        self._sync_bots()                              # each bot hears its position before trading can be ON
+        self._crew.sync()                              # each bot hears its position before trading can be ON
 
     def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> Loaded:
         """Rows were added or taken away outside the program: the kept sums follow the rows."""
@@ -431,10 +372,10 @@ class Engine:
         return store.load(market, account, day)
 
     def _earlier_cursors(self, market: str, account: str) -> None:
-        """history.ini's time of this account, else the market's, wins where it is earlier than the database's."""
+        """history.ini's time of this account wins where it is earlier than the database's."""
         state = self._core.state
-        section = self._file_times.get(f"{market} {account}")
-        state.first_read[account] = section or self._file_times.get(market) or YEAR_2000_MS
+        section = self._history.of_account(market, account)
+        state.first_read[account] = self._history.first(market, account) or YEAR_2000_MS
         if section is None:
             return
         for (owner, key, kind), ms in list(state.cursors.items()):
@@ -442,7 +383,7 @@ class Engine:
                 state.cursors[(owner, key, kind)] = section
 
     def _recover(self, message: Recover) -> None:
-        self._load_robots()
+        self._crew.load()
         for (market, _), venue in self._venues.items():
             if message.market in ("", market):
                 venue.reconnect()
@@ -464,7 +405,7 @@ class Engine:
             return
         found = self._parts.store.find_order(key, state.account(key), cl_ord_id, order_id)
         if found is not None:
-            self._core.remember(found, self._now())
+            self._core.remember(found, self._sights.now())
 
     # ------------------------------------------------------------ database away
 
@@ -495,8 +436,7 @@ class Engine:
             log.error("ledger cannot write: %s", reason)
             self._note("", f"Ledger cannot write: {reason}. Trading stopped, cancels work.", "error")
         state.database_problem = reason or "unknown reason"
-        if self._bots is not None:
-            self._bots.set_trading(False)
+        self._crew.set_trading()
         self._retry_at = time.monotonic() + self._parts.timings.db_retry
         self._dirty = self._urgent = True
         if isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
@@ -504,7 +444,7 @@ class Engine:
 
     def _refuse_away(self, message: PlaceOrder | MoveOrder | TakeOver | Watch, reply: Reply | None) -> None:
         """Whoever asked is told: nothing was sent. Was the row stored all the same, the next reading finds it."""
-        decision, now = Decision(), self._now()
+        decision, now = Decision(), self._sights.now()
         refuse(decision, message.ticket, now, f"the ledger cannot write: {self._core.state.database_problem}")
         self._core.apply(decision, now)
         if reply is not None and decision.verdict is not None:
@@ -531,7 +471,7 @@ class Engine:
         try:
             for (market, _), account in self._accounts.items():
                 self._load_account(market, account)
-            self._load_robots()
+            self._crew.load()
         except StoreAway as error:
             self._away(str(error), None, None)
             return
@@ -542,75 +482,24 @@ class Engine:
         if self._overflow and not self._waiting:
             self._overflow = False
             self._recover(Recover("overflow"))
-        if self._bots is not None:
-            self._bots.set_trading(state.trading and not state.database_problem)
+        self._crew.set_trading()
 
     # ------------------------------------------------------------ helpers
-
-    def _now(self, message: Message | None = None) -> Now:
-        wall = self._parts.clock.wall_ms()
-        offset = 0.0
-        for state in list(self._parts.board.venues.values()):
-            if state.clock_offset_ms is not None:
-                offset = state.clock_offset_ms
-                break
-        return Now(wall, self._parts.clock.monotonic(), wall - round(offset))
-
-    def _sight(self, message: Message) -> Sight:
-        key = getattr(message, "key", None)
-        if isinstance(message, TakeOver):
-            key = Key(message.market, message.category, message.symbol)
-        if not isinstance(key, Key):
-            return Sight()
-        board = self._parts.board
-        book, top, ticker = board.books.get(key), board.tops.get(key), board.tickers.get(key)
-        book_problem = ""
-        if book is not None and not book.live:
-            age = time.monotonic() - book.received
-            book_problem = f"the book of {key.symbol} is stale for {age:.1f} s ({book.reason or 'no data'})"
-        elif book is None and top is None:
-            book_problem = f"no book of {key.symbol} yet"
-        return Sight(board.instruments.get(key), book_problem, self._venue_problem(key.market, key.category),
-                     ticker.mark or ticker.last if ticker else None, top)
-
-    def _venue_problem(self, market: str, category: Category) -> str:
-        venue = self._parts.board.venues.get((market, category))
-        if venue is None:
-            return f"{market} is not configured"
-        if venue.problem:
-            return venue.problem
-        if not venue.has_keys:
-            return f"{venue.title}: market data only (no keys)"
-        book = self._core.state.venues.get((market, category))
-        if venue.health is Health.CONNECTING and book is not None and book.recovered:
-            return ""                    # the keeper publishes its state twice a second; the engine knows sooner
-        return "" if venue.health is Health.LIVE else f"{venue.title}: {venue.text or venue.health.value.lower()}"
 
     def _note(self, market: str, text: str, level: str) -> None:
         decision = Decision()
         decision.note(market, text, level)
         log.log(_LEVELS.get(level, logging.INFO), "%s %s", market, text)
-        self._core.apply(decision, self._now())
+        self._core.apply(decision, self._sights.now())
         self._dirty = True
 
-    def _write_history_file(self, force: bool = False) -> None:
-        if not self._file_due and not force:
-            return
-        self._file_due = False
-        times: dict[str, int] = {}
-        for (account, key, kind), ms in self._core.state.cursors.items():
-            if kind == FILLS:
-                section = f"{key.market} {account}"
-                times[section] = min(ms, times.get(section, ms))
-        if not times:
-            return
-        merged = {**self._file_times, **times}
-        try:
-            history_file.write(self._parts.history, merged)
-            self._file_times = merged
-        except OSError as error:
-            self._note("", f"{self._parts.history.name} cannot be written: {error.strerror}; "
-                           "the database's cursors are used", "warning")
+    def _follow_cursors(self, always: bool = False) -> None:
+        """history.ini follows the cursors, after their commit."""
+        cursors = [(key.market, account, ms) for (account, key, kind), ms in self._core.state.cursors.items()
+                   if kind == FILLS]
+        problem = self._history.write(cursors, always)
+        if problem:
+            self._note("", problem, "warning")
 
     def _publish(self) -> None:
         state = self._core.state
@@ -623,9 +512,7 @@ class Engine:
             kind=self._parts.store.kind, ok=not state.database_problem, text=state.database_problem,
             queued=len(self._waiting), commit_ms=round(self._commit_ms, 2), agrees=agrees,
             agree_text="; ".join(bad), agree_time=compared)
-        stuck = self._bots.stuck() if self._bots is not None else ()
-        now = self._now()
-        self.view = self._lines.view(state, ledger, now, stuck)
+        self.view = self._lines.view(state, ledger, self._sights.now(), self._crew.stuck())
         self._view_at = time.monotonic() + self._parts.timings.view
         self._dirty = self._urgent = False
 

@@ -1,0 +1,70 @@
+"""Rows of `robots` and the bots' threads: read, matched, told of their positions. Engine thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from db.store import Store
+from engine.asking import position_of
+from engine.bots import Bots
+from engine.core import Core
+from engine.robots import read_robot
+from models import BotPosition, Robot
+
+
+class Crew:
+    """The bots as the engine sees them; `bots` is set once, before the engine starts."""
+
+    def __init__(self, core: Core, store: Store, strategies: Callable[[], tuple[str, ...]]) -> None:
+        self._core, self._store, self._strategies = core, store, strategies
+        self.bots: Bots | None = None
+
+    def load(self) -> None:
+        """Read the rows anew; strategy files too."""
+        robots: list[Robot] = []
+        reasons: dict[str, str] = {}
+        strategies = self._strategies()
+        for row in self._store.robots():
+            robot, reason = read_robot(row, self._core.state.configured, strategies)
+            robots.append(robot)
+            if reason:
+                reasons[robot.emi] = reason
+        self._core.set_robots(robots, reasons)
+        self.sync()
+
+    def sync(self) -> None:
+        """Match the threads to the rows and tell each its position."""
+        state = self._core.state
+        if self.bots is None:
+            return
+        runnable = tuple(r for r in state.robots.values() if r.emi not in state.robot_reasons)
+        found = self.bots.sync(runnable)
+        state.robot_reasons.update(found)
+        self.tell(robot.emi for robot in runnable if robot.emi not in found)
+
+    def tell(self, owners: Iterable[str]) -> None:
+        """Publish the positions of these owners, as far as they are bots."""
+        for emi in owners:
+            robot = self._core.state.robots.get(emi)
+            if robot is not None and self.bots is not None:
+                self.bots.publish(emi, self._position(robot))
+
+    def set_trading(self) -> None:
+        """Hand on whether bots may ask for orders now."""
+        state = self._core.state
+        if self.bots is not None:
+            self.bots.set_trading(state.trading and not state.database_problem)
+
+    def stuck(self) -> tuple[str, ...]:
+        """Bots whose strategy does not come back."""
+        return self.bots.stuck() if self.bots is not None else ()
+
+    def _position(self, robot: Robot) -> BotPosition:
+        state = self._core.state
+        qty, entry = position_of(state, robot.key, robot.emi)
+        account = state.account(robot.key)
+        fills = sum(row.fills for row in state.books.values() if row.emi == robot.emi and row.account == account)
+        # An ended order whose fills are not all booked is still open for its bot: the position does not show them yet.
+        open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
+                          and (not o.status.is_terminal or o.told_qty > o.booked_qty))
+        return BotPosition(qty, entry, open_orders, fills)
