@@ -21,9 +21,10 @@ from core.board import Board
 from core.clock import Clock
 from core.dates import day_start
 from core.errors import AlreadyRunning, LedgerError, TerminalError
-from core.rows import BookRow, CounterRow, CursorRow, Loaded, RobotState, Row, WatchRow
+from core.rows import CounterRow, CursorRow, RobotState, Row, WatchRow
 from core.worker import Worker
 from db.store import Store, StoreAway
+from engine.accounts import Accounts
 from engine.asking import ORDER_NUMBER, refuse
 from engine.bots import Bots
 from engine.commands import (
@@ -43,14 +44,12 @@ from engine.commands import (
 from engine.core import Core
 from engine.crew import Crew
 from engine.history_file import HistoryFile
-from engine.kept import fold, zeroed
 from engine.lines import Lines
-from engine.recovery import FILLS, YEAR_2000_MS
+from engine.recovery import FILLS
 from engine.sights import Sights
 from engine.state import Decision, Now, VenueId
 from engine.view import LedgerState, View
 from models import (
-    AccountSnapshot,
     Ack,
     AskAccount,
     Execution,
@@ -58,7 +57,6 @@ from models import (
     Key,
     Mode,
     Notice,
-    OrderFound,
     OrderReport,
     Reject,
     Silence,
@@ -104,9 +102,9 @@ class Engine:
         self._core = Core(parts.timings, self._sights.multiplier)
         self._crew = Crew(self._core, parts.store, parts.strategies)
         self._history = HistoryFile(parts.history)
+        self._accounts = Accounts(self._core, parts.store, self._history)
         self._inbox: SimpleQueue[tuple[Message | None, Reply | None]] = SimpleQueue()
         self._venues: dict[VenueId, Venue] = {}
-        self._accounts: dict[VenueId, str] = {}
         self._waiting: deque[tuple[Message, Reply | None]] = deque()
         self._overflow = False
         self._retry_at = 0.0
@@ -283,7 +281,7 @@ class Engine:
             self._keep_for_later(message, reply)
             return
         now = self._sights.now()
-        self._fetch_order(message)
+        self._accounts.fetch_order(message, now)
         decision = self._core.decide(message, now, self._sights.of(message, self._core.state))
         self._carry_out(decision, now, message, reply)
         if isinstance(message, Execution | Ack | Reject | OrderReport | PlaceOrder | Silence):
@@ -341,71 +339,17 @@ class Engine:
     # ------------------------------------------------------------ recovery
 
     def _adopt(self, message: VenueUp) -> None:
-        """A venue is up: the first time for an account, its ledger is read into memory."""
-        where = (message.market, message.category)
-        if self._accounts.get(where) == message.account:
-            return
-        self._parts.store.lock_account(message.market, message.account)
-        self._load_account(message.market, message.account)
-        self._accounts[where] = message.account
-
-    def _load_account(self, market: str, account: str) -> None:
-        now, store = self._sights.now(), self._parts.store
-        day = day_start(now.venue)
-        loaded = store.load(market, account, day)
-        if sum(row.fills for row in loaded.books) != store.count_fills(market, account):
-            loaded = self._rebuild(market, account, loaded.books, day)
-        decision = self._core.adopt(market, account, loaded, day, now)
-        self._earlier_cursors(market, account)
-        self._carry_out(decision, now, None, None)
-        self._crew.sync()                              # each bot hears its position before trading can be ON
-
-    def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> Loaded:
-        """Rows were added or taken away outside the program: the kept sums follow the rows."""
-        store = self._parts.store
-        rows = store.coin_rows(market, account)
-        store.write(zeroed(kept, fold(rows)))
-        if not rows:
-            store.forget_booked(market, account)
-        self._note(market, f"the kept sums of {account} did not fit its {len(rows)} ledger rows; made anew from them",
-                   "warning")
-        return store.load(market, account, day)
-
-    def _earlier_cursors(self, market: str, account: str) -> None:
-        """history.ini's time of this account wins where it is earlier than the database's."""
-        state = self._core.state
-        section = self._history.of_account(market, account)
-        state.first_read[account] = self._history.first(market, account) or YEAR_2000_MS
-        if section is None:
-            return
-        for (owner, key, kind), ms in list(state.cursors.items()):
-            if owner == account and key.market == market and kind == FILLS and section < ms:
-                state.cursors[(owner, key, kind)] = section
+        now = self._sights.now()
+        decision = self._accounts.adopt((message.market, message.category), message.account, now)
+        if decision is not None:
+            self._carry_out(decision, now, None, None)
+            self._crew.sync()                          # each bot hears its position before trading can be ON
 
     def _recover(self, message: Recover) -> None:
         self._crew.load()
         for (market, _), venue in self._venues.items():
             if message.market in ("", market):
                 venue.reconnect()
-
-    def _fetch_order(self, message: Message) -> None:
-        """An ended order is not in memory; what comes late for it needs its row."""
-        if isinstance(message, Execution | OrderReport):
-            key, cl_ord_id, order_id = message.key, message.cl_ord_id or "", message.order_id
-        elif isinstance(message, OrderFound):
-            key, cl_ord_id, order_id = message.report.key, message.request.cl_ord_id, message.report.order_id
-        elif isinstance(message, AccountSnapshot):
-            for report in message.orders:
-                self._fetch_order(report)
-            return
-        else:
-            return
-        state = self._core.state
-        if state.find(key, cl_ord_id, order_id) is not None or state.database_problem:
-            return
-        found = self._parts.store.find_order(key, state.account(key), cl_ord_id, order_id)
-        if found is not None:
-            self._core.remember(found, self._sights.now())
 
     # ------------------------------------------------------------ database away
 
@@ -458,8 +402,8 @@ class Engine:
             if not store.is_there():
                 raise StoreAway("the database file is gone")
             store.write((CounterRow(ORDER_NUMBER, max(state.number, store.counters().get(ORDER_NUMBER, 0))),))
-            for (market, _), account in self._accounts.items():
-                store.lock_account(market, account)
+            for where, account in self._accounts.known.items():
+                self._accounts.lock(where, account)
         except (StoreAway, LedgerError) as error:
             state.database_problem = str(error)
             return
@@ -469,8 +413,9 @@ class Engine:
         state.database_problem = ""
         self._note("", "the ledger can write again", "info")
         try:
-            for (market, _), account in self._accounts.items():
-                self._load_account(market, account)
+            now = self._sights.now()
+            for (market, _), account in self._accounts.known.items():
+                self._carry_out(self._accounts.load(market, account, now), now, None, None)
             self._crew.load()
         except StoreAway as error:
             self._away(str(error), None, None)

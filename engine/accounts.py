@@ -1,0 +1,88 @@
+"""From the database into memory: an account's ledger when its venue comes up, and single orders that ended long ago.
+
+Engine thread. Facts win over kept sums: where rows were added or taken away outside the program, the sums follow them.
+"""
+
+from __future__ import annotations
+
+from core.dates import day_start
+from core.rows import BookRow, Loaded
+from db.store import Store
+from engine.core import Core
+from engine.history_file import HistoryFile
+from engine.kept import fold, zeroed
+from engine.recovery import FILLS, YEAR_2000_MS
+from engine.state import Decision, Now, VenueId
+from models import AccountSnapshot, Execution, Key, OrderFound, OrderReport
+
+
+class Accounts:
+    """The accounts of the session; `known` says whose ledger is in memory."""
+
+    def __init__(self, core: Core, store: Store, history: HistoryFile) -> None:
+        self._core, self._store, self._history = core, store, history
+        self.known: dict[VenueId, str] = {}
+
+    def adopt(self, where: VenueId, account: str, now: Now) -> Decision | None:
+        """A venue is up: the first time for an account, its ledger is read; None when it is in memory."""
+        if self.known.get(where) == account:
+            return None
+        self.lock(where, account)
+        decision = self.load(where[0], account, now)
+        self.known[where] = account
+        return decision
+
+    def lock(self, where: VenueId, account: str) -> None:
+        """Keep other copies of the program off this account. Raises AlreadyRunning."""
+        self._store.lock_account(where[0], account)
+
+    def load(self, market: str, account: str, now: Now) -> Decision:
+        """Read an account's ledger into memory; the rows of the decision are to be committed."""
+        day = day_start(now.venue)
+        loaded = self._store.load(market, account, day)
+        note = ""
+        if sum(row.fills for row in loaded.books) != self._store.count_fills(market, account):
+            loaded, note = self._rebuild(market, account, loaded.books, day)
+        decision = self._core.adopt(market, account, loaded, day, now)
+        if note:
+            decision.note(market, note, "warning")
+        self._earlier_cursors(market, account)
+        return decision
+
+    def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> tuple[Loaded, str]:
+        rows = self._store.coin_rows(market, account)
+        self._store.write(zeroed(kept, fold(rows)))
+        if not rows:
+            self._store.forget_booked(market, account)
+        note = f"the kept sums of {account} did not fit its {len(rows)} ledger rows; made anew from them"
+        return self._store.load(market, account, day), note
+
+    def _earlier_cursors(self, market: str, account: str) -> None:
+        """history.ini's time of this account wins where it is earlier than the database's."""
+        state = self._core.state
+        section = self._history.of_account(market, account)
+        state.first_read[account] = self._history.first(market, account) or YEAR_2000_MS
+        if section is None:
+            return
+        for (owner, key, kind), ms in list(state.cursors.items()):
+            if owner == account and key.market == market and kind == FILLS and section < ms:
+                state.cursors[(owner, key, kind)] = section
+
+    def fetch_order(self, message: object, now: Now) -> None:
+        """An ended order is not in memory; what comes late for it needs its row."""
+        match message:
+            case Execution() | OrderReport():
+                self._fetch(message.key, message.cl_ord_id or "", message.order_id, now)
+            case OrderFound():
+                self._fetch(message.report.key, message.request.cl_ord_id, message.report.order_id, now)
+            case AccountSnapshot():
+                for report in message.orders:
+                    self._fetch(report.key, report.cl_ord_id or "", report.order_id, now)
+
+    def _fetch(self, key: Key, cl_ord_id: str, order_id: str, now: Now) -> None:
+        state = self._core.state
+        if state.find(key, cl_ord_id, order_id) is not None or state.database_problem:
+            return
+        found = self._store.find_order(key, state.account(key), cl_ord_id, order_id)
+        if found is not None:
+            self._core.remember(found, now)
