@@ -32,7 +32,7 @@ from core.settings import Demo, load_settings  # noqa: E402
 from db.store import Store  # noqa: E402
 from engine import asking  # noqa: E402
 from engine.commands import Cancel, PlaceOrder  # noqa: E402
-from models import Category, Key, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
+from models import Category, Health, Key, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
 from session.build import Session  # noqa: E402
 
 BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
@@ -126,7 +126,7 @@ class Trading:
         top = self._session.board.tops.get(key)
         if top is None:
             return ""
-        owner = self._random.choice(("alfa", "beta", key.reserved))
+        owner = self._random.choice(("alfa" if key == BTC else "beta", key.reserved))
         side = self._random.choice((Side.BUY, Side.SELL))
         qty = Decimal("0.01") if key == BTC else Decimal("0.1")
         price = None
@@ -148,7 +148,8 @@ class Trading:
 def is_ready(session: Session) -> bool:
     """Recovered, compared, books live."""
     view, books = session.view(), session.board.books
-    return bool(view and view.recovered and view.ledger.agree_time and all(
+    is_up = all(venue.health is Health.LIVE for venue in session.board.venues.values())
+    return bool(view and view.recovered and view.ledger.agree_time and is_up and all(
         key in books and books[key].live and key in session.board.tops for key in (BTC, ETH)))
 
 

@@ -35,7 +35,7 @@ from db import schema
 from engine import asking
 from engine.commands import Cancel, Command, PlaceOrder, Verdict
 from engine.view import View
-from models import Category, Key, Mode, OrdType, Side, TimeInForce, Timings
+from models import Category, Health, Key, Mode, OrdType, Side, TimeInForce, Timings
 from session.build import Session, open_store
 from tests.faults import referee
 from tests.simulator.sim_client import Exchange
@@ -285,9 +285,10 @@ class Terminal:
 
     def is_live(self, key: Key = BTC) -> bool:
         """Whether orders for this instrument would be taken."""
-        view, book = self.session.view(), self.session.board.books.get(key)
+        view, board = self.session.view(), self.session.board
+        book, venue = board.books.get(key), board.venues.get((key.market, key.category))
         return bool(view and view.recovered and view.ledger.agree_time and view.ledger.ok and book and book.live
-                    and key in self.session.board.tops)
+                    and key in board.tops and venue and venue.health is Health.LIVE)
 
     def wait_recovered(self, limit: float = 15.0) -> None:
         """Until the account is recovered and compared and the books are live."""

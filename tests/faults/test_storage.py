@@ -29,7 +29,7 @@ def assert_trading_waits(ground: Ground, terminal: Terminal, resting: str) -> No
 def two_orders(ground: Ground, terminal: Terminal) -> tuple[str, str]:
     """One near, one far."""
     near = terminal.place(SELL, "0.01", terminal.far(SELL, percent=1), "alfa")
-    far = terminal.place(BUY, "0.01", terminal.far(), "beta")
+    far = terminal.place(BUY, "0.01", terminal.far())
     until(lambda: ground.status(near) == ground.status(far) == "NEW", 5, "both NEW")
     return near, far
 
