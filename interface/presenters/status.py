@@ -12,6 +12,7 @@ from models import Health, VenueState
 
 SLOW_MS, BAD_MS = 250, 1000
 CLOCK_AMBER_S, CLOCK_RED_S = 0.5, 2.5
+RECORDED_S = 86_400.0     # more than a day off and no problem: a recorded session is played on this computer
 OLD_DATA_S = 2.0
 BUDGET_AMBER, BUDGET_RED = 0.7, 0.9
 
@@ -67,6 +68,8 @@ def clock_item(venue: VenueState) -> Item:
     if venue.clock_offset_ms is None:
         return Item("clock", "")
     off = venue.clock_offset_ms / 1000
+    if abs(off) > RECORDED_S and not venue.problem:
+        return Item("clock", "clock of a recording")
     if abs(off) >= CLOCK_RED_S:
         return Item("clock", f"✕ clock {off:+.1f} s; check time service", "error")
     if abs(off) >= CLOCK_AMBER_S:
