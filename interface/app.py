@@ -3,7 +3,7 @@
 `App(mode, look)` puts the window on the screen at once, with its empty states; nothing of the network or the database
 is needed for that. Later, when the parts exist, `attach(hooks)` gives it the board, the engine's view and its inbox.
 
-    app = App(mode, Look(refresh_rate=5, scale=100, theme="dark"))
+    app = App(mode, Look(refresh_rate=5, scale=100, theme="dark"), memory=memory)
     app.first_start(choose)            # only without settings: "demo", "testnet" or "live"
     app.root.update()                  # on the screen; import the rest from here on
     app.attach(Hooks(board=…, view=lambda: engine.view, post=engine.inbox.put, …))
@@ -32,29 +32,37 @@ from engine.commands import Command
 from engine.view import View
 from interface.desk import Desk, Note
 from interface.export import Exports
+from interface.history import NOTHING, OlderTrades
 from interface.keys import HotKeys
 from interface.layout import Layout
 from interface.mainthread import guard
+from interface.memory import Memory, name_of
 from interface.panels.tabs import open_bot
 from interface.panels.top import StatusBar, Strips, TopLine
 from interface.presenters.bots import is_bot
 from interface.presenters.topline import StripLine, badge, strips, title
 from interface.sheets.confirm import FirstStartSheet, LiveOrderSheet, QuitSheet, StoppingSheet, TakeOverSheet
-from interface.sheets.help import HelpSheet, SettingsSheet
+from interface.sheets.help import HelpSheet
+from interface.sheets.settings import SettingsSheet
 from interface.shell import About, SettingLine, Shell
 from interface.theme import Look, Theme
 from models import Category, Key, Mode, Side
 
-__all__ = ["About", "App", "Hooks", "Look", "SettingLine"]
+__all__ = ["About", "App", "Hooks", "Look", "Memory", "SettingLine"]
 
 log = logging.getLogger(__name__)
 
 KEPT_TICKS = 600         # durations remembered
+REMEMBER_S = 1.0         # between two looks at what the next run is to remember
 LARGEST = (1920, 1080)   # the size it opens with, where the screen has it
 
 
 def _no_threads() -> tuple[str, ...]:
     return ()
+
+
+def _forget(_memory: Memory) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,17 @@ class Hooks:
     dead_threads: Callable[[], tuple[str, ...]] = _no_threads
     about: Callable[[], About] = About
     quote: bool = False                              # ORDER_BOOK_DEPTH=quote: best prices only
+    older: Callable[[int], None] | None = None       # trades below this id (0 = the newest), from the ledger
+    older_trades: Callable[[], OlderTrades] = lambda: NOTHING     # what has been read of them
+    remember: Callable[[Memory], None] = _forget     # another layout, tab, quantity…: for the next run
 
 
 class App:
     """The one window."""
 
     def __init__(self, mode: Mode | None = None, look: Look | None = None, debug: bool = False,
-                 size: tuple[int, int] | None = None) -> None:
+                 size: tuple[int, int] | None = None, memory: Memory | None = None,
+                 about: Callable[[], About] = About) -> None:
         use_ledger_context()
         self.look = look or Look()
         self.root = tk.Tk(className="Botbook")
@@ -86,12 +98,15 @@ class App:
         self.desk = Desk()
         self.hooks: Hooks | None = None
         self.shell = Shell(self.root, self.theme, self.desk, self.refresh, tick_words=self.tick_words,
-                           place_slip=self._place_slip)
+                           place_slip=self._place_slip, about=about, reset_layout=self._reset_layout)
+        self._memory = memory or Memory()
+        self._looked_at_memory = 0.0
         self.tick_ms: deque[float] = deque(maxlen=KEPT_TICKS)
         self._timer = ""
         self._drawing = self._stopped = self._closing = False
         self._question: StripLine | None = None        # F9 on a LIVE account
         self._problems: list[StripLine] = []
+        self._settings_opened = False                  # at the first bad setting, once
         self._title = ""
         self._exports = Exports()
         self._build(size)
@@ -117,6 +132,7 @@ class App:
         self.hooks = hooks
         self.desk.attach(hooks.board, hooks.post, hooks.quote)
         self.shell.about = hooks.about
+        self.shell.ask_older, self.shell.older = hooks.older, hooks.older_trades
         self.refresh()
 
     def first_start(self, choose: Callable[[str], None]) -> None:
@@ -124,8 +140,13 @@ class App:
         self.shell.sheet("first start", partial(FirstStartSheet, self.shell, choose))
 
     def problem(self, text: str, field: str = "") -> None:
-        """A setting that cannot be used, said in a strip that opens the settings."""
-        words = f"{field}: {text}" if field and not text.startswith(field) else text
+        """A setting that cannot be used: a strip says it, and the settings open at the field, once."""
+        words = f"{field}: {text}" if field and field not in text else text
+        if field:
+            self.shell.problems[field] = text
+            if not self._settings_opened and any(line.key == field for line in self.shell.about().settings):
+                self._settings_opened = True
+                self.root.after_idle(lambda: self._settings(field))     # with all that is wrong, not the first alone
         self._problems = [line for line in self._problems if line.text != words][-4:]
         self._problems.append(StripLine("warning", words, (("Settings F8", "settings"), ("✕", "seen"))))
         self.refresh()
@@ -161,6 +182,7 @@ class App:
         if self._closing:
             return
         self._closing = True
+        self._remember()
         if self.hooks is None:
             self.destroy()
             return
@@ -187,7 +209,11 @@ class App:
         self.strips = Strips(inner, self.shell, self._strip_action)
         self.status = StatusBar(inner, self.shell)
         self.status.bar.canvas.pack(side="bottom", fill="x")
-        self.layout = Layout(inner, self.shell, self._want_candles)
+        for table, arrangement in self._memory.columns.items():
+            self.shell.columns_of(table).recall(arrangement)
+        self.desk.recall(self._memory.quantities, self._memory.symbol)
+        self.layout = Layout(inner, self.shell, self._want_candles, self._memory)
+        self.layout.book.recall_steps(self._memory.steps)
         self.layout.arrange(width, height)
         root.bind("<Configure>", self._resized)
 
@@ -274,6 +300,9 @@ class App:
             self.status.refresh(glance)
             self._show_title(title(desk.mode, glance, desk.trading()))
             self.layout.book.after_tick()
+            if desk.monotonic() - self._looked_at_memory >= REMEMBER_S:
+                self._looked_at_memory = desk.monotonic()
+                self._remember()
             news = self._exports.news()
             if news:
                 desk.note = Note(news)
@@ -442,11 +471,28 @@ class App:
         if self.layout.watch is not None:
             self.layout.watch.find()
 
+    def _remember(self) -> None:
+        """What the next run is to know, handed on when it is another than before."""
+        columns = {name: kept.arrangement() for name, kept in self.shell.column_sets.items() if kept.order}
+        desk, layout = self.desk, self.layout
+        memory = Memory(dict(layout.sashes), columns, layout.tabs.open, layout.chart.timeframe,
+                        name_of(desk.key) if desk.key else desk.wanted, layout.book.steps(), desk.quantities())
+        if self.hooks is not None and memory != self._memory:
+            self._memory = memory
+            self.hooks.remember(memory)
+
+    def _reset_layout(self) -> None:
+        for kept in self.shell.column_sets.values():
+            kept.clear()
+        self.layout.sashes.clear()
+        self.layout.rearrange()
+        self.refresh()
+
     def _help(self) -> None:
         self.shell.sheet("help", partial(HelpSheet, self.shell))
 
-    def _settings(self) -> None:
-        self.shell.sheet("settings", partial(SettingsSheet, self.shell))
+    def _settings(self, field: str = "") -> None:
+        self.shell.sheet("settings", partial(SettingsSheet, self.shell, field or next(iter(self.shell.problems), "")))
 
     def _full_screen(self) -> None:
         self.root.attributes("-fullscreen", not bool(self.root.attributes("-fullscreen")))

@@ -7,7 +7,7 @@ leave the typed text as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -41,6 +41,7 @@ from interface.guards import (
     far_from_habit,
     slip_answers,
 )
+from interface.memory import habit_of, name_of
 from interface.presenters.glance import Glance, look, position_of, stale_age
 from interface.presenters.words import age
 from interface.tickets import Tickets, new_ticket
@@ -87,7 +88,8 @@ class Desk:
         self.tickets = Tickets()
         self.monotonic, self.wall_ms = monotonic, wall_ms
         self._post: Callable[[Command], None] | None = None
-        self._last_qty: dict[Key, str] = {}
+        self._last_qty: dict[str, str] = {}            # by kind of account and symbol
+        self.wanted = ""                              # symbol shown in the last run, until it is there
         self._habit: dict[Key, list[Decimal]] = {}
         self._sent: dict[Key, Sent] = {}
         self._touched = 0.0
@@ -107,7 +109,7 @@ class Desk:
         if view is not None:
             self.tickets.settle(view.verdicts)
             if self.key is None and view.configured:
-                self.select(view.configured[0])
+                self.select(next((key for key in view.configured if name_of(key) == self.wanted), view.configured[0]))
         waits = self.draft is not None and not self.needs_live_sheet
         if waits and self.monotonic() - self._touched > DRAFT_LIFE_S:
             self.drop()
@@ -157,11 +159,21 @@ class Desk:
         """The quantity last used for this symbol; the first time the smallest one the venue takes."""
         if self.key is None:
             return ""
-        if self.key in self._last_qty:
-            return self._last_qty[self.key]
+        known = self._last_qty.get(habit_of(self.mode, self.key))
+        if known is not None:
+            return known
         smallest = smallest_qty(self.glance())
         instrument = self.instrument()
         return padded(smallest, instrument.lot) if smallest is not None and instrument else ""
+
+    def quantities(self) -> dict[str, str]:
+        """The quantities used last, to be remembered."""
+        return dict(self._last_qty)
+
+    def recall(self, quantities: Mapping[str, str], symbol: str) -> None:
+        """What was used and shown in the last run; what is no number is left out."""
+        self._last_qty = {name: typed for name, typed in quantities.items() if as_number(typed)}
+        self.wanted = symbol
 
     def begin(self, draft: Draft, event_time: int) -> bool:
         """Show a slip; False (with a note) when trading is ON and it could open something."""
@@ -318,7 +330,7 @@ class Desk:
 
     def _remember(self, draft: Draft, reading: Reading) -> None:
         assert reading.qty is not None
-        self._last_qty[draft.key] = draft.qty.strip()
+        self._last_qty[habit_of(self.mode, draft.key)] = draft.qty.strip()
         habit = self._habit.setdefault(draft.key, [])
         habit.append(reading.qty)
         del habit[:-HABIT_ORDERS]

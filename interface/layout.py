@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from interface.bar import Segment
+from interface.memory import Memory
 from interface.panels.book import BookPanel
 from interface.panels.chart import ChartPanel
 from interface.panels.form import FormPanel
@@ -44,9 +45,13 @@ def shape_of(width: int, height: int, scale: float) -> Shape:
 class Layout:
     """The three columns; left and centre are built anew when the shape changes, book and form stay."""
 
-    def __init__(self, parent: tk.Misc, shell: Shell, want_candles: Callable[[Key, str], None]) -> None:
+    def __init__(self, parent: tk.Misc, shell: Shell, want_candles: Callable[[Key, str], None],
+                 memory: Memory) -> None:
         self.shell, self.theme = shell, shell.theme
         self._want_candles = want_candles
+        self.sashes = dict(memory.sashes)       # panes a person gave a size, by shape; pixels at 100 %
+        self._memory = memory
+        self._arranging = False                 # nothing is drawn while panels are taken away and built
         self.shape: Shape | None = None
         self.panes = self._paned(parent, "horizontal")
         self.panes.pack(fill="both", expand=True)
@@ -67,6 +72,7 @@ class Layout:
         made = tk.PanedWindow(parent, background=self.theme["background"], sashwidth=self.theme.px(4), borderwidth=0,
                               sashrelief="flat", opaqueresize=True)
         made.configure(orient="horizontal" if orient == "horizontal" else "vertical")
+        made.bind("<ButtonRelease-1>", lambda _event: self._note_sashes())
         return made
 
     def arrange(self, width: int, height: int) -> bool:
@@ -74,8 +80,16 @@ class Layout:
         shape = shape_of(width, height, self.theme.scale)
         if shape == self.shape:
             return False
-        tab = self.tabs.open if self.shape is not None else ""
-        frame = self.chart.timeframe if self.shape is not None else "1m"
+        self._arranging = True
+        try:
+            self._arrange(shape, width, height)
+        finally:
+            self._arranging = False
+        return True
+
+    def _arrange(self, shape: Shape, width: int, height: int) -> None:
+        tab = self.tabs.open if self.shape is not None else self._memory.tab
+        frame = self.chart.timeframe if self.shape is not None else self._memory.timeframe or "1m"
         for pane in (self.left, self.centre, self.right):
             if pane is not None and str(pane) in map(str, self.panes.tk.splitlist(self.panes.tk.call(
                     str(self.panes), "panes"))):
@@ -85,22 +99,47 @@ class Layout:
                 old.destroy()
         self.left = self.overlay = None
         self.shape = shape
-        self._build_left(shape)
-        self._build_centre(shape)
+        self._build_left(shape, height // 2)
+        self._build_centre(shape, height // 2)
         self.chart.timeframe = frame
         px, stretch = self.theme.px, self.panes
         if self.left is not None and self.watch is not None:
-            stretch.add(self.left, width=max(px(232 if shape.small else 300), self.watch.table.wanted_width()),
-                        minsize=px(180), stretch="never")
+            wide = max(px(232 if shape.small else 300), self.watch.table.wanted_width())
+            stretch.add(self.left, width=self._size("left", wide, width * 2 // 5), minsize=px(180), stretch="never")
         if self.centre is not None:
             stretch.add(self.centre, minsize=px(280), stretch="always")
-        stretch.add(self.right, width=px(322 if shape.small else 372), minsize=px(300), stretch="never")
+        stretch.add(self.right, width=self._size("right", px(322 if shape.small else 372), width * 2 // 5),
+                    minsize=px(300), stretch="never")
         self.form.lay_out(shape.tight)
         if tab in self.tabs.tabs:
             self.tabs.choose(tab)
-        return True
 
-    def _build_left(self, shape: Shape) -> None:
+    def rearrange(self) -> None:
+        """Build anew: the sizes of panes are others than before."""
+        if self.shape is not None:
+            self._memory = Memory(tab=self.tabs.open, timeframe=self.chart.timeframe)
+            self.shape = None
+            self.arrange(self.shell.root.winfo_width(), self.shell.root.winfo_height())
+
+    def _shape_name(self) -> str:
+        return "" if self.shape is None else "folded" if self.shape.folded else "small" if self.shape.small else "large"
+
+    def _size(self, pane: str, usual: int, most: int) -> int:
+        """What a person gave a pane, never more than `most`, or what is usual."""
+        given = self.sashes.get(f"{self._shape_name()} {pane}")
+        return usual if given is None else min(self.theme.px(given), max(usual, most))
+
+    def _note_sashes(self) -> None:
+        """A sash was let go: the sizes on both sides of it are remembered."""
+        sizes = [("left", self.left, True), ("right", self.right, True),
+                 ("account", self.account.frame if self.account else None, False),
+                 ("bots", self.bots.frame if self.bots else None, False), ("tabs", self.tabs.frame, False)]
+        for name, pane, across in sizes:
+            if pane is not None and pane.winfo_ismapped():
+                pixels = pane.winfo_width() if across else pane.winfo_height()
+                self.sashes[f"{self._shape_name()} {name}"] = max(1, round(pixels / self.theme.scale))
+
+    def _build_left(self, shape: Shape, most: int) -> None:
         parent: tk.Misc = self.panes
         if shape.folded:
             self.overlay = tk.Frame(self.shell.root, background=self.theme["line"])
@@ -110,13 +149,13 @@ class Layout:
         self.account = AccountPanel(left, self.shell)
         left.add(self.watch.frame, stretch="always", minsize=self.theme.row * 4)
         left.add(self.account.frame, stretch="never", minsize=self.theme.row * 3,
-                 height=self.theme.bar + self.theme.row * 5)
+                 height=self._size("account", self.theme.bar + self.theme.row * 5, most))
         if shape.folded:
             left.pack(fill="both", expand=True, padx=1, pady=1)
         else:
             self.left = left
 
-    def _build_centre(self, shape: Shape) -> None:
+    def _build_centre(self, shape: Shape, most: int) -> None:
         centre = self._paned(self.panes, "vertical")
         self.centre = centre
         self.chart = ChartPanel(centre, self.shell, self._want_candles)
@@ -128,10 +167,12 @@ class Layout:
         self.bots = None
         if not shape.small:
             self.bots = BotsPanel(centre, self.shell)
-            centre.add(self.bots.frame, stretch="never", height=bar + row * 8, minsize=bar + row * 2)
+            centre.add(self.bots.frame, stretch="never", height=self._size("bots", bar + row * 8, most),
+                       minsize=bar + row * 2)
         self.tabs = Tabs(centre, self.shell, self.form.close_position, shape.small)
         rows = 6 if shape.tight else 10
-        centre.add(self.tabs.frame, stretch="never", height=bar + row * rows + self.theme.px(4), minsize=bar + row * 3)
+        usual = bar + row * rows + self.theme.px(4)
+        centre.add(self.tabs.frame, stretch="never", height=self._size("tabs", usual, most), minsize=bar + row * 3)
 
     def toggle_overlay(self) -> None:
         """The folded left column, over the chart."""
@@ -148,7 +189,7 @@ class Layout:
 
     def refresh(self, glance: Glance) -> None:
         """Draw every panel that can be seen."""
-        if self.shape is None:
+        if self.shape is None or self._arranging:
             return
         failed: Exception | None = None
         for panel in (self.book, self.form, self.chart, self.watch, self.account, self.bots, self.tabs):

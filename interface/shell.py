@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from interface.desk import Desk
+from interface.history import NOTHING, OlderTrades
+from interface.table_layout import ColumnSet
 from interface.theme import Theme
 
 
@@ -54,7 +56,11 @@ class Shell:
     tick_words: Callable[[], str] = str               # how long the window's ticks take
     layers: list[Layer] = field(default_factory=list)
     sheets: dict[str, Layer] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)     # sentences for the Messages panel, from the window itself
+    ask_older: Callable[[int], None] | None = None    # trades below this id, read from the ledger
+    older: Callable[[], OlderTrades] = lambda: NOTHING           # what has been read of them
+    problems: dict[str, str] = field(default_factory=dict)       # settings that cannot be used: key → sentence
+    column_sets: dict[str, ColumnSet] = field(default_factory=dict)  # by table, as a person arranged them
+    reset_layout: Callable[[], None] = lambda: None
 
     def push(self, layer: Layer) -> None:
         """A layer opened."""
@@ -92,6 +98,10 @@ class Shell:
         self.close_menus()
         if name not in self.sheets:
             self.sheets[name] = make()
+
+    def columns_of(self, table: str) -> ColumnSet:
+        """How a person arranged a table's columns."""
+        return self.column_sets.setdefault(table, ColumnSet())
 
     def copy(self, text: str) -> None:
         """Onto the clipboard."""

@@ -1,7 +1,7 @@
 """A table on a canvas: declared columns, visible rows only, a cell is touched only when its text or colour differs.
 
 One Tcl script a refresh. The selection holds a row's id, never its number. Records of any kind; a column says how to
-read one. Sort by header click, copy, CSV, an own thin scroll mark.
+read one. Sort, resize and reorder in the header, copy, CSV, an own thin scroll mark, a last row that asks for more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from interface.batch import Batch
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance
 from interface.presenters.words import THIN, csv_field, cut
+from interface.table_header import HeaderHand
+from interface.table_layout import ColumnSet, Places, place_columns
 from interface.theme import Theme
 
 T = TypeVar("T")
@@ -28,17 +30,7 @@ class Events(Generic[T]):
     activate: Callable[[T, int], None] | None = None
     select: Callable[[T], None] | None = None
     action: Callable[[], None] | None = None      # the empty text's button
-
-
-@dataclass(slots=True)
-class _Look:
-    """Where the columns of the current width stand."""
-
-    columns: tuple[int, ...] = ()
-    lefts: tuple[int, ...] = ()
-    widths: tuple[int, ...] = ()
-    rows: int = 0
-    size: tuple[int, int] = (0, 0)
+    more: Callable[[], None] | None = None        # the row after the last one: load more
 
 
 class Table(Generic[T]):
@@ -46,14 +38,20 @@ class Table(Generic[T]):
 
     def __init__(self, parent: tk.Misc, theme: Theme, columns: Sequence[Column[T]], row_id: Callable[[T], Hashable],
                  empty: str, events: Events[T] | None = None, wide: Callable[[T], bool] | None = None,
-                 empty_action: str = "", header: bool = True) -> None:
-        self.theme, self.columns, self._row_id = theme, tuple(columns), row_id
+                 empty_action: str = "", header: bool = True, given: ColumnSet | None = None) -> None:
+        self.theme, self._row_id = theme, row_id
+        self._declared, self._given = tuple(columns), given or ColumnSet()
+        self.columns = self._given.ordered(self._declared)
         self._empty, self._empty_action, self._events = empty, empty_action, events or Events[T]()
         self._wide = wide
         self.canvas = tk.Canvas(parent, background=theme["panel"], highlightthickness=0, borderwidth=0, takefocus=1,
                                 width=10, height=10)
         self._batch = Batch(self.canvas)
-        self._look = _Look()
+        self._look = Places()
+        self._hand = HeaderHand(self.canvas, theme, self._given, self.sort, self.arranged)
+        self._more = ""
+        self._more_item = 0
+        self._more_shown: tuple[int, str] = (-1, "")
         self._texts: list[list[int]] = []
         self._backs: list[int] = []
         self._cell_backs: dict[tuple[int, int], list[Any]] = {}
@@ -79,7 +77,10 @@ class Table(Generic[T]):
         bind("<Configure>", lambda _event: self.refresh())
         bind("<ButtonPress-1>", self._on_click)
         bind("<B1-Motion>", self._on_drag)
-        bind("<Double-Button-1>", lambda event: self._activate(event.time))
+        bind("<ButtonRelease-1>", lambda _event: self._hand.release(self.columns))
+        bind("<Motion>", lambda event: self._hand.hover(event.x, self.columns, self._look,
+                                                        event.y < self._header_row))
+        bind("<Double-Button-1>", self._on_double)
         bind("<Button-4>", lambda _event: self.scroll(-3))
         bind("<Button-5>", lambda _event: self.scroll(3))
         bind("<MouseWheel>", lambda event: self.scroll(-3 if event.delta > 0 else 3))
@@ -105,6 +106,26 @@ class Table(Generic[T]):
             self._empty = words
             if self._note:
                 self.canvas.itemconfigure(self._note, text=words)
+
+    def say_more(self, words: str) -> None:
+        """What stands in the row after the last one; "" = there is no such row."""
+        if words != self._more:
+            self._more = words
+            self._draw()
+
+    def arranged(self) -> None:
+        """Order or widths of the columns are others."""
+        self.columns = self._given.ordered(self._declared)
+        self._look = Places()
+        self.refresh()
+
+    def reveal(self, row_id: Hashable) -> None:
+        """Select a row and scroll to it."""
+        self.selected = row_id
+        ids = [self._row_id(record) for record in self._sorted]
+        if row_id in ids and not self.top <= ids.index(row_id) < self.top + self._look.rows:
+            self.top = max(0, ids.index(row_id) - self._look.rows // 2)
+        self.refresh()
 
     def refresh(self) -> None:
         """Draw again what was shown, after a change of size, sort or selection."""
@@ -146,8 +167,7 @@ class Table(Generic[T]):
 
     def scroll(self, rows: int) -> None:
         """Move the window over the rows."""
-        most = max(0, len(self._sorted) - self._look.rows)
-        top = min(max(0, self.top + rows), most)
+        top = min(max(0, self.top + rows), max(0, self._count() - self._look.rows))
         if top != self.top:
             self.top = top
             self._draw()
@@ -158,8 +178,12 @@ class Table(Generic[T]):
             self.sort_by = (name, False)
         else:
             self.sort_by = None if self.sort_by[1] else (name, True)
-        self._look = _Look()
+        self._look = Places()
         self.refresh()
+
+    def _count(self) -> int:
+        """Rows, with the one that asks for more."""
+        return len(self._sorted) + bool(self._more and self._sorted)
 
     def _order(self) -> None:
         if self.sort_by is None:
@@ -184,14 +208,15 @@ class Table(Generic[T]):
         if size != self._look.size:
             self._lay_out(size)
         look, count = self._look, len(self._sorted)
-        self.top = min(self.top, max(0, count - look.rows))
+        self.top = min(self.top, max(0, self._count() - look.rows))
         for row in range(look.rows):
             index = self.top + row
             if index < count:
                 self._draw_row(row, self._sorted[index])
             else:
                 self._clear_row(row)
-        self._draw_rest(count)
+        self._draw_more(count)
+        self._draw_rest(self._count())
         self.drawn = self._batch.flush()
 
     def _draw_row(self, row: int, record: T) -> None:
@@ -255,6 +280,17 @@ class Table(Generic[T]):
             known[1] = back
             self._batch.fill(known[0], self.theme[back] if back else "")
 
+    def _draw_more(self, count: int) -> None:
+        row = count - self.top
+        shown = bool(self._more) and count > 0 and row < self._look.rows
+        state = (row if shown else -1, self._more)
+        if state == self._more_shown:
+            return
+        self._more_shown = state
+        y = self._header_row + row * self.theme.row + self.theme.row // 2
+        self._batch.coords(self._more_item, self.theme.gap // 2 if shown else -9999, y)
+        self._batch.words(self._more_item, self._more)
+
     def _draw_rest(self, count: int) -> None:
         rows = self._look.rows
         self._batch.option(self._note, f"-state {'hidden' if count else 'normal'}")
@@ -275,18 +311,8 @@ class Table(Generic[T]):
 
     def _lay_out(self, size: tuple[int, int]) -> None:
         theme, canvas = self.theme, self.canvas
-        columns = self._fitting(size[0])
-        widths = [theme.width(self.columns[index].chars) for index in columns]
-        left, lefts = theme.gap // 2, []
-        spare = size[0] - theme.px(6) - theme.gap // 2 - sum(widths)
-        stretch = [place for place, index in enumerate(columns) if self.columns[index].rest] or [len(columns) - 1]
-        widths[stretch[0]] = max(theme.zero * 2, widths[stretch[0]] + min(spare, 0)
-                                 if not self.columns[columns[stretch[0]]].rest else widths[stretch[0]] + spare)
-        for width in widths:
-            lefts.append(left)
-            left += width
-        rows = max(0, (size[1] - self._header_row) // theme.row)
-        self._look = _Look(tuple(columns), tuple(lefts), tuple(widths), rows, size)
+        self._look = place_columns(self.columns, self._given, theme, size, self._header_row)
+        rows, columns = self._look.rows, self._look.columns
         canvas.delete("all")
         self._cell_backs.clear()
         if self._header_row:
@@ -301,6 +327,8 @@ class Table(Generic[T]):
         middle = self._header_row + max(theme.row, min((size[1] - self._header_row) // 3, theme.row * 3))
         self._note = canvas.create_text(size[0] // 2, middle, text=self._empty, fill=theme["dim"], font=theme.ui,
                                         width=size[0] - theme.gap * 2, justify="center")
+        self._more_shown = (-1, "")
+        self._more_item = canvas.create_text(-9999, 0, anchor="w", font=theme.ui_bold, fill=theme["buy"])
         self._button = 0
         if self._empty_action:
             self._empty_button(size[0] // 2, middle + theme.row * 3 // 2)
@@ -316,15 +344,6 @@ class Table(Generic[T]):
         action = self._events.action
         if action is not None:
             canvas.tag_bind("button", "<ButtonPress-1>", lambda _event: action())
-
-    def _fitting(self, width: int) -> list[int]:
-        theme, columns = self.theme, list(range(len(self.columns)))
-        while sum(theme.width(self.columns[index].chars) for index in columns) > width - theme.px(6):
-            worst = max(columns, key=lambda index: self.columns[index].drop)
-            if not self.columns[worst].drop:
-                break
-            columns.remove(worst)
-        return columns
 
     def _text_item(self, row: int, place: int) -> int:
         column, look = self.columns[self._look.columns[place]], self._look
@@ -352,18 +371,28 @@ class Table(Generic[T]):
         self.canvas.focus_set()
         column = self.column_at(event.x)
         if event.y < self._header_row:
-            if column:
-                self.sort(column)
+            self._hand.press(event.x, column, self.columns, self._look)
             return
         record = self.record_at(event.y)
         if record is None:
+            if self._more and self._sorted and self._row_at(event.y) == len(self._sorted) and self._events.more:
+                self._events.more()
             return
         self._choose(record)
         if self._events.click:
             self._events.click(record, column, event.time)
 
+    def _on_double(self, event: tk.Event[tk.Misc]) -> None:
+        if event.y >= self._header_row:
+            self._activate(event.time)
+        else:
+            self._on_click(event)        # the second of two clicks into the header is a click too
+
     def _on_drag(self, event: tk.Event[tk.Misc]) -> None:
-        count, rows = len(self._sorted), self._look.rows
+        if self._hand.busy:
+            self._hand.drag(event.x, self.columns, self._look)
+            return
+        count, rows = self._count(), self._look.rows
         if count > rows and event.x > self._look.size[0] - self.theme.px(14):
             room = max(1, self._look.size[1] - self._header_row)
             self.scroll((event.y - self._header_row) * count // room - rows // 2 - self.top)
@@ -377,8 +406,11 @@ class Table(Generic[T]):
 
     def record_at(self, y: int) -> T | None:
         """The record under a pixel."""
-        index = self.top + (y - self._header_row) // self.theme.row
+        index = self._row_at(y)
         return self._sorted[index] if 0 <= index < len(self._sorted) else None
+
+    def _row_at(self, y: int) -> int:
+        return self.top + (y - self._header_row) // self.theme.row
 
     def point_of(self, row_id: Hashable, column: str) -> tuple[int, int] | None:
         """The middle of a visible cell, in pixels of the canvas."""

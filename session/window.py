@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,11 +22,14 @@ from core.setting_file import SettingFile
 from core.setting_keys import ENV, KEYS, MARKETS, Kind
 from core.settings import Settings, load_settings
 from interface.app import About, App, Hooks, Look, SettingLine
+from interface.history import NOTHING
 from models import Mode, Timings
+from session.layout_file import LayoutFile, read_layout
 from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to
 
 if TYPE_CHECKING:
     from session.build import Session
+    from session.older import OlderReader
 
 POLL_MS = 30
 STOP_WITHIN_S = 6.0      # the session's own limit is 5
@@ -59,11 +63,16 @@ class WindowRun:
         self._stopper: threading.Thread | None = None
         self._fatal: list[TerminalError] = []
         self._asked_to_end = False
-        self._about = About(version)
+        self._about = self._read_about()
         look = Look(refresh_rate=settings.general.refresh_rate, scale=settings.general.scale,
                     theme=settings.general.theme)
         self._needs_choice = flag is None and not has_settings(home)
-        self.app = App(None if self._needs_choice else settings.mode, look, debug)
+        memory, said = read_layout(home)
+        self._notices += (said,) if said else ()
+        self._layout = LayoutFile(home)
+        self._older: OlderReader | None = None
+        self.app = App(None if self._needs_choice else settings.mode, look, debug, memory=memory,
+                       about=lambda: self._about)
 
     def open(self) -> None:
         """Show the window, build the rest behind it, run until it is gone."""
@@ -133,10 +142,13 @@ class WindowRun:
         session.start()
         for notice in self._notices:
             session.say(notice)
+        from session.older import OlderReader, reader
+        self._older = OlderReader(session.board, partial(reader, session.settings))
         self.app.attach(Hooks(
             board=session.board, view=session.view, post=session.post, want_candles=session.want_candles,
             quit=self._begin_stop, dead_threads=session.dead_threads, about=lambda: self._about,
-            quote=session.settings.general.quote_only))
+            quote=session.settings.general.quote_only, older=self._older.ask,
+            older_trades=lambda: self._older.trades if self._older else NOTHING, remember=self._layout.remember))
 
     # ------------------------------------------------------------ polling, on the window's timer
 
@@ -187,11 +199,14 @@ class WindowRun:
     def _end_now(self) -> None:
         """The window is gone, whatever took it: everything else ends in order too."""
         self._begin_stop("leave")
+        self._layout.close()
+        if self._older is not None:
+            self._older.close()
         if self._stopper is not None:
             self._stopper.join(STOP_WITHIN_S)
 
     def _read_about(self) -> About:
-        """What F1 and F8 show of files and settings; read by the builder, never by a callback of the window."""
+        """What F1 and F8 show of files and settings; read before it opens and by the builder, by no callback."""
         lines: list[SettingLine] = []
         files = {ENV: SettingFile(self._home, ENV, "")}
         files.update({name: SettingFile(self._home, name, market) for market, name in MARKETS.items()})

@@ -7,6 +7,7 @@ a stale book. The ladder never moves under the pointer.
 from __future__ import annotations
 
 import tkinter as tk
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -15,6 +16,7 @@ from engine.view import OrderLine
 from interface.bar import Bar, Segment
 from interface.draft import Draft
 from interface.guards import HINT_S, MOVED, OUTSIDE_S, left_the_middle, moved_lately
+from interface.memory import name_of
 from interface.panels.ladder import LadderCanvas, Spread
 from interface.presenters.glance import Glance, orders_of, stale_age
 from interface.presenters.ladder import (
@@ -50,7 +52,7 @@ class BookPanel:
         self.ladder: Ladder | None = None
         self.moved_at = -1e9                   # when the rows last showed other prices
         self._moved_in_tick = False
-        self._steps: dict[Key, int] = {}
+        self._steps: dict[str, int] = {}       # by symbol's name: which of STEPS
         self._key: Key | None = None
         self._asked_since = 0.0
         self._left_at: float | None = -1e9     # when the pointer left; None while inside
@@ -81,12 +83,12 @@ class BookPanel:
     def step(self, by: int) -> None:
         """[ and ]: the next finer or coarser step."""
         if self.desk.key is not None:
-            now = self._steps.get(self.desk.key, 0)
+            now = self._steps.get(name_of(self.desk.key), 0)
             self._set_step(min(max(0, now + by), len(STEPS) - 1))
 
     def _set_step(self, index: int) -> None:
-        if self.desk.key is not None and self._steps.get(self.desk.key, 0) != index:
-            self._steps[self.desk.key] = index
+        if self.desk.key is not None and self._steps.get(name_of(self.desk.key), 0) != index:
+            self._steps[name_of(self.desk.key)] = index
             self._anchor(self.desk.glance())
             self.shell.refresh()
 
@@ -100,7 +102,15 @@ class BookPanel:
         self.shell.menu(x + span[0], y + self.bar.height, entries, text(self._step(instrument)))
 
     def _step(self, instrument: Instrument) -> Decimal:
-        return instrument.tick * STEPS[self._steps.get(instrument.key, 0)]
+        return instrument.tick * STEPS[self._steps.get(name_of(instrument.key), 0)]
+
+    def steps(self) -> dict[str, int]:
+        """Ticks of a row, by symbol, where a person chose them."""
+        return {name: STEPS[index] for name, index in self._steps.items() if index}
+
+    def recall_steps(self, steps: Mapping[str, int]) -> None:
+        """As they were remembered."""
+        self._steps = {name: STEPS.index(ticks) for name, ticks in steps.items() if ticks in STEPS}
 
     def _anchor(self, glance: Glance) -> None:
         """Put the ladder anew; the rows show other prices from now on."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from engine.view import BotLine, MessageLine, OrderLine, PositionLine, TradeLine, View
 from interface.bar import Bar, Segment
+from interface.history import History
+from interface.panels.message_filter import MessageFilter
 from interface.panels.watchlist import message_facts
 from interface.presenters.bots import BOTS, bots_words, is_bot
 from interface.presenters.columns import Column
@@ -46,29 +48,30 @@ class Tabs:
         self.frame = tk.Frame(parent, background=self.theme["panel"])
         self.bar = Bar(self.frame, self.theme, "panel", self.theme.bar + self.theme.px(2))
         self.bar.canvas.pack(fill="x")
-        self.level = ""                  # filter of the messages: "" all, warning, error
-        self._filtered: tuple[object, str, tuple[MessageLine, ...]] = ((), "", ())
+        self.filter = MessageFilter(shell, self.bar)
+        self._history = History()
         self.tabs: dict[str, Tab] = {}
         if with_bots:
             self._add("Bots", bots_table(self.frame, shell), lambda view: view.bots)
-        self._add("Orders", self._table(ORDERS, lambda line: (line.key, line.id),
+        self._add("Orders", self._table("Orders", ORDERS, lambda line: (line.key, line.id),
                                         "No open orders. Click a price in the book.",
                                         Events[OrderLine](self._order, self._open_order, self._choose_order)),
                   lambda view: view.orders)
-        self._add("Positions", self._table(POSITIONS, lambda line: line.key, "No positions",
+        self._add("Positions", self._table("Positions", POSITIONS, lambda line: line.key, "No positions",
                                            Events[PositionLine](self._position, self._open_position)),
                   lambda view: view.positions)
-        self._add("Trades", self._table(TRADES, lambda line: line.id, "No trades yet",
-                                        Events[TradeLine](self._trade)), lambda view: view.trades, False)
-        self._add("Messages", self._table(MESSAGES, lambda line: (line.time, line.market, line.emi, line.text),
+        self._add("Trades", self._table("Trades", TRADES, lambda line: (line.id, line.exec_id), "No trades yet",
+                                        Events[TradeLine](self._trade, more=self.load_older)), self._trades, False)
+        self._add("Messages", self._table("Messages", MESSAGES,
+                                          lambda line: (line.time, line.market, line.emi, line.text),
                                           "Nothing to report", Events[MessageLine](self._message, self._read)),
                   self._messages, False)
         self.open = ""
         self.choose(next(iter(self.tabs)))
 
-    def _table(self, columns: Sequence[Column[Any]], row_id: Callable[[Any], Any], empty: str,
+    def _table(self, name: str, columns: Sequence[Column[Any]], row_id: Callable[[Any], Any], empty: str,
                events: Events[Any]) -> Table[Any]:
-        return Table(self.frame, self.theme, columns, row_id, empty, events)
+        return Table(self.frame, self.theme, columns, row_id, empty, events, given=self.shell.columns_of(name))
 
     def _add(self, name: str, table: Table[Any], records: Callable[[View], Sequence[Any]],
              counted: bool = True) -> None:
@@ -112,6 +115,10 @@ class Tabs:
         if self.desk.selected is not None:
             self.tabs["Orders"].table.selected = self.desk.selected
         tab = self.tabs[self.open]
+        if self.open == "Trades" and self.shell.ask_older is not None:
+            if self._history.is_fruitless(self.shell.older()):
+                self.load_older()
+            tab.table.say_more(self._history.words(view.trades if view else (), self.shell.older()))
         tab.table.show(tab.records(view) if view is not None else (), glance)
 
     def _chosen(self, name: str, _time: int) -> None:
@@ -120,36 +127,31 @@ class Tabs:
 
     def _extras(self, glance: Glance) -> list[Segment]:
         if self.open == "Messages":
-            word = {"": "all levels", "warning": "warnings and errors", "error": "errors"}[self.level]
-            return [Segment("level", f"{word} ▾", "dim", "small", self._level_menu, right=True, drop=2),
+            return [*self.filter.segments(glance.view.messages if glance.view else ()),
                     Segment("ticks", self.shell.tick_words(), "dim", "small", right=True, drop=5, pad=16)]
         if self.open == "Bots":
             return bots_sums(glance)
+        if self.open == "Trades" and self.desk.view is not None and self.shell.ask_older is not None:
+            words = self._history.words(self.desk.view.trades, self.shell.older())
+            if words:
+                return [Segment("older", words, "dim", "small", lambda _time: self.load_older(), right=True, drop=5)]
         chosen = self.table.chosen()
         if self.open == "Orders" and isinstance(chosen, OrderLine):
             return [Segment("keys", "F2 moves · Delete cancels", "dim", "small", right=True, drop=5)]
         return [Segment("keys", "Ctrl+C copies · Ctrl+E CSV", "dim", "small", right=True, drop=5)]
 
+    def _trades(self, view: View) -> Sequence[TradeLine]:
+        return self._history.lines(view.trades, self.shell.older())
+
+    def load_older(self) -> None:
+        """The next page of trades, from the ledger."""
+        view, ask = self.desk.view, self.shell.ask_older
+        if view is not None and ask is not None:
+            self._history.ask(view.trades, self.shell.older(), ask)
+            self.shell.refresh()
+
     def _messages(self, view: View) -> Sequence[MessageLine]:
-        if not self.level:
-            return view.messages
-        source, level, made = self._filtered
-        if source is not view.messages or level != self.level:
-            wanted = ("error",) if self.level == "error" else ("warning", "error")
-            made = tuple(line for line in view.messages if line.level in wanted)
-            self._filtered = (view.messages, self.level, made)
-        return made
-
-    def _level_menu(self, _time: int) -> None:
-        x, y = self.shell.place_of(self.bar.canvas)
-        left = (self.bar.span("level") or (0, 0))[0]
-        self.shell.menu(x + left, y + self.bar.height, [
-            ("all levels", partial(self._set_level, "")), ("warnings and errors", partial(self._set_level, "warning")),
-            ("errors", partial(self._set_level, "error"))])
-
-    def _set_level(self, level: str) -> None:
-        self.level = level
-        self.shell.refresh()
+        return self.filter.passed(view.messages)
 
     # ------------------------------------------------------------ clicks
 
@@ -203,7 +205,7 @@ def bots_table(parent: tk.Misc, shell: Shell) -> Table[BotLine]:
         shell.desk.bot = line.emi
     return Table(parent, shell.theme, BOTS, lambda line: (line.emi, line.key),
                  "No bots. A bot is a row of `robots` and one file in strategies/.",
-                 Events[BotLine](clicked, activated, selected))
+                 Events[BotLine](clicked, activated, selected), given=shell.columns_of("Bots"))
 
 
 def bots_sums(glance: Glance) -> list[Segment]:

@@ -34,7 +34,7 @@ class WatchPanel:
         events = Events[WatchRow](self._clicked, self._activated, action=self._add_first)
         self.table = Table(self.frame, shell.theme, watch_columns(small), lambda row: row.id,
                            "No symbols. Ctrl+K adds one.", events, lambda row: row.key is None,
-                           self._first_words())
+                           self._first_words(), given=shell.columns_of("Watchlist"))
         self.table.canvas.pack(fill="both", expand=True)
         self._rows: list[WatchRow] = []
         self._made_from: tuple[object, ...] = ()
@@ -113,7 +113,8 @@ class AccountPanel:
         self.bar.show([Segment("title", "Account", font="bold"),
                        Segment("ask", "ask  F5", "dim", "small", lambda _time: self.desk.ask_now(), right=True)])
         self.table = Table(self.frame, shell.theme, ACCOUNT, lambda line: (line.market, line.category, line.currency),
-                           WAITING, Events[AccountLine](self._clicked, self._activated))
+                           WAITING, Events[AccountLine](self._clicked, self._activated),
+                           given=shell.columns_of("Account"))
         self.table.canvas.configure(height=shell.theme.row * 5)
         self.table.canvas.pack(fill="both", expand=True)
 

@@ -1,7 +1,8 @@
-"""F1: keys, colours, states, where the files are; typing filters. F8: the settings, to read."""
+"""F1: keys, colours, states, where the files are; typing filters. Diagnostics to copy, without secrets."""
 
 from __future__ import annotations
 
+import platform
 import tkinter as tk
 from dataclasses import dataclass
 from tkinter import ttk
@@ -9,7 +10,7 @@ from tkinter import ttk
 from interface.presenters.columns import Column
 from interface.presenters.words import Cell
 from interface.sheets.sheet import Sheet
-from interface.shell import About, SettingLine, Shell
+from interface.shell import About, Shell
 from interface.table import Table
 
 
@@ -72,14 +73,6 @@ HELP: tuple[Column[Line], ...] = (
     Column("text", "Means", 40, lambda line, g: Cell(line.text), rest=True),
 )
 
-SETTINGS: tuple[Column[SettingLine], ...] = (
-    Column("group", "Group", 12, lambda s, g: Cell(s.group, "dim"), sort=lambda s, g: s.group),
-    Column("key", "Key", 24, lambda s, g: Cell(s.key), sort=lambda s, g: s.key),
-    Column("value", "Value", 26, lambda s, g: Cell(s.value, "text" if s.value != s.default else "dim")),
-    Column("sentence", "What it does", 30, lambda s, g: Cell(s.sentence, "dim"), rest=True),
-)
-
-
 class HelpSheet(Sheet):
     """A filter and a table."""
 
@@ -105,24 +98,23 @@ class HelpSheet(Sheet):
         self.table.show(filtered(self._lines, self.typed.get()), self.shell.desk.glance())
 
     def _copy(self) -> None:
-        about, desk = self.shell.about(), self.shell.desk
-        venues = [f"{venue.title}: {venue.health.value} {venue.text}" for venue in desk.board.venues.values()]
-        mode = f"mode {desk.mode.value if desk.mode else '–'}"
-        self.shell.copy("\n".join([f"Botbook {about.version}", mode, *venues]))
+        self.shell.copy(diagnostics(self.shell))
 
 
-class SettingsSheet(Sheet):
-    """Keys and values, to read; the file says where to change them."""
-
-    def __init__(self, shell: Shell) -> None:
-        super().__init__(shell, "Settings")
-        about = shell.about()
-        where = f"Edit .env and .env.Binance in {about.home}, then start again." if about.home else (
-            "Edit .env and .env.Binance, then start again.")
-        self.words([where, "Secrets are shown by their last four letters only."], "dim", 90)
-        self.table = Table(self.body, self.theme, SETTINGS, lambda line: line.key, "No settings are loaded yet.")
-        self.table.canvas.pack(fill="both", expand=True)
-        done = self.button("Close  Esc", self.close, side="right")
-        self.place(self.theme.zero * 130, self.theme.row * 30)
-        self.table.show(about.settings, shell.desk.glance())
-        done.focus_set()
+def diagnostics(shell: Shell) -> str:
+    """What a person may send along with a question: versions, states, times. No key, no account, no address."""
+    about, desk, root = shell.about(), shell.desk, shell.root
+    view = desk.view
+    lines = [f"Botbook {about.version}", f"mode {desk.mode.value if desk.mode else '–'}",
+             f"Python {platform.python_version()} on {platform.system()} {platform.release()}, "
+             f"Tk {root.tk.call('info', 'patchlevel')}",
+             f"window {root.winfo_width()}×{root.winfo_height()} of {root.winfo_screenwidth()}×"
+             f"{root.winfo_screenheight()}, scale {shell.theme.scale:.0%}, {shell.tick_words()}"]
+    for venue in desk.board.venues.values():
+        clock = f", clock {venue.clock_offset_ms:+.0f} ms" if venue.clock_offset_ms is not None else ""
+        lines.append(f"{venue.title}: {venue.health.value}{clock}, {venue.reconnects} reconnects")
+    if view is not None:
+        ledger = view.ledger
+        lines.append(f"ledger {ledger.kind}: {'writes' if ledger.ok else 'away'}, {ledger.queued} queued")
+        lines.append(f"{len(view.orders)} orders, {len(view.positions)} positions, {len(view.bots)} bots")
+    return "\n".join(lines)
