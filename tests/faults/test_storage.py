@@ -64,6 +64,7 @@ def test_d2_the_file_is_taken_away_while_open(ground: Ground, terminal: Terminal
 
 
 def test_d2_the_disk_is_full(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground.robot("alfa")
     most, raws = [1_000_000], list[Any]()
     opened = dialects.open_sqlite
 
