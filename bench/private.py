@@ -1,7 +1,7 @@
 """A private fill → committed and visible, while 2,000 market frames a second run through the same process.
 
-Over real sockets: from the venue's `send` to the moment a published view holds the fill. The floor is a raw websocket
-that inserts one row durably per frame, from a venue that pumps nothing at it.
+Over real sockets: from the venue's `send` to the moment a published view holds the fill. The floor is a process with a
+raw websocket that inserts one row durably for each of the same fills, at the same time, on the same disk.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import sqlite3
 import tempfile
 import time
 import urllib.request
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bench.process import running
+from bench.process import next_line, running, started
 from bench.row import Row, Size, share
 from bench.terminal import KEY, Terminal
-from bench.wire import RawSocket
 from engine.commands import PlaceOrder
 from engine.view import View
 from models import OrdType, Side
@@ -58,25 +58,28 @@ def call(port: int, action: str, body: str = "") -> dict[str, Any]:
 def rows(size: Size) -> list[Row]:
     """p50 and p99 of the way, and what the process spends."""
     count = max(20, int(FILLS * size.share))
-    with tempfile.TemporaryDirectory() as folder, running(["-m", "bench.venue"]) as (_, first):
+    with (tempfile.TemporaryDirectory() as folder, running(["-m", "bench.venue"]) as (_, first),
+          ExitStack() as stack):
         port = int(first)
-        floor = _floor(Path(folder), port, min(count, 300))
         seen = Seen()
         terminal = Terminal(Path(folder), port, on_view=seen)
         try:
             terminal.start()
             terminal.ask(PlaceOrder("bench", KEY, KEY.reserved, Side.BUY, Decimal(1_000), Decimal(49_000), True,
                                     ord_type=OrdType.LIMIT))
+            bare = stack.enter_context(started(["-m", "bench.bare", str(port), str(count)]))
+            next_line(bare, 20.0)
             begun, spent, pumped = time.monotonic(), time.process_time(), call(port, "pumped")["pumped"]
             call(port, f"fills?each={EACH_MS}&count={count}")
             terminal.until(lambda: len(seen.took) >= count, f"{count} fills", 30 + 3 * count * EACH_MS / 1000)
             seconds = time.monotonic() - begun
             cpu = (time.process_time() - spent) / seconds
+            floor: list[float] = json.loads(next_line(bare, 60.0))
             rate = (call(port, "pumped")["pumped"] - pumped) / seconds
         finally:
             terminal.stop()
         _check(terminal.ledger, count)
-    floor_is = "raw websocket and one bare durable insert"
+    floor_is = "raw websocket and one bare durable insert of the same fills"
     note = f"{count:,} fills beside {rate:,.0f} market frames/s"
     return [
         Row("private fill → committed, visible p99", share(seen.took, 0.99), share(floor, 0.99), "ms", 10.0,
@@ -86,29 +89,6 @@ def rows(size: Size) -> list[Row]:
         Row("terminal at 2,000 market frames/s", 100 * cpu, None, "%",
             note=f"of a core: connector, engine, ledger, {1000 / EACH_MS:.0f} fills/s; without a window"),
     ]
-
-
-def _floor(folder: Path, port: int, count: int) -> list[float]:
-    """The same events read by a raw socket, each followed by one committed row; milliseconds."""
-    call(port, "/fapi/v1/order", f"newClientOrderId=1.floor&type=LIMIT&side=BUY&quantity={count}&price=49000.0")
-    ledger = sqlite3.connect(folder / "floor.db", isolation_level=None)
-    ledger.execute("PRAGMA journal_mode=WAL")
-    ledger.execute("PRAGMA synchronous=FULL")
-    ledger.execute("CREATE TABLE fills (id INTEGER PRIMARY KEY, raw TEXT)")
-    line = RawSocket(port, "/private/ws/floor")
-    took: list[float] = []
-    try:
-        call(port, f"fills?each={EACH_MS / 2}&count={count}")
-        while len(took) < count:
-            for payload in line.frames():
-                if b"ORDER_TRADE_UPDATE" in payload:
-                    ledger.execute("INSERT INTO fills (raw) VALUES (?)", (payload.decode(),))
-                    took.append((time.monotonic_ns() - json.loads(payload)["o"]["t"]) / 1e6)
-    finally:
-        line.close()
-        ledger.close()
-        call(port, "forget")
-    return took
 
 
 def _check(path: Path, count: int) -> None:

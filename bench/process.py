@@ -15,18 +15,25 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
-def running(arguments: Sequence[str], ready_s: float = 20.0, **environment: str) -> Iterator[tuple[int, str]]:
-    """A Python process of ours: its id and its first line; it has ended when the block has."""
+def started(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A Python process of ours; it has ended when the block has."""
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment})
+                               stderr=subprocess.DEVNULL, text=True)
     try:
-        yield process.pid, first_line(process, ready_s)
+        yield process
     finally:
         end(process)
 
 
-def first_line(process: subprocess.Popen[str], within: float) -> str:
-    """Its first line, or an error when none came in time."""
+@contextmanager
+def running(arguments: Sequence[str], ready_s: float = 20.0) -> Iterator[tuple[int, str]]:
+    """The same: its id and its first line."""
+    with started(arguments) as process:
+        yield process.pid, next_line(process, ready_s)
+
+
+def next_line(process: subprocess.Popen[str], within: float) -> str:
+    """Its next line, or an error when none came in time."""
     lines: list[str] = []
     assert process.stdout is not None
     reader = threading.Thread(target=lambda: lines.append(process.stdout.readline() if process.stdout else ""),
@@ -34,7 +41,7 @@ def first_line(process: subprocess.Popen[str], within: float) -> str:
     reader.start()
     reader.join(within)
     if not lines or not lines[0]:
-        raise RuntimeError(f"a helper process did not become ready: {process.args!r}")
+        raise RuntimeError(f"a helper process said nothing: {process.args!r}")
     return lines[0].strip()
 
 
