@@ -60,6 +60,7 @@ class Table(Generic[T]):
         self._header_row = theme.row if header else 0
         self._header: list[int] = []
         self._note = self._button = 0
+        self._note_hidden = False
         self._thumb = 0
         self._thumb_place: tuple[int, int] = (-1, -1)
         self._records: Sequence[T] = ()
@@ -293,9 +294,10 @@ class Table(Generic[T]):
 
     def _draw_rest(self, count: int) -> None:
         rows = self._look.rows
-        self._batch.option(self._note, f"-state {'hidden' if count else 'normal'}")
-        if self._button:
-            self._batch.option("button", f"-state {'hidden' if count else 'normal'}")
+        if bool(count) != self._note_hidden:
+            self._note_hidden = bool(count)
+            for item in (self._note, *(("button",) if self._button else ())):
+                self._batch.option(item, f"-state {'hidden' if count else 'normal'}")
         place = (-1, -1)
         if count > rows > 0:
             room = self._look.size[1] - self._header_row
@@ -329,7 +331,7 @@ class Table(Generic[T]):
                                         width=size[0] - theme.gap * 2, justify="center")
         self._more_shown = (-1, "")
         self._more_item = canvas.create_text(-9999, 0, anchor="w", font=theme.ui_bold, fill=theme["buy"])
-        self._button = 0
+        self._button, self._note_hidden = 0, False
         if self._empty_action:
             self._empty_button(size[0] // 2, middle + theme.row * 3 // 2)
         self._thumb_place = (-1, -1)

@@ -23,7 +23,7 @@ from interface.presenters.chart import (
     Bar,
     Scale,
     as_floats,
-    fit,
+    fit_span,
     grid_prices,
     loading_words,
     time_marks,
@@ -65,8 +65,14 @@ class ChartPanel:
         self._drawn: tuple[object, ...] = ()
         self._wicks: list[int] = []
         self._bodies: list[int] = []
+        self._volumes: list[int] = []
         self._ups: list[bool | None] = []
         self._placed = 0                        # candles on the screen
+        self._spanned: tuple[object, ...] = ()  # which candles `_still` is of
+        self._still = (0.0, 0.0)
+        self._crossed = False                   # whether the crosshair is seen
+        self._header_for: tuple[object, ...] = ()
+        self._most = 1.0                        # the largest volume of them
         self._lines: list[tuple[int, int]] = []
         self._times: list[int] = []
         self._last_shown: tuple[object, ...] = ()
@@ -81,8 +87,6 @@ class ChartPanel:
 
     def _make_items(self) -> None:
         canvas, theme = self.canvas, self.theme
-        self._volumes = (canvas.create_polygon(-9, -9, -9, -9, -9, -9, fill=theme["buy_bar"]),
-                         canvas.create_polygon(-9, -9, -9, -9, -9, -9, fill=theme["sell_bar"]))
         self._floor = canvas.create_line(*_OFF, fill=theme["grid"])
 
     def _make_top_items(self) -> None:
@@ -140,7 +144,7 @@ class ChartPanel:
     def refresh(self, glance: Glance) -> None:
         """Draw what differs."""
         self._glance = glance
-        self._show_header(glance)
+        self._show_header()
         if glance.key is None:
             self._clear()
             self._asked = None
@@ -169,7 +173,10 @@ class ChartPanel:
         self._draw(glance)
         self._batch.flush()
 
-    def _show_header(self, glance: Glance) -> None:
+    def _show_header(self) -> None:
+        if self._header_for == (self.timeframe, self.extra):
+            return
+        self._header_for = (self.timeframe, self.extra)
         parts = [self.extra] if self.extra else []
         parts.append(Segment("title", "Chart", font="bold"))
         for name in FRAMES:
@@ -198,17 +205,26 @@ class ChartPanel:
             self.count = min(max(LEAST, (width - self.axis) // self.theme.px(CANDLE)), MOST)
         bars = self._visible()
         plot, floor = width - self.axis, height - self.theme.row
-        scale = fit(bars, 0, floor, self.scale)
+        scale = fit_span(*self._span(bars), 0, floor, self.scale)
         state = (self._closed, scale, self.count, self.offset, width, height, self.timeframe, glance.key, len(bars))
         if not self._same(state):
             self._drawn, self.scale = state, scale
             self._draw_all(bars, scale, plot, floor, glance)
             self.marks.forget()
         elif self.offset == 0 and self._forming is not None and bars:
-            self._draw_candles(len(bars) - 1, bars[-1:], self._step(plot), scale)
+            self._draw_candles(len(bars) - 1, bars[-1:], self._step(plot), scale, floor)
         self._draw_last(glance, scale, plot, width)
         self.marks.show(glance, bars, scale, plot, self._step(plot), self.timeframe)
         self._draw_cross(glance)
+
+    def _span(self, bars: list[Bar]) -> tuple[float, float]:
+        """Lowest and highest price shown; those of the closed candles are known from the last tick."""
+        state = (self._closed, self.count, self.offset, len(bars))
+        if len(self._spanned) != len(state) or self._spanned[0] is not self._closed or self._spanned[1:] != state[1:]:
+            self._spanned = state
+            still = bars[:-1] or bars
+            self._still = min(bar[3] for bar in still), max(bar[2] for bar in still)
+        return min(self._still[0], bars[-1][3]), max(self._still[1], bars[-1][2])
 
     def _same(self, state: tuple[object, ...]) -> bool:
         return len(self._drawn) == len(state) and all(
@@ -220,48 +236,46 @@ class ChartPanel:
     def _draw_all(self, bars: list[Bar], scale: Scale, plot: int, floor: int, glance: Glance) -> None:
         step = self._step(plot)
         while len(self._wicks) < len(bars):
+            self._volumes.append(self.canvas.create_rectangle(*_OFF, width=0))
             self._wicks.append(self.canvas.create_line(*_OFF))
             self._bodies.append(self.canvas.create_rectangle(*_OFF))
             self._ups.append(None)
+            self.canvas.tag_lower(self._volumes[-1], self._floor)
             for item in (self._wicks[-1], self._bodies[-1]):
                 self.canvas.tag_raise(item, self._floor)
-        self._draw_candles(0, bars, step, scale)
+        self._most = max((bar[5] for bar in bars), default=0.0) or 1.0
+        self._draw_candles(0, bars, step, scale, floor)
         for index in range(len(bars), self._placed):
-            self._batch.box(self._wicks[index], *_OFF)
-            self._batch.box(self._bodies[index], *_OFF)
+            for items in (self._wicks, self._bodies, self._volumes):
+                self._batch.box(items[index], *_OFF)
         self._placed = len(bars)
-        self._draw_volume(bars, step, floor)
         self._draw_grid(bars, scale, plot, floor, glance)
 
-    def _draw_candles(self, first: int, bars: list[Bar], step: float, scale: Scale) -> None:
-        """Wicks and bodies of `bars`, the first of which stands at place `first`. The one hot loop of the window."""
-        colours, wicks, bodies, ups = self.theme.colours, self._wicks, self._bodies, self._ups
+    def _draw_candles(self, first: int, bars: list[Bar], step: float, scale: Scale, floor: int) -> None:
+        """Wicks, bodies and volumes of `bars`, the first of which stands at place `first`. The window's hot loop."""
+        wicks, bodies, volumes, ups = self._wicks, self._bodies, self._volumes, self._ups
         high_price, base, unit = scale.high, scale.top, scale.height / (scale.high - scale.low)
         half, box = max(0, int(step * 0.36)), self._batch.box
-        for index, (_time, opened, high, low, close, _volume) in enumerate(bars, first):
+        wide, tall = max(1, half), floor * VOLUME_SHARE / self._most
+        for index, (_time, opened, high, low, close, volume) in enumerate(bars, first):
             up = close >= opened
             if ups[index] is not up:
                 ups[index] = up
-                ink = colours["buy" if up else "sell"]
-                self._batch.fill(wicks[index], ink)
-                self._batch.option(bodies[index], f"-outline {ink} -fill {colours['background'] if up else ink}")
+                self._ink(index, up)
             x = int((index + 0.5) * step)
             upper = base + int((high_price - (close if up else opened)) * unit)
             lower = base + int((high_price - (opened if up else close)) * unit)
             box(wicks[index], x, base + int((high_price - high) * unit), x, base + int((high_price - low) * unit) + 1)
             box(bodies[index], x - half, upper, x + half, lower if lower > upper else upper + 1)
+            box(volumes[index], x - wide, floor - int(min(volume * tall, floor)), x + wide, floor)
 
-    def _draw_volume(self, bars: list[Bar], step: float, floor: int) -> None:
-        """All bars of one colour are one polygon along the floor: two items instead of hundreds."""
-        most = max((bar[5] for bar in bars), default=0.0) or 1.0
-        unit = floor * VOLUME_SHARE / most
-        half = max(1, int(step * 0.36))
-        points: tuple[list[str], list[str]] = ([], [])
-        for index, bar in enumerate(bars):
-            x, y = int((index + 0.5) * step), int(floor - bar[5] * unit)
-            points[bar[4] < bar[1]].append(f"{x - half} {floor} {x - half} {y} {x + half} {y} {x + half} {floor}")
-        for item, along in zip(self._volumes, points, strict=True):
-            self._batch.path(item, f"0 {floor} {' '.join(along)} 0 {floor} 0 {floor}")
+    def _ink(self, index: int, up: bool) -> None:
+        """A candle's colours: hollow while it rises, filled while it falls."""
+        colours, batch = self.theme.colours, self._batch
+        ink = colours["buy" if up else "sell"]
+        batch.fill(self._wicks[index], ink)
+        batch.face(self._bodies[index], colours["background"] if up else ink, ink)
+        batch.fill(self._volumes[index], colours["buy_bar" if up else "sell_bar"])
 
     def _draw_grid(self, bars: list[Bar], scale: Scale, plot: int, floor: int, glance: Glance) -> None:
         theme, batch = self.theme, self._batch
@@ -321,14 +335,13 @@ class ChartPanel:
         if not self._drawn:
             return
         self._drawn, self._closed, self._last_shown, self.scale, self._placed = (), None, (), None, 0
-        for item in (*self._wicks, *self._bodies, *self._last[:2], self._floor, *self._cross[:3], self._cross[4],
-                     *(line for line, _label in self._lines)):
+        self._crossed = False
+        for item in (*self._wicks, *self._bodies, *self._volumes, *self._last[:2], self._floor, *self._cross[:3],
+                     self._cross[4], *(line for line, _label in self._lines)):
             self._batch.coords(item, *_OFF)
         for item in (*(label for _line, label in self._lines), *self._times, self._last[2], self._cross[3],
                      self._cross[5]):
             self._batch.coords(item, -999, 0)
-        for item in self._volumes:
-            self._batch.coords(item, -9, -9, -9, -9, -9, -9)
         self.marks.clear()
 
     # ------------------------------------------------------------ crosshair, mouse
@@ -343,13 +356,17 @@ class ChartPanel:
         across, down, box, tag, back, words = self._cross
         place, scale, batch = self._cursor, self.scale, self._batch
         plot, floor = self.canvas.winfo_width() - self.theme.width(10), self.canvas.winfo_height() - self.theme.row
-        bars = self._visible() if self._bars or self._forming else []
+        bars = self._visible() if place is not None and (self._bars or self._forming) else []
         if place is None or scale is None or not (place[0] < plot and place[1] < floor) or not bars:
+            if not self._crossed:
+                return
+            self._crossed = False
             for item in (across, down, box, back):
                 batch.coords(item, *_OFF)
             for item in (tag, words):
                 batch.coords(item, -999, 0)
             return
+        self._crossed = True
         x, y = place
         index = min(max(0, int(x / self._step(plot))), len(bars) - 1)
         bar, half, width = bars[index], self.theme.row // 2, self.canvas.winfo_width()

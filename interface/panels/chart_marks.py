@@ -117,7 +117,7 @@ class Marks:
             return
         batch.coords(line_item, right, y, plot, y)
         batch.coords(box, left, y - half, right, y + half)
-        batch.option(box, f"-fill {theme[side + '_button']} -outline {theme[side + '_button']}")
+        batch.face(box, theme[side + "_button"], theme[side + "_button"])
         batch.coords(label, left + theme.gap, y)
         batch.text(label, words, theme["bright"])
         self._places.append((left, right, y - half, y + half, order))

@@ -313,7 +313,7 @@ class LadderCanvas:
         top, right = self.slip_top, self.size[0] - 1
         first, second = top + theme.row // 2 + theme.px(3), top + theme.row * 3 // 2 + theme.px(4)
         batch.coords(frame, 0, top, right, top + self.slip_height())
-        batch.option(frame, f"-fill {theme[face]} -outline {theme[edge]}")
+        batch.face(frame, theme[face], theme[edge])
         batch.coords(head, theme.gap, first)
         batch.text(head, slip.head, theme[ink])
         room = theme.ui_bold.measure("Esc ✕")

@@ -41,7 +41,11 @@ class Scale:
 
 def fit(bars: Sequence[Bar], top: int, height: int, old: Scale | None) -> Scale:
     """A scale that holds all bars; the old one as long as it holds them and is not much too wide."""
-    low, high = min(bar[3] for bar in bars), max(bar[2] for bar in bars)
+    return fit_span(min(bar[3] for bar in bars), max(bar[2] for bar in bars), top, height, old)
+
+
+def fit_span(low: float, high: float, top: int, height: int, old: Scale | None) -> Scale:
+    """The same for bars that reach from `low` to `high`."""
     span = (high - low) or abs(high) * 0.001 or 1.0
     if old is not None and (old.top, old.height) == (top, height) and old.low <= low and high <= old.high:
         if old.high - old.low <= span * (1 + 6 * ROOM):
