@@ -40,7 +40,7 @@ from interface.memory import Memory, name_of
 from interface.panels.tabs import open_bot
 from interface.panels.top import StatusBar, Strips, TopLine
 from interface.presenters.bots import is_bot
-from interface.presenters.topline import StripLine, badge, strips, title
+from interface.presenters.topline import MOST_STRIPS, StripLine, badge, strips, title
 from interface.sheets.confirm import FirstStartSheet, LiveOrderSheet, QuitSheet, StoppingSheet, TakeOverSheet
 from interface.sheets.help import HelpSheet
 from interface.sheets.settings import SettingsSheet
@@ -317,7 +317,8 @@ class App:
     def _show_strips(self) -> None:
         dead = self.hooks.dead_threads() if self.hooks is not None and not self._closing else ()
         own = self._problems[-1] if self._problems else None
-        self.strips.show(*strips(self.desk.glance(), dead, self.desk.trading(), self._question, own))
+        most = 1 if self.layout.shape is not None and self.layout.shape.tight else MOST_STRIPS
+        self.strips.show(*strips(self.desk.glance(), dead, self.desk.trading(), self._question, own, most))
 
     def tick_words(self) -> str:
         """How long ticks take, for F12."""

@@ -19,6 +19,7 @@ from interface.panels.form import FormPanel
 from interface.panels.tabs import BotsPanel, Tabs
 from interface.panels.watchlist import AccountPanel, WatchPanel
 from interface.presenters.glance import Glance
+from interface.presenters.ladder import LEAST_ROWS
 from interface.shell import Shell
 from models import Key
 
@@ -191,6 +192,9 @@ class Layout:
         """Draw every panel that can be seen."""
         if self.shape is None or self._arranging:
             return
+        right, row = self.right.winfo_height(), self.theme.row
+        if right > 1:
+            self.form.squeeze(right - self.book.bar.height - row * (LEAST_ROWS * 2 + 1))
         failed: Exception | None = None
         for panel in (self.book, self.form, self.chart, self.watch, self.account, self.bots, self.tabs):
             if panel is None or not panel.frame.winfo_viewable():

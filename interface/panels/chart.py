@@ -74,6 +74,7 @@ class ChartPanel:
         self._header_for: tuple[object, ...] = ()
         self._most = 1.0                        # the largest volume of them
         self._lines: list[tuple[int, int]] = []
+        self._label_ys: list[int] = []          # where the labels of the grid stand, −99 = nowhere
         self._times: list[int] = []
         self._last_shown: tuple[object, ...] = ()
         self._note_shown = ""
@@ -208,7 +209,7 @@ class ChartPanel:
         scale = fit_span(*self._span(bars), 0, floor, self.scale)
         state = (self._closed, scale, self.count, self.offset, width, height, self.timeframe, glance.key, len(bars))
         if not self._same(state):
-            self._drawn, self.scale = state, scale
+            self._drawn, self.scale, self._last_shown = state, scale, ()
             self._draw_all(bars, scale, plot, floor, glance)
             self.marks.forget()
         elif self.offset == 0 and self._forming is not None and bars:
@@ -286,11 +287,13 @@ class ChartPanel:
             label = self.canvas.create_text(-99, 0, anchor="e", font=theme.mono, fill=theme["dim"])
             self.canvas.tag_lower(label, self._last[0])
             self._lines.append((line, label))
+            self._label_ys.append(-99)
         for index, (line, label) in enumerate(self._lines):
             y = int(scale.y(prices[index])) if index < len(prices) else -99
             near = y < theme.u // 2 or y > floor - theme.u // 2
             batch.coords(line, 0, y, plot, y)
             batch.coords(label, -999 if near else plot + self.axis - theme.gap // 2, y)
+            self._label_ys[index] = -99 if near or index >= len(prices) else y
             if index < len(prices):
                 batch.text(label, _axis_price(prices[index], glance), theme["dim"])
         marks = time_marks(bars, self.timeframe, int(theme.width(9) / self._step(plot)) + 1)
@@ -323,6 +326,10 @@ class ChartPanel:
         self._batch.coords(box, plot, y - half, width, y + half)
         self._batch.coords(label, width - self.theme.gap // 2, y)
         self._batch.text(label, price(last, glance.instrument), self.theme["tag_ink"])
+        for (_line, grid), at in zip(self._lines, self._label_ys, strict=True):
+            if at >= 0:                         # a label half under the tag could be misread
+                hidden = abs(at - y) < self.theme.row
+                self._batch.coords(grid, -999 if hidden else width - self.theme.gap // 2, at)
 
     def _show_note(self, words: str) -> None:
         if words != self._note_shown:

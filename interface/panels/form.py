@@ -57,6 +57,7 @@ class FormPanel:
         self._reading: Reading | None = None
         self._line_shown: tuple[str, str] = ("", "")
         self._bad: set[str] = set()
+        self._squeezed = 0                                 # how much was given up for the book
         self._presets_shown: dict[str, str] = {}
         self._build()
         for name in ("qty", "price", "post", "reduce"):
@@ -115,6 +116,20 @@ class FormPanel:
                 button.bind(event, self._note_time)
             self.buttons[name] = button
         self.lay_out(False)
+
+    def squeeze(self, room: int) -> None:
+        """Take no more than `room` pixels where that can be: first the header goes, then the second line of words."""
+        savings = (0, self.bar.height, self.bar.height + self.theme.small.metrics("linespace"))
+        full = self.frame.winfo_reqheight() + savings[self._squeezed]
+        wanted = next((level for level, saved in enumerate(savings) if full - saved <= room), len(savings) - 1)
+        if wanted == self._squeezed:
+            return
+        if wanted == 0:
+            self.bar.canvas.pack(fill="x", before=self.body)
+        else:
+            self.bar.canvas.pack_forget()
+        self.line.configure(height=1 if wanted == 2 else 2)
+        self._squeezed = wanted
 
     def lay_out(self, tight: bool) -> None:
         """Limit buttons over market buttons, or all four side by side where there is no height."""

@@ -212,7 +212,7 @@ class LadderCanvas:
             return
         face = theme["buy_button" if side is Side.BUY else "sell_button"]
         batch.coords(items.chip, theme.px(3), top + 1, self._edges[0] - theme.gap // 2, top + theme.row - 2)
-        stipple = "gray25" if kind == "hatched" else "{}"
+        stipple = "gray12" if kind == "hatched" else "{}"
         fill = "{}" if kind == "hollow" else face
         batch.option(items.chip, f"-fill {fill} -outline {face} -stipple {stipple}")
 

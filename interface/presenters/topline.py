@@ -96,8 +96,8 @@ def engine_strip(strip: Strip) -> StripLine:
 
 
 def strips(glance: Glance, dead: tuple[str, ...], on: bool, asking: StripLine | None,
-           own: StripLine | None) -> tuple[list[StripLine], int]:
-    """At most two strips, errors first, and how many more there are."""
+           own: StripLine | None, most: int = MOST_STRIPS) -> tuple[list[StripLine], int]:
+    """At most two strips (one, where there is no height), errors first, and how many more there are."""
     view = glance.view
     found: list[StripLine] = []
     if asking is not None:
@@ -118,7 +118,7 @@ def strips(glance: Glance, dead: tuple[str, ...], on: bool, asking: StripLine | 
         if made is not None:
             found.append(made)
     ordered = found if asking is not None else sorted(found, key=lambda line: line.level != "error")
-    return ordered[:MOST_STRIPS], max(0, len(ordered) - MOST_STRIPS)
+    return ordered[:most], max(0, len(ordered) - most)
 
 
 def _kill_strips(view: View) -> list[StripLine]:

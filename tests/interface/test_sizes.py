@@ -8,6 +8,7 @@ from tkinter import ttk
 
 import pytest
 
+from engine.view import Strip
 from interface.app import App, Look
 from interface.bar import Bar
 from interface.theme import PALETTES
@@ -104,3 +105,26 @@ def test_all_text_has_contrast(name: str) -> None:
 
     assert [(pair, round(contrast(colours[pair[0]], colours[pair[1]]), 2)) for pair in pairs
             if contrast(colours[pair[0]], colours[pair[1]]) < 4.5] == []
+
+
+@pytest.mark.parametrize("strips", [0, 1, 3])
+def test_the_smallest_screen_at_150_percent_keeps_five_rows_a_side(strips: int) -> None:
+    app = App(Mode.SIM, Look(5, 150), size=(1280, 720))
+    INTERPRETERS.append(app.root.tk)
+    try:
+        app.root.update()
+        stage = Stage()
+        stage.fill(app.desk.monotonic(), app.desk.wall_ms())
+        stage.change(strips=tuple(Strip("error", f"trouble {number}") for number in range(strips)), bot_orders=0)
+        app.attach(stage.hooks())
+        for _round in range(3):
+            app.refresh()
+            app.root.update()
+        layout, row = app.layout, app.theme.row
+        assert layout.book.canvas.winfo_height() >= 11 * row and layout.book.ladder_canvas.sides >= 5
+        assert layout.form.buttons["Sell limit"].winfo_viewable()
+        bottom = layout.form.line.winfo_rooty() + layout.form.line.winfo_height()
+        assert bottom <= app.status.bar.canvas.winfo_rooty() + 2
+        assert len(app.strips.texts()) == min(strips, 1)
+    finally:
+        app.destroy()
