@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from core.rows import RobotRow, RobotState
 from db.store import Store
 from engine.asking import position_of
 from engine.bots import Bots
 from engine.core import Core
 from engine.robots import read_robot
-from models import BotPosition, Robot
+from models import BotPosition, BotState, Robot
+
+BAD_ROW = "row: "      # begins the REASON of a row that cannot run: put right, it works again by itself
+LONGEST_REASON = 300
 
 
 class Crew:
@@ -19,18 +24,26 @@ class Crew:
         self._core, self._store, self._strategies = core, store, strategies
         self.bots: Bots | None = None
 
-    def load(self) -> None:
-        """Read the rows anew; strategy files too."""
+    def load(self) -> tuple[str, ...]:
+        """Read the rows anew; strategy files too. Gives a sentence for each row that cannot run; it is SUSPENDED in
+        the database as well, for who looks there."""
         robots: list[Robot] = []
         reasons: dict[str, str] = {}
-        strategies = self._strategies()
-        for row in self._store.robots():
+        strategies, rows = self._strategies(), self._store.robots()
+        for row in rows:
             robot, reason = read_robot(row, self._core.state.configured, strategies)
+            if robot.state is BotState.SUSPENDED and robot.reason.startswith(BAD_ROW):
+                robot = replace(robot, state=BotState.WORK, reason="")
             robots.append(robot)
             if reason:
                 reasons[robot.emi] = reason
         self._core.set_robots(robots, reasons)
         self.sync()
+        reasons = self._core.state.robot_reasons
+        changed = [state for row in rows if (state := _stored(row, reasons.get(row.emi, ""))) is not None]
+        if changed:
+            self._store.write(changed)
+        return tuple(f"{emi} SUSPENDED: {reason}" for emi, reason in reasons.items())
 
     def sync(self) -> None:
         """Match the threads to the rows and tell each its position."""
@@ -68,3 +81,15 @@ class Crew:
         open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
                           and (not o.status.is_terminal or o.told_qty > o.booked_qty))
         return BotPosition(qty, entry, open_orders, fills)
+
+
+def _stored(row: RobotRow, reason: str) -> RobotState | None:
+    """What the row's STATE and REASON are to become; None: they are right, or a person's (OFF, an error's reason)."""
+    typed = row.state.strip().upper() or BotState.WORK.value
+    is_told = typed == BotState.SUSPENDED.value and row.reason.startswith(BAD_ROW)
+    if typed != BotState.WORK.value and not is_told:
+        return None
+    if not reason:
+        return RobotState(row.emi, BotState.WORK.value, "") if is_told else None
+    told = (BAD_ROW + reason)[:LONGEST_REASON]
+    return None if is_told and row.reason == told else RobotState(row.emi, BotState.SUSPENDED.value, told)

@@ -18,7 +18,7 @@ _HEAD = ("; Up to where the history is booked, UTC. Set a time back to have it r
 
 
 def read(path: Path, now_ms: int) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Times in ms by section ("Binance", "Binance SIM-1"), and what could not be used, as sentences.
+    """Times in ms by section ("Binance", "Binance SIM-1"; "" before any), and what could not be used, as sentences.
 
     A section that stands twice counts with its earlier time.
     """
@@ -61,7 +61,7 @@ def _moment(words: str) -> int | None:
 def write(path: Path, times: dict[str, int]) -> None:
     """Replace the file whole: a new one beside it, then renamed over it."""
     body = "".join(f"\n[{section}]\ntime = {utc(ms).astimezone(UTC):%Y-%m-%d %H:%M:%S}\n"
-                   for section, ms in sorted(times.items()))
+                   for section, ms in sorted(times.items()) if section)
     beside = path.with_name(path.name + ".new")
     with open(beside, "w", encoding="utf-8") as file:
         file.write(_HEAD + body)
@@ -84,12 +84,16 @@ class HistoryFile:
         return warnings
 
     def of_account(self, market: str, account: str) -> int | None:
-        """The time of one account's own section."""
-        return self._times.get(f"{market} {account}")
+        """The time of one account's own section. The program always writes one: a file without it was set back to
+        the shipped one by a person, and its plain time counts."""
+        return self._times.get(f"{market} {account}", self._plain(market))
 
     def first(self, market: str, account: str) -> int | None:
         """From where a symbol without a cursor is read: the market's section, else the account's."""
-        return self._times.get(market) or self.of_account(market, account)
+        return self._plain(market) or self.of_account(market, account)
+
+    def _plain(self, market: str) -> int | None:
+        return self._times.get(market, self._times.get(""))
 
     def cursor_moved(self) -> None:
         """The file is behind the database now."""

@@ -209,7 +209,7 @@ class Engine:
         core.state.day = day_start(now.wall)
         for warning in self._history.read(now.wall):
             self._note("", warning, "warning")
-        self._crew.load()
+        self._load_bots()
 
     def _turn(self) -> None:
         timings = self._parts.timings
@@ -346,7 +346,7 @@ class Engine:
             self._crew.sync()                          # each bot hears its position before trading can be ON
 
     def _recover(self, message: Recover) -> None:
-        self._crew.load()
+        self._load_bots()
         for (market, _), venue in self._venues.items():
             if message.market in ("", market):
                 venue.reconnect()
@@ -416,7 +416,7 @@ class Engine:
             now = self._sights.now()
             for (market, _), account in self._accounts.known.items():
                 self._carry_out(self._accounts.load(market, account, now), now, None, None)
-            self._crew.load()
+            self._load_bots()
         except StoreAway as error:
             self._away(str(error), None, None)
             return
@@ -437,6 +437,10 @@ class Engine:
         log.log(_LEVELS.get(level, logging.INFO), "%s %s", market, text)
         self._core.apply(decision, self._sights.now())
         self._dirty = True
+
+    def _load_bots(self) -> None:
+        for sentence in self._crew.load():
+            self._note("", sentence, "warning")
 
     def _follow_cursors(self, always: bool = False) -> None:
         """history.ini follows the cursors, after their commit."""

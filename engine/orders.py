@@ -147,9 +147,11 @@ def after_restart(order: OrderRow) -> OrderRow:
 
 def from_report(report: OrderReport, account: str, name: str, owner: str) -> OrderRow:
     """A row for an order that is not ours, or whose row was lost. Its fills so far are taken as booked: they are facts
-    of their own, which history brings."""
+    of their own, which history brings. While nothing is filled, one of the very same millisecond is still to come: a
+    market order is filled in the moment it begins."""
+    created = report.time if report.cum_qty else report.time - 1
     return OrderRow(
         key=report.key, account=account, name=name, cl_ord_id=report.cl_ord_id or "", order_id=report.order_id,
         owner=owner, side=report.side, ord_type=report.ord_type, tif=report.tif, qty=report.qty, price=report.price,
-        wanted=None, status=report.status, reduce_only=report.reduce_only, created=report.time, updated=report.time,
+        wanted=None, status=report.status, reduce_only=report.reduce_only, created=created, updated=report.time,
         expires=0, booked_qty=report.cum_qty, told_qty=report.cum_qty, text=report.reason, type_text=report.type_text)

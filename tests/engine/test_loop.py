@@ -237,6 +237,22 @@ def test_bad_rows_of_robots_are_suspended_with_the_reason(desk: Desk) -> None:
     assert {robot.emi for robot in desk.bots.rows} == {"good"}
 
 
+def test_bad_row_is_suspended_in_the_database_and_works_again_once_put_right(desk: Desk) -> None:
+    write_robot(desk, "late", timefr=7)
+    write_robot(desk, "resting", timefr=7)
+    desk.sql("UPDATE robots SET STATE = 'OFF' WHERE EMI = 'resting'")
+    desk.run()
+    rows = dict(desk.sql("SELECT EMI, STATE || ' ' || REASON FROM robots"))
+    assert rows["late"].startswith("SUSPENDED row: TIMEFR 7: minutes") and rows["resting"] == "OFF "
+    assert desk.said("late SUSPENDED: TIMEFR 7")
+
+    desk.sql("UPDATE robots SET TIMEFR = 5")
+    desk.post(Recover("f3"))
+
+    until(lambda: {robot.emi for robot in desk.bots.rows} == {"late", "resting"})
+    assert dict(desk.sql("SELECT EMI, STATE || ' ' || REASON FROM robots")) == {"late": "WORK ", "resting": "OFF "}
+
+
 def test_f3_reads_the_robots_anew_and_keeps_f9(desk: Desk) -> None:
     write_robot(desk, "A")
     desk.run()
@@ -457,6 +473,23 @@ def test_history_file_follows_the_committed_cursor(desk: Desk) -> None:
     until(lambda: desk.history.exists())
     assert f"[Binance {ACCOUNT}]\ntime = {utc(when):%Y-%m-%d %H:%M:%S}" in desk.history.read_text()
     assert desk.sql("SELECT TIME FROM cursors") == [(when,)]
+
+
+@pytest.mark.parametrize("content", ["[Binance]\ntime = 2001-01-01 00:00:00\n", "2001-01-01 00:00:00\n"])
+def test_shipped_history_file_put_back_reads_everything_again(tmp_path: Path, content: str) -> None:
+    first = Desk(tmp_path)
+    first.run(recover=False)
+    first.recover(page(1_700_000_000_000, "recovery"))
+    until(lambda: first.history.exists())
+    first.end()
+    first.history.write_text(content)
+
+    second = Desk(tmp_path)
+    second.run()
+    second.end()
+
+    asked = second.asked(AskHistory)[0]
+    assert isinstance(asked, AskHistory) and asked.since < 978_307_200_001
 
 
 def test_fill_by_stream_moves_no_cursor(desk: Desk) -> None:

@@ -271,3 +271,12 @@ def test_ended_stays_ended_without_a_later_word_or_a_fact(start: str, events: li
         row = EVENTS[event](row)
 
     assert row.status is FROM[start].status
+
+
+def test_foreign_market_order_counts_its_fills_of_the_millisecond_it_began() -> None:
+    begun = orders.from_report(report(S.NEW, "77.ghost", time=T0), ACCOUNT, "77.ghost", "BTCUSDT.linear")
+    met = orders.from_report(report(S.PARTIALLY_FILLED, "77.ghost", cum="4", time=T0), ACCOUNT, "77.ghost",
+                             "BTCUSDT.linear")
+
+    assert begun.created < T0, "a fill at T0 is still to come"
+    assert met.created == T0, "the one at T0 is among the 4"
