@@ -74,6 +74,15 @@ def test_history_then_live_closes_are_told_once() -> None:
     assert rig.series.closed[-1] == bar(2, "13") and rig.series.forming == bar(3)
 
 
+def test_a_minute_that_ended_while_history_was_asked_is_closed() -> None:
+    rig = Rig()
+
+    rig.book.load([bar(minute) for minute in range(7)], START + 5 * M + 59_990)     # asked just before minute 6 began
+
+    assert [(row.time - START) // M for row in rig.series.closed] == [1, 2, 3, 4, 5]
+    assert rig.series.forming == bar(6)
+
+
 def test_frames_before_the_history_wait_for_it() -> None:
     rig = Rig()
     rig.book.update(bar(2), closed=False)
