@@ -78,7 +78,7 @@ class CandleBook:
         `asked_ms` is the venue's time when the question was sent: what had ended by then is closed, and where rows
         are missing up to then the candles are flat. A candle the stream closed meanwhile stays closed.
         """
-        begin = max(asked_ms - asked_ms % self.step, rows[-1].time if rows else 0)   # a newer row: those before have ended
+        begin = max(asked_ms - asked_ms % self.step, rows[-1].time if rows else 0)   # rows before the newest have ended
         ended = [row for row in rows if row.time < begin]
         merged = filled([*self._closed, *ended], self.step)
         if self._forming is not None and self._forming.time < begin and (
