@@ -102,6 +102,10 @@ class Bar:
                 return slot.left, slot.end
         return None
 
+    def wanted_width(self) -> int:
+        """Pixels for all segments."""
+        return sum(map(self._extent, self._segments)) + self.theme.px(16)
+
     def name_at(self, x: int) -> str:
         """The clickable segment under a pixel, "" where there is none."""
         for part, slot in zip(self._visible, self._slots, strict=False):

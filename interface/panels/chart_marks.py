@@ -72,6 +72,7 @@ class Marks:
                 places.append((int((index + 0.5) * step), int(edge), "▲" if trade.side is Side.BUY else "▼"))
         while len(self._fills) < len(places):
             self._fills.append(self._canvas.create_text(-999, 0, font=theme.ui_bold, fill=theme["text"]))
+            self._canvas.tag_lower(self._fills[-1], self._position[0])      # no mark stands in a label
         for index, item in enumerate(self._fills):
             if index < len(places):
                 x, y, arrow = places[index]

@@ -12,6 +12,7 @@ from interface.shell import Shell
 
 LEVELS = (("", "all levels"), ("warning", "warnings and errors"), ("error", "errors"))
 _SHOWN = {"": (), "warning": ("warning", "error"), "error": ("error",)}
+NARROW = 620             # pixels at 100 %: a bar less wide has one chooser for all three
 PROGRAM = "program"      # messages that belong to no market
 NOBODY = "no bot"        # messages that belong to no EMI
 
@@ -38,14 +39,24 @@ class MessageFilter:
         return self._passed
 
     def segments(self, messages: Sequence[MessageLine]) -> list[Segment]:
-        """The three choosers, for the bar; the last one stands at the right edge."""
+        """The three choosers, for the bar; one for all of them where there is little room."""
         def chooser(name: str, word: str, menu: Callable[[int], None], is_set: bool) -> Segment:
             return Segment(name, f"{word} ▾", "text" if is_set else "dim", "small", menu, right=True, drop=4)
 
+        if self._bar.canvas.winfo_width() < self._shell.theme.px(NARROW):
+            return [chooser("filter", "filter", partial(self._menu_all, messages),
+                            bool(self.level or self.market or self.emi))]
         return [chooser("emi", self.emi or "all EMI", partial(self._menu_emi, messages), bool(self.emi)),
                 chooser("market", market_title(self.market) if self.market else "all markets",
                         partial(self._menu_market, messages), bool(self.market)),
                 chooser("level", dict(LEVELS)[self.level], self._menu_level, bool(self.level))]
+
+    def _menu_all(self, messages: Sequence[MessageLine], _time: int) -> None:
+        market = market_title(self.market) if self.market else "all markets"
+        self._menu("filter", [
+            (f"{dict(LEVELS)[self.level]} …", partial(self._menu_level, 0)),
+            (f"{market} …", partial(self._menu_market, messages, 0)),
+            (f"{self.emi or 'all EMI'} …", partial(self._menu_emi, messages, 0))], "")
 
     def _menu_level(self, _time: int) -> None:
         self._menu("level", [(words, partial(self._set, "level", level)) for level, words in LEVELS],
@@ -64,7 +75,7 @@ class MessageFilter:
 
     def _menu(self, segment: str, entries: Sequence[tuple[str, Callable[[], None]]], chosen: str) -> None:
         x, y = self._shell.place_of(self._bar.canvas)
-        left = (self._bar.span(segment) or (0, 0))[0]
+        left = (self._bar.span(segment) or self._bar.span("filter") or (0, 0))[0]
         self._shell.menu(x + left, y + self._bar.height, entries, chosen)
 
     def _set(self, what: str, value: str) -> None:

@@ -29,7 +29,7 @@ KEYS = (
     ("F3", "reconnect and recover all markets; F9 and the bots' states stay"),
     ("F4 twice", "cancel all orders of this symbol"), ("F5", "ask the venue now: orders, positions, balances"),
     ("F7", "the selected bot"), ("F8, Ctrl+,", "settings, to read"), ("F9", "trading ON / OFF"),
-    ("Shift+F9 twice", "kill switch: bots stop, all is cancelled, trading OFF (or hold F9's button)"),
+    ("Shift+F9 twice", "kill switch: all stops (or hold the button 1 s)"),
     ("F11", "full screen"), ("F12", "messages, and how long the window's ticks take"),
     ("Space", "centre the book"), ("B / S", "draft at the best bid / best ask"),
     ("digits", "edit the quantity of an open draft"), ("Enter", "send the slip (from 150 ms after it appeared)"),

@@ -43,7 +43,8 @@ class SettingsSheet(Sheet):
             "Edit .env and .env.Binance, then start again.")
         self.words([f"{where} Secrets are shown by their last four letters only."], "dim", 120)
         known = [(key, wrong) for key, wrong in problems.items() if any(line.key == key for line in about.settings)]
-        self.words([f"✕ {wrong}" if key in wrong else f"✕ {key}: {wrong}" for key, wrong in known[:MOST_SENTENCES]], "error", 120)
+        self.words([f"✕ {wrong}" if key in wrong else f"✕ {key}: {wrong}" for key, wrong in known[:MOST_SENTENCES]],
+                   "error", 120)
         self.table = Table(self.body, self.theme, setting_columns(problems), lambda line: line.key,
                            "No settings are loaded yet.")
         self.table.canvas.pack(fill="both", expand=True)

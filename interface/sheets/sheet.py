@@ -46,7 +46,7 @@ class Sheet:
         width = min(max(width, self.frame.winfo_reqwidth()), room[0])
         height = min(max(height, self.frame.winfo_reqheight()), room[1])
         # A bar asks for no width of its own: the sheet is as wide as its title needs, too.
-        width = min(room[0], max(width, self.theme.ui_bold.measure("M" * 20)))
+        width = min(room[0], max(width, self.bar.wanted_width() + self.theme.px(6)))
         self.frame.place(relx=0.5, rely=0.5, anchor="center", width=width, height=height)
         self.frame.lift()
 

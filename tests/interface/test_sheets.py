@@ -86,3 +86,24 @@ def test_messages_are_filtered_by_level_market_and_emi(window: Driver) -> None:
     pick("market", 0)
     pick("level", 0)
     assert len(table.sorted()) == 4
+
+
+def test_a_narrow_bar_has_one_chooser_for_all_filters(window: Driver) -> None:
+    tabs = window.app.layout.tabs
+    tabs.choose("Messages")
+    messages = window.viewed().messages
+    wide = tabs.bar.canvas.winfo_width
+    tabs.bar.canvas.winfo_width = lambda: 300  # type: ignore[method-assign]  # a small screen
+    try:
+        assert [part.text for part in tabs.filter.segments(messages)] == ["filter ▾"]
+        tabs.filter._menu_all(messages, 0)
+        window.app.root.update()
+        menu = window.app.shell.layers[-1]
+        window.click(menu.canvas, 20, 8)  # type: ignore[attr-defined]  # a DropDown
+        level = window.app.shell.layers[-1]
+        assert level is not menu
+        window.click(level.canvas, 20, window.app.theme.bar * 2 + 8)  # type: ignore[attr-defined]  # as above
+        assert tabs.filter.level == "error"
+    finally:
+        tabs.bar.canvas.winfo_width = wide  # type: ignore[method-assign]  # as before
+        tabs.filter.level = ""
