@@ -106,3 +106,7 @@ class Venue(ABC):
 
         Works without engine and streams. Returns (symbols answered "done", symbols asked, text of the first failure).
         """
+
+    def wrong_setting(self) -> str:
+        """What the exchange has shown to be wrong in this product's settings, naming the key; "" = nothing so far."""
+        return ""

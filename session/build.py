@@ -22,7 +22,7 @@ from engine.bots import BotParts, Bots
 from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading
 from engine.loop import Engine, EngineParts
 from engine.view import View
-from models import BotState, Category, Key, Notice, Timings
+from models import BotState, Category, Health, Key, Notice, Timings
 from session.child import Child
 from strategies.loader import Loader
 
@@ -114,6 +114,16 @@ class Session:
         for venue in self.venues:
             if (venue.market, venue.config.category) == (key.market, key.category):
                 venue.want_candles(key, timeframe)
+
+    def wrong_setting(self) -> str:
+        """The first setting that an exchange has shown to be wrong, with its file; "" = none so far."""
+        found = ((venue, wrong) for venue in self.venues if (wrong := venue.wrong_setting()))
+        return next((f".env.{venue.market} {wrong}" for venue, wrong in found), "")
+
+    def is_live(self) -> bool:
+        """Whether every market is connected."""
+        states = [self.board.venues.get((venue.market, venue.config.category)) for venue in self.venues]
+        return all(state is not None and state.health is Health.LIVE for state in states)
 
     def dead_threads(self) -> tuple[str, ...]:
         """Names of threads that died."""

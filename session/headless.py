@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType
 
-from core.errors import TerminalError
+from core.errors import ConfigError, TerminalError
 from session.build import Session
 
 LOOK_EVERY_S = 0.2
@@ -37,7 +37,12 @@ class Headless:
         session.start()
         if autotrade:
             session.trade(True)
+        has_begun = False
         while not self._end.wait(LOOK_EVERY_S):
+            if not has_begun and (wrong := session.wrong_setting()):
+                self.fatal = ConfigError("", "", wrong)      # later, when it was right once, the others go on
+                break
+            has_begun = has_begun or session.is_live()
             if not session.engine.is_alive and self.fatal is None:
                 self.fatal = TerminalError("the engine thread stopped; orders rest at the venue, a restart recovers")
                 break

@@ -181,6 +181,16 @@ class Binance(Venue):
             rest.client.close()
             self._clients.remove(rest.client)
 
+    def wrong_setting(self) -> str:
+        """Keys that are not accepted, or symbols that do not exist."""
+        if self._standing.keys_refused:
+            return f"API_KEY: {self._standing.text}"
+        known = self._instruments
+        missing = [symbol for symbol in self.config.symbols
+                   if known and not (symbol in known and known[symbol].trading)]
+        text = f"{', '.join(missing)} not listed or not trading on {self.config.title}"
+        return f"{self.config.category.value.upper()}_SYMBOLS: {text}" if missing else ""
+
     # ------------------------------------------------------------ bringing up (keeper)
 
     def _bring_up(self) -> Question:
