@@ -15,6 +15,7 @@ from interface.presenters.slip import Slip
 from interface.theme import Theme
 from models import Side
 
+FEWEST = 2               # rows a side where a screen is too small for its scale: both sides are seen
 _OFF = (-99, -99, -99, -99)
 
 
@@ -72,7 +73,7 @@ class LadderCanvas:
         if size == self.size or size[0] < 20:
             return False
         self.size, theme = size, self.theme
-        self.sides = max(LEAST_ROWS, (size[1] // theme.row - 1) // 2)
+        self.sides = max(FEWEST, (size[1] // theme.row - 1) // 2)   # the form gives way before
         natural = [theme.width(9), theme.width(11), theme.width(9), theme.width(9)]
         spare = max(0, size[0] - sum(natural)) // 4
         self._edges = (natural[0] + spare // 2, natural[0] + natural[1] + spare, sum(natural[:3]) + spare * 2, size[0])

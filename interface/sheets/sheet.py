@@ -52,10 +52,11 @@ class Sheet:
 
     def words(self, lines: Sequence[str], colour: str = "text", width: int = 62) -> None:
         """Paragraphs."""
+        room = max(self.theme.px(200), self.shell.root.winfo_width() - self.theme.px(90))
         for line in lines:
             tk.Label(self.body, text=line, background=self.theme["panel"], foreground=self.theme[colour],
                      font=self.theme.ui, anchor="w", justify="left",
-                     wraplength=self.theme.zero * width).pack(fill="x", pady=self.theme.px(2))
+                     wraplength=min(self.theme.zero * width, room)).pack(fill="x", pady=self.theme.px(2))
 
     def facts(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Name, value, and the value's colour, one line each."""
