@@ -72,6 +72,7 @@ class Binance(Venue):
         self._instruments: dict[str, Instrument] = {}
         self._watched: tuple[Key, ...] = tuple(self._key(symbol) for symbol in config.symbols)
         self._is_stopping = threading.Event()
+        self._said: set[str] = set()     # keeper; a new set with each F3
         timings, clock, name = parts.timings, parts.clock, config.title
         self._clients: list[Client] = []
         self._context = tls_context() if config.http.startswith("https:") else None
@@ -153,6 +154,7 @@ class Binance(Venue):
     def reconnect(self) -> None:
         """F3: everything anew; the keeper brings it up again, what is queued stays."""
         self._private.hold()
+        self._said = set()
         self._pool.restart()
         self._standing = replace(self._standing, text="connecting", problem="", keys_refused=False, ready=False)
         self._keeper.drop("start")
@@ -197,6 +199,7 @@ class Binance(Venue):
         yield from self._read_clock()
         while self._sync.problem():
             self._standing = replace(self._standing, problem=self._sync.problem(), ready=False)
+            self._say_once("clock", self._sync.problem(), "error")
             yield self._parts.timings.check_account
             yield from self._read_clock()
         self._standing = replace(self._standing, problem="")
@@ -212,6 +215,12 @@ class Binance(Venue):
             self._keys_refused(error)
             return
         self._private.release()
+
+    def _say_once(self, about: str, text: str, level: str) -> None:
+        """Into the messages, once until F3: also who has no window is told why nothing works."""
+        if about not in self._said:
+            self._said.add(about)
+            self._parts.sink(Notice(self.market, f"{self.config.title}: {text}", level))
 
     def _read_clock(self) -> Generator[Call | float, bytes, None]:
         sent = self._parts.clock.monotonic()
@@ -242,6 +251,8 @@ class Binance(Venue):
             problem = MULTI
         missing = [key.symbol for key in self._watched if key not in self._parts.board.instruments]
         text = f"not listed or not trading: {', '.join(missing)}" if missing else ""
+        if problem:
+            self._say_once("mode", problem, "error")
         self._standing = Standing(account, text, problem, ready=True)
 
     def _up(self) -> VenueUp:
@@ -266,6 +277,7 @@ class Binance(Venue):
         """While coming up, the reason is shown. A refused time is measured before the question is asked again."""
         if not self._standing.ready:
             self._standing = replace(self._standing, text=error.text)
+            self._say_once(error.text, f"{error.text}. Trying again until it works", "warning")
         if not is_clock(error):
             return
         try:

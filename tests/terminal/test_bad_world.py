@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests.faults.harness import ROOT, Ground, Program, until
+from tests.faults.harness import ROOT, Ground, Program, free_port, until
 
 
 def log(ground: Ground) -> str:
@@ -77,8 +77,33 @@ def test_a_clock_minutes_off_does_not_trade(ground: Ground) -> None:
     assert "300" in told.text() or "299" in told.text(), told.text()
 
     program = ground.program("--headless")
-    time.sleep(2.5)
+    until(lambda: "the exchange's (60 s are allowed): no trading" in program.text(), 15, "the sentence")
+    time.sleep(1)
     assert "recovered" not in log(ground)
+    ends_well(program)
+
+
+@pytest.mark.parametrize(("path", "name", "words"), [
+    ("positionSide/dual", "dualSidePosition", "the account is in hedge mode"),
+    ("multiAssetsMargin", "multiAssetsMargin", "the account is in multi-assets mode")])
+def test_an_account_in_a_mode_that_is_refused_is_said(ground: Ground, path: str, name: str, words: str) -> None:
+    ground.exchange.ok("POST", f"/fapi/v1/{path}", **{name: "true"})
+    ground.settings()
+
+    program = ground.program("--headless", "--autotrade")
+
+    until(lambda: words in program.text(), 15, "the sentence")
+    ends_well(program)
+
+
+def test_an_exchange_that_is_not_there_is_said_and_waited_for(ground: Ground) -> None:
+    ground.settings(http=f"http://127.0.0.1:{free_port()}")
+
+    program = ground.program("--headless")
+
+    until(lambda: "no connection (refused or unreachable). Trying again" in program.text(), 15, "the sentence")
+    time.sleep(1)
+    assert program.text().count("Trying again") == 1
     ends_well(program)
 
 
