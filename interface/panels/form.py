@@ -56,6 +56,7 @@ class FormPanel:
         self._event_time = 0
         self._reading: Reading | None = None
         self._line_shown: tuple[str, str] = ("", "")
+        self._proposed = ""                                # the quantity that was filled in, not typed
         self._bad: set[str] = set()
         self._squeezed = 0                                 # how much was given up for the book
         self._presets_shown: dict[str, str] = {}
@@ -229,20 +230,33 @@ class FormPanel:
         """Draw what differs."""
         if glance.key != self._key:
             self._new_symbol(glance)
-        elif not self.qty.get() and not self._touched_qty():
-            self._fill("qty", self.desk.usual_qty())
+        elif not self._touched_qty() and self._proposal_is_too_small():
+            self._propose()
         self._show_owners(glance)
         self._follow_draft()
         self._show_header(glance)
         self._show_presets()
         self._show_line(glance)
 
+    def _propose(self) -> None:
+        """The usual quantity, as long as nobody types another."""
+        self._proposed = self.desk.usual_qty()
+        self._fill("qty", self._proposed)
+
+    def _proposal_is_too_small(self) -> bool:
+        """Empty, or proposed before a price told what the venue takes at least."""
+        typed, usual = self.qty.get(), as_number(self.desk.usual_qty())
+        if not typed:
+            return usual is not None
+        now = as_number(typed)
+        return self.desk.draft is None and typed == self._proposed and bool(now and usual and now < usual)
+
     def _touched_qty(self) -> bool:
         return self.shell.root.focus_get() is self.qty_entry
 
     def _new_symbol(self, glance: Glance) -> None:
         self._key = glance.key
-        self._fill("qty", self.desk.usual_qty())
+        self._propose()
         self._fill("price", "")
         self._filling = True
         self.reduce.set(False)

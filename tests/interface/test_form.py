@@ -156,3 +156,19 @@ def test_locked_orders_say_why(window: Driver) -> None:
     window.key("Return")
 
     assert window.posted() == [] and window.note() == "Kill switch: re-arm first."
+
+
+def test_a_quantity_proposed_before_any_price_grows_to_what_the_venue_takes(window: Driver) -> None:
+    form, board = window.app.layout.form, window.stage.board
+    top, ticker, book = board.tops.pop(BTC), board.tickers.pop(BTC), board.books.pop(BTC)
+    board.instruments[BTC] = replace(board.instruments[BTC], min_notional=Decimal(200))
+    form._key = None
+    window.draw()
+    assert form.qty.get() == "0.001"
+
+    board.tops[BTC], board.tickers[BTC], board.books[BTC] = top, ticker, book
+    window.draw()
+    assert form.qty.get() == "0.004"
+    form.qty.set("0.002")                # typed: stays, whatever it is worth
+    window.draw()
+    assert form.qty.get() == "0.002"
