@@ -1,7 +1,8 @@
 """Request budgets: weights, order counters, pauses told by the venue, a reserve for cancels. Shared by all threads.
 
 Own use is counted in sliding windows, which holds in any fixed window of the venue too. What the venue's headers say
-beyond that is booked as use by others at the same moment. The lock here is the only one of a venue.
+beyond that is use by others, until the venue's own window ends: a program that was killed and started again would else
+wait a whole minute for what it used itself. The lock here is the only one of a venue.
 """
 
 from __future__ import annotations
@@ -30,14 +31,18 @@ class Budget:
 class _Window:
     """Uses within the last `seconds`."""
 
-    __slots__ = ("budget", "used", "uses")
+    __slots__ = ("budget", "others", "others_until", "used", "uses")
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.uses: deque[tuple[float, int]] = deque()
         self.used = 0
+        self.others = 0              # used by other programs, in the venue's window that ends at `others_until`
+        self.others_until = 0.0
 
     def forget(self, now: float) -> None:
+        if self.others_until <= now:
+            self.others = 0
         while self.uses and self.uses[0][0] <= now - self.budget.seconds:
             self.used -= self.uses.popleft()[1]
 
@@ -49,13 +54,14 @@ class _Window:
     def wait(self, now: float, amount: int, share: float) -> float:
         """Seconds until `amount` fits under `share` of the limit; 0 when it does now."""
         room = max(int(self.budget.limit * share), min(amount, self.budget.limit)) - amount
-        excess = self.used - room
+        excess = self.used + self.others - room
         if amount == 0 or excess <= 0:
             return 0.0
-        for at, used in self.uses:
+        ends = [(at + self.budget.seconds, used) for at, used in self.uses]
+        for end, used in sorted([*ends, (self.others_until, self.others)]):
             excess -= used
             if excess <= 0:
-                return max(0.001, at + self.budget.seconds - now)
+                return max(0.001, end - now)
         return self.budget.seconds
 
 
@@ -77,6 +83,7 @@ class Limiter:
                 former = old.get((window.budget.kind, window.budget.seconds))
                 if former is not None:
                     window.uses, window.used = former.uses, former.used
+                    window.others, window.others_until = former.others, former.others_until
 
     def acquire(self, call: Call, now: float) -> float:
         """Book the call and give 0, or give the seconds to wait before asking again (nothing booked)."""
@@ -92,13 +99,14 @@ class Limiter:
                 window.add(now, self._amount(window, call))
             return 0.0
 
-    def learn(self, kind: str, seconds: float, used: int, now: float) -> None:
-        """What the venue's header says was used in its window: other programs' use is booked too."""
+    def learn(self, kind: str, seconds: float, used: int, now: float, ends_in: float) -> None:
+        """What the venue's header says was used in its window, which ends in so many seconds: others' use counts."""
         with self._lock:
             for window in self._windows:
                 if window.budget.kind == kind and window.budget.seconds == seconds:
                     window.forget(now)
-                    window.add(now, max(0, used - window.used))
+                    window.others = max(window.others, used - window.used)
+                    window.others_until = now + ends_in
 
     def pause(self, seconds: float, now: float, banned: bool = False) -> None:
         """No request of any kind for this long."""
@@ -120,8 +128,8 @@ class Limiter:
         with self._lock:
             for window in self._windows:
                 window.forget(now)
-            return max((window.used / window.budget.limit for window in self._windows if window.budget.limit),
-                       default=0.0)
+            return max(((window.used + window.others) / window.budget.limit
+                        for window in self._windows if window.budget.limit), default=0.0)
 
     @staticmethod
     def _amount(window: _Window, call: Call) -> int:

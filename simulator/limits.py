@@ -16,7 +16,7 @@ BAN_S = 120
 
 
 class Limits:
-    """Counters over the venue's own windows; monotonic time, so a shifted venue clock does not disturb them."""
+    """Counters over the venue's own windows: weights by its clock's minutes, orders and bans by monotonic time."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -33,7 +33,7 @@ class Limits:
     def charge(self, weight: int) -> None:
         """Count a request; refuse it with 429 or 418 when there were too many."""
         now = time.monotonic()
-        self._roll(now)
+        self._roll()
         if now < self._banned_until:
             raise self.banned(self._banned_until - now)
         self.used += weight
@@ -42,7 +42,7 @@ class Limits:
             if self._over > PATIENCE:
                 self._banned_until = now + BAN_S
                 raise self.banned(BAN_S)
-            wait = 60 - int(now % 60)
+            wait = 60 - self._seconds() % 60
             raise Refused(-1003, f"Too many requests; current limit of IP is {self.weight_limit} requests per minute. "
                                  "Please use the websocket for live updates to avoid polling the API.", 429,
                           {"Retry-After": str(wait)})
@@ -78,7 +78,7 @@ class Limits:
 
     def headers(self, orders: bool) -> list[tuple[bytes, bytes]]:
         """The counters as response headers."""
-        self._roll(time.monotonic())
+        self._roll()
         out = [(b"x-mbx-used-weight-1m", str(self.used + self.extra).encode())]
         if orders:
             ten, minute = self.order_counts()
@@ -91,7 +91,12 @@ class Limits:
                 {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": self.orders_1m},
                 {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": self.orders_10s}]
 
-    def _roll(self, now: float) -> None:
-        if int(now // 60) != self._minute:
-            self._minute = int(now // 60)
+    def _roll(self) -> None:
+        minute = self._seconds() // 60
+        if minute != self._minute:
+            self._minute = minute
             self.used = self._over = self.extra = 0
+
+    def _seconds(self) -> int:
+        """Of the venue's clock; of the wall clock while a recording is played, whose own may stand still."""
+        return int(time.time() + self.clock.offset_ms / 1000)

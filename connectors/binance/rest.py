@@ -180,4 +180,7 @@ class Rest:
             told = _USED.fullmatch(name)
             if told is not None and value.isascii() and value.isdigit():
                 kind = WEIGHT if told[1].lower() == "used-weight" else ORDERS
-                self._limiter.learn(kind, int(told[2]) * _SECONDS[told[3].lower()], int(value[:9]), now)
+                seconds = int(told[2]) * _SECONDS[told[3].lower()]
+                # Weights are counted by the venue's clock minutes; of order counters it is not known.
+                gone = self._sync.now_ms() / 1000 % seconds if kind == WEIGHT else 0.0
+                self._limiter.learn(kind, seconds, int(value[:9]), now, seconds - gone)

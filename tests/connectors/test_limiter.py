@@ -52,12 +52,22 @@ def test_the_last_of_a_budget_is_for_cancels() -> None:
 def test_what_others_used_is_learnt_from_the_header() -> None:
     limiter = Limiter([Budget(WEIGHT, 60.0, 100)])
     limiter.acquire(call(5), 0.0)
-    limiter.learn(WEIGHT, 60.0, 95, 0.0)
+    limiter.learn(WEIGHT, 60.0, 95, 0.0, 60.0)
 
     assert limiter.usage(0.0) == 0.95
     assert limiter.acquire(call(1), 0.0) > 0
     assert limiter.acquire(call(1, Rank.CANCEL), 0.0) == 0
     assert limiter.usage(61.0) == 0
+
+
+def test_what_others_used_counts_until_the_exchange_begins_a_new_window() -> None:
+    limiter = Limiter([Budget(WEIGHT, 60.0, 100)])
+    limiter.learn(WEIGHT, 60.0, 95, 0.0, 7.0)
+    limiter.learn(WEIGHT, 60.0, 90, 1.0, 6.0)      # an older answer that came late does not make it less
+
+    assert limiter.acquire(call(10), 1.0) == 6.0
+    assert limiter.acquire(call(10), 7.0) == 0
+    assert limiter.usage(7.0) == 0.1
 
 
 def test_a_pause_stops_everybody_and_a_ban_is_counted_down() -> None:
