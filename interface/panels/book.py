@@ -198,10 +198,10 @@ class BookPanel:
         return len(self._drawn) == len(state) and all(a is b for a, b in zip(self._drawn, state, strict=True))
 
     def _show_middle(self, glance: Glance, book: Book) -> None:
-        if glance.top is None or glance.instrument is None:
+        if glance.top is None or glance.instrument is None or self.ladder is None:
             return
         ticker = glance.ticker
-        spread, imbalance = spread_words(glance.top, book, glance.instrument)
+        spread, imbalance = spread_words(glance.top, book, glance.instrument, self.ladder)
         last = ticker.last if ticker else None
         colour = "text"
         if ticker and ticker.last_side is not None:

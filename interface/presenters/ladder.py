@@ -157,10 +157,11 @@ def side_of_row(price: Decimal, top: Top, step: Decimal) -> Side:
     return Side.BUY if price < middle(top) else Side.SELL
 
 
-def spread_words(top: Top, book: Book, instrument: Instrument) -> tuple[str, str]:
-    """The spread, and which side of the first levels is heavier."""
+def spread_words(top: Top, book: Book, instrument: Instrument, ladder: Ladder) -> tuple[str, str]:
+    """The spread, with an arrow to where it is when the fixed rows have stayed behind; and which side is heavier."""
     places = decimals(instrument.tick)
     bid = sum((qty for _price, qty in book.bids[:10]), _ZERO)
     ask = sum((qty for _price, qty in book.asks[:10]), _ZERO)
     share = f"imb {100 * bid / (bid + ask):.0f} % bid" if bid + ask else ""
-    return f"spread {grouped(top.ask - top.bid, places)}", share
+    way = " ↓" if top.ask <= ladder.anchor else " ↑" if top.bid >= ladder.anchor + ladder.step else ""
+    return f"spread {grouped(top.ask - top.bid, places)}{way}", share

@@ -14,7 +14,7 @@ import pytest
 from engine.view import KillState, Strip
 from interface.presenters import status, words
 from interface.presenters.glance import Glance, look, stale_age
-from interface.presenters.ladder import chips, fold, make_ladder, row_of, side_of_row
+from interface.presenters.ladder import chips, fold, make_ladder, row_of, side_of_row, spread_words
 from interface.presenters.slip import make_slip
 from interface.presenters.tables import ORDERS
 from interface.presenters.topline import badge, strips, title, trading_word
@@ -92,6 +92,16 @@ def test_the_side_that_rests_is_proposed() -> None:
 
     sides = [side_of_row(D(price), top, D("0.1")) for price in ("99.9", "100.0", "100.1", "100.3", "100.4")]
     assert sides == [Side.BUY, Side.BUY, Side.BUY, Side.SELL, Side.SELL]
+
+
+@pytest.mark.parametrize(("bid", "ask", "words_"), [
+    ("61204.5", "61204.6", "spread 0.1"), ("61204.7", "61204.8", "spread 0.1 ↑"),
+    ("61204.3", "61204.4", "spread 0.1 ↓")])
+def test_the_spread_row_points_to_a_best_price_that_has_moved(bid: str, ask: str, words_: str) -> None:
+    ladder = make_ladder(D("61204.55"), D("0.1"), 3, RULES)
+    top = Top(D(bid), D(1), D(ask), D(1), 0, 0)
+
+    assert spread_words(top, book_around(D(bid), D("0.1"), 0), RULES, ladder)[0] == words_
 
 
 def test_chips_show_size_number_and_state() -> None:
