@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.numbers import text
-from core.rows import OrderRow, RobotState
+from core.rows import CounterRow, OrderRow, RobotState
 from engine import orders
-from engine.asking import ask, book_of, cancel_order
+from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
 from engine.booking import book_fill, fee_doubt, owner_of
 from engine.state import AddTrade, Decision, Now, OrderId, OrderWatch, SetRejects, SetWatch, Sight, State
 from engine.view import TradeLine
@@ -35,6 +35,7 @@ S = OrdStatus
 REJECTS_IN_A_ROW = 3
 CANCEL_TRIES = 4
 HISTORY_OVERLAP_MS = 300_000
+LARGEST_NUMBER = 10 ** 12      # a larger one in front of a tag is somebody else's way of counting
 _ONE = Decimal(1)
 
 
@@ -215,6 +216,7 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
     name = report.cl_ord_id if is_ours and report.cl_ord_id and not is_taken else f"#{report.order_id}"
     row = orders.from_report(report, state.account(report.key), name, owner.emi)
     out.rows.append(row)
+    _pass_by(state, owner.number, out)
     out.note(report.key.market, f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "
                                 f"program; shown under {owner.emi}")
 
@@ -239,6 +241,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
         watch = state.watches.get((order.key, order.name))
         if watch is not None and watch.cancel_wanted and not watch.cancels and not new.status.is_terminal:
             cancel_order(state, new, now, out)
+    _pass_by(state, owner.number, out)
     out.owners.add(owner.emi)
     first = booking.coins[0]
     fee = booking.coins[-1]
@@ -254,6 +257,13 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     doubt = fee_doubt(execution, instrument)
     if doubt:
         out.note(key.market, doubt, "warning")
+
+
+def _pass_by(state: State, number: int, out: Decision) -> None:
+    """Ids never repeat, also with a new database on an old account: count on from the highest one it has seen."""
+    counted = max([state.number, *(row.value for row in out.rows if isinstance(row, CounterRow))])
+    if counted < number < LARGEST_NUMBER:
+        out.rows.append(CounterRow(ORDER_NUMBER, number))
 
 
 def _is_counted(order: OrderRow, execution: Execution) -> bool:

@@ -396,6 +396,17 @@ def test_order_of_the_web_site_is_adopted_and_can_be_cancelled() -> None:
     assert driver.order("#900").status is S.CANCELED
 
 
+@pytest.mark.parametrize("seen", ["fill", "order"])
+def test_numbers_count_on_from_the_account_s_history_in_a_new_database(seen: str) -> None:
+    driver = Driver(robot("A"))
+
+    driver.send(execution(cl_ord_id="41.A", order_id="900") if seen == "fill" else report(S.NEW, "41.A", "900"))
+    driver.send(execution("linear:BTCUSDT:2", cl_ord_id="7.A", order_id="800"))
+    driver.send(execution("linear:BTCUSDT:3", cl_ord_id="9999999999999.A", order_id="801"))
+
+    assert driver.verdict(place()).cl_ord_id == f"42.{HAND}"
+
+
 def test_order_without_any_client_id_is_adopted() -> None:
     driver = bots()
 

@@ -156,7 +156,7 @@ def test_numbers_go_on_after_a_restart_and_a_restart_keeps_the_books(tmp_path: P
         line = second.view.orders[0]
         assert (line.id, line.status, line.leaves) == (name, S.PARTIALLY_FILLED, D(6))
         assert not second.view.trading
-        assert second.ask(place(price="48000")).cl_ord_id == f"2.{HAND}"
+        assert second.ask(place(price="48000")).cl_ord_id == f"100.{HAND}", "after the highest number the account has"
     finally:
         second.end()
 
@@ -250,7 +250,7 @@ def test_bad_row_is_suspended_in_the_database_and_works_again_once_put_right(des
     desk.post(Recover("f3"))
 
     until(lambda: {robot.emi for robot in desk.bots.rows} == {"late", "resting"})
-    assert desk.sql("SELECT STATE, REASON FROM robots ORDER BY EMI") == [("WORK", ""), ("OFF", "")]
+    until(lambda: desk.sql("SELECT STATE, REASON FROM robots ORDER BY EMI") == [("WORK", ""), ("OFF", "")])
 
 
 def test_f3_reads_the_robots_anew_and_keeps_f9(desk: Desk) -> None:
