@@ -19,7 +19,7 @@ from core.errors import TerminalError, UsageError
 from core.home import has_settings, save_choice
 from core.secrets import KnownSecrets
 from core.setting_file import SettingFile
-from core.setting_keys import ENV, KEYS, MARKETS, Kind
+from core.setting_keys import ENV, KEYS, MARKETS, Kind, SettingKey
 from core.settings import Settings, load_settings
 from interface.app import About, App, Hooks, Look, SettingLine
 from interface.history import NOTHING
@@ -63,6 +63,7 @@ class WindowRun:
         self._stopper: threading.Thread | None = None
         self._fatal: list[TerminalError] = []
         self._asked_to_end = False
+        self._is_wrong_said = False
         self._about = self._read_about()
         look = Look(refresh_rate=settings.general.refresh_rate, scale=settings.general.scale,
                     theme=settings.general.theme)
@@ -160,6 +161,8 @@ class WindowRun:
                 self.app.problem(str(built))
             else:
                 self._attach(built)
+        if self._session is not None and not self._is_wrong_said:
+            self._say_wrong_setting(self._session.wrong_setting())
         if self._fatal:
             error = self._fatal.pop()
             print(f"botbook: {error}", file=sys.stderr)
@@ -171,6 +174,17 @@ class WindowRun:
             self.app.destroy()
             return
         self.app.later(POLL_MS, self._poll)
+
+    def _say_wrong_setting(self, wrong: str) -> None:
+        """What an exchange has shown to be wrong ("" = nothing so far), once, at its field in the settings."""
+        if not wrong:
+            return
+        self._is_wrong_said = True
+        named, _, text = wrong.partition(": ")
+        key = named.rpartition(" ")[2]
+        tested = f"TESTNET_{key}"
+        uses_tested = any(line.key == tested and line.value for line in self._about.settings)
+        self.app.problem(text, tested if uses_tested else key)
 
     def _listen(self) -> None:
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -212,7 +226,15 @@ class WindowRun:
         files.update({name: SettingFile(self._home, name, market) for market, name in MARKETS.items()})
         for key in KEYS:
             value = files[key.file].values.get(key.name, "")
-            shown = "" if not value else f"••••{value[-4:]}" if key.kind is Kind.HIDDEN and len(value) > 8 else (
-                "••••" if key.kind is Kind.HIDDEN else value)
-            lines.append(SettingLine(f"{key.group} · {key.file}", key.name, shown, key.sentence, key.default))
+            lines.append(SettingLine(f"{key.group} · {key.file}", key.name, _shown(key, value), key.sentence,
+                                     key.default))
         return About(self._version, str(self._home), str(self._home / "botbook.log"), tuple(lines))
+
+
+def _shown(key: SettingKey, value: str) -> str:
+    """A value as the settings sheet has it: secrets by their last four letters, a default named as such."""
+    if not value:
+        return f"{key.default} (default)" if key.default else ""
+    if key.kind is Kind.HIDDEN:
+        return f"••••{value[-4:]}" if len(value) > 8 else "••••"
+    return value

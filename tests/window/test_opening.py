@@ -126,6 +126,26 @@ def test_a_wrong_setting_is_said_at_its_field(home: Path, open_window: list[Live
     window.check_unharmed()
 
 
+def test_keys_the_exchange_refuses_are_said_at_their_field(home: Path, open_window: list[Live], tmp_path: Path) -> None:
+    elsewhere = tmp_path / "exchange"
+    elsewhere.mkdir(mode=0o700)
+    exchange = Child(ROOT, elsewhere)
+    try:
+        write_private(home / ".env", "")
+        write_private(home / ".env.Binance", "\n".join((
+            f"TESTNET_HTTP_URL={exchange.demo.http}", f"TESTNET_WS_URL={exchange.demo.ws}",
+            f"TESTNET_API_KEY={'k' * 64}", f"TESTNET_API_SECRET={'s' * 64}")))
+        open_window.append(Live(home, mode=None))
+        window = open_window[0]
+
+        window.until(lambda: "TESTNET_API_KEY" in window.app.shell.problems, 10, "the key at its field")
+        assert "not accepted" in window.app.shell.problems["TESTNET_API_KEY"]
+        window.until(lambda: "settings" in window.app.shell.sheets, 5, "the settings, opened at it")
+        window.check_unharmed()
+    finally:
+        exchange.stop(0.5)
+
+
 def test_a_look_value_out_of_range_is_said_and_the_program_runs(home: Path, open_window: list[Live]) -> None:
     write_private(home / ".env", "REFRESH_RATE=50")
     window = demo(home, open_window)
