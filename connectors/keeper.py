@@ -68,7 +68,8 @@ def venue_state(watched: Watched, limiter: Limiter, sync: TimeSync, now: float, 
     needed = [*public, watched.private] if _needs_private(watched, standing) and watched.private else public
     down = [stream for stream in needed if not stream.status.is_open]
     ban_left = limiter.ban_left(now)
-    health = _health(standing, bool(public), bool(down), ban_left, was_live)
+    has_been = bool(needed) and all(stream.status.opens for stream in needed)     # between two beats, maybe
+    health = _health(standing, bool(public), bool(down), ban_left, was_live or has_been)
     trying = max(down, key=lambda stream: stream.status.attempt, default=None)
     seen = [stream.last_data for stream in public if stream.last_data is not None]
     return VenueState(
