@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import requests
+
 from engine.commands import KillSwitch
 from tests.faults.harness import BTC, BUY, SELL, Ground, Terminal, driver, during, until
 
@@ -38,8 +40,10 @@ def test_w6_stopped_with_an_order_in_flight(ground: Ground, terminal: Terminal) 
 
 
 def test_w6_stopped_with_a_dropped_order(ground: Ground, terminal: Terminal) -> None:
-    ground.exchange.fault("drop", path=POST)
+    ground.exchange.fault("drop", path=POST, times=1)
     name = terminal.place(BUY, "0.01", terminal.far(), "alfa")
+    active = f"{ground.exchange.ready['control']}/fault"
+    until(lambda: "drop" not in requests.get(active, timeout=5).text, 5, "the order on its way")
     begun = time.monotonic()
 
     terminal.end()
