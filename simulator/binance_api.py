@@ -12,7 +12,7 @@ import msgspec
 
 from simulator import binance_account, binance_market, binance_orders
 from simulator.binance_streams import Hub
-from simulator.errors import Refused
+from simulator.errors import Refused, Vanish
 from simulator.faults import Fault
 from simulator.venue import Venue
 from simulator.wire import Context, Request, Route, check_key, check_signed
@@ -22,10 +22,6 @@ encode = msgspec.json.Encoder().encode
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Vanish(Exception):
-    """The connection is to be reset instead of answered."""
-
-
 class Api:
     """Answers REST requests of the venue."""
 
@@ -33,7 +29,7 @@ class Api:
         self.venue = venue
         self.context = Context(venue, hub)
         self.stopping = asyncio.Event()
-        venue.faults.paths = {path for _, path in ROUTES}
+        venue.faults.paths |= {path for _, path in ROUTES}
 
     async def answer(self, request: Request, send: Send) -> None:
         """Carry a request out and send the answer. Raises Vanish when the connection shall be reset."""

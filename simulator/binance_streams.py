@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,61 +18,28 @@ import msgspec
 
 from simulator.payloads import Json
 from simulator.publish import Publisher, category
+from simulator.sockets import Receive, Send, Socket
 from simulator.venue import Venue
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 LISTEN_KEY_S = 3600
 INCOMING_PER_S = 10
 MAX_STREAMS = 1024
-MAX_WAITING = 20000  # frames a slow reader may be behind
 encode = msgspec.json.Encoder().encode
 
 
-class Connection:
+class Connection(Socket):
     """One websocket: what it asked for and what still has to be written to it."""
 
     def __init__(self, send: Send, route: str, combined: bool, client: tuple[str, int]) -> None:
-        self.send = send
+        super().__init__(send, client)
         self.route = route  # public, market, private or "" (all)
         self.combined = combined
-        self.client = client
         self.streams: list[str] = []
-        self.waiting: deque[dict[str, Any]] = deque()
-        self.wake = asyncio.Event()
         self.arrived: deque[float] = deque()
 
     def serves(self, stream: str) -> bool:
         """Whether this path delivers that stream."""
         return not self.route or category(stream) == self.route
-
-    def put(self, text: str) -> None:
-        """Queue a frame."""
-        if len(self.waiting) > MAX_WAITING:
-            self.close(1008)
-            return
-        self.waiting.append({"type": "websocket.send", "text": text})
-        self.wake.set()
-
-    def close(self, code: int) -> None:
-        """Queue the end."""
-        self.waiting.clear()
-        self.waiting.append({"type": "websocket.close", "code": code})
-        self.wake.set()
-
-    async def write(self) -> None:
-        """Write what is queued until the connection is closed."""
-        while True:
-            await self.wake.wait()
-            self.wake.clear()
-            while self.waiting:
-                message = self.waiting.popleft()
-                try:
-                    await self.send(message)
-                except (OSError, RuntimeError):  # the reader has gone; its listener ends the connection
-                    return
-                if message["type"] == "websocket.close":
-                    return
 
 
 class Hub:

@@ -1,9 +1,11 @@
 """The control interface: what really happened, and the strings a test may pull. JSON over loopback HTTP.
 
-GET truth → orders, executions, funding, positions, balances of the account with keys. Every item carries account,
-market and category. exec_id is `linear:<symbol>:<venue's trade id>`, funding id `linear:<symbol>:F<tranId>`, and a
-funding amount positive = paid by the account. POST price, trade, funding, clock, fault; GET fault; DELETE fault (all),
-fault?name=N or fault/N (by name or id). Ending all also forgets used weight, order counts and bans.
+GET truth → orders, executions, funding, positions, balances of the accounts with keys, Binance's first, then
+BitMEX's. Every item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the
+wire, amounts in coins). On Binance exec_id is `linear:<symbol>:<venue's trade id>`, funding id
+`linear:<symbol>:F<tranId>`. A funding amount is positive when paid by the account. POST price, trade, funding (each
+with market "Binance" or "Bitmex", category, symbol), clock, fault; GET fault; DELETE fault (all), fault?name=N or
+fault/N (by name or id). Ending all also forgets used weight, order counts and bans.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import msgspec
 
 from simulator.account import ASSET
 from simulator.binance_streams import Hub
+from simulator.bitmex_streams import BitmexHub
+from simulator.bitmex_truth import bitmex_truth
+from simulator.bitmex_venue import BitmexVenue
+from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS
 from simulator.faults import BadFault
 from simulator.limits import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT
 from simulator.market import Market
@@ -34,9 +40,10 @@ class Bad(Exception):
 class Control:
     """Serves /control."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Venue, hub: Hub, bitmex_hub: BitmexHub | None) -> None:
         self.venue = venue
         self.hub = hub
+        self.bitmex_hub = bitmex_hub
 
     def handle(self, method: str, path: str, query: str, body: bytes) -> Answer:
         """Status and JSON answer of one control request."""
@@ -81,20 +88,24 @@ class Control:
         positions = [{**base, "symbol": symbol, "position_side": side, "qty": plain(p.qty), "entry": plain(p.entry)}
                      for (symbol, side), p in account.positions.items() if p.qty]
         balances = [{**base, "asset": ASSET, "wallet": plain(account.wallet)}]
-        return {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
-                "balances": balances, "time": self.venue.clock.now()}
+        out: Json = {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
+                     "balances": balances}
+        if self.venue.bitmex:
+            for name, rows in bitmex_truth(self.venue.bitmex).items():
+                out[name] += rows
+        return {**out, "time": self.venue.clock.now()}
 
     def _price(self, body: Json) -> Json:
-        market = self._market(body)
+        owner, market = self._market(body)
         price = _number(body, "price")
         ticks = price / market.instrument.tick
         if price <= 0 or ticks != int(ticks):
             raise Bad(f"price: {price} is not a positive multiple of {market.instrument.tick_text}")
-        self.venue.move(market, int(ticks))
+        owner.move(market, int(ticks))
         return {"price": market.instrument.price_text(market.last())}
 
     def _trade(self, body: Json) -> Json:
-        market = self._market(body)
+        owner, market = self._market(body)
         side = {"BUY": 1, "SELL": -1}.get(str(body.get("side")).upper())
         if side is None:
             raise Bad(f"side: {body.get('side')!r} is neither BUY nor SELL")
@@ -102,15 +113,15 @@ class Control:
         lots = qty / market.instrument.lot
         if qty <= 0 or lots != int(lots):
             raise Bad(f"qty: {qty} is not a positive multiple of {market.instrument.lot_text}")
-        order = self.venue.stranger(market, side, int(lots))
+        order = owner.stranger(market, side, int(lots))
         item = market.instrument
         average = Decimal(order.value) * item.tick / order.cum if order.cum else Decimal(0)
         return {"filled": plain(item.qty(order.cum)), "avg_price": plain(round(average, 12))}
 
     def _funding(self, body: Json) -> Json:
-        market = self._market(body)
+        owner, market = self._market(body)
         rate = _number(body, "rate") if body.get("rate") is not None else market.rate()
-        self.venue.fund(market, rate)
+        owner.fund(market, rate)
         return {"rate": plain(rate), "mark": plain(market.mark())}
 
     def _clock(self, body: Json) -> Json:
@@ -122,13 +133,14 @@ class Control:
 
     def _fault(self, body: Json) -> Json:
         symbol = body.get("symbol")
-        if symbol and symbol not in self.venue.markets:
+        bitmex = self.venue.bitmex
+        if symbol and symbol not in self.venue.markets and not (bitmex and symbol in bitmex.contracts):
             raise Bad(f"symbol: {symbol!r} is not listed")
         faults, limits = self.venue.faults, self.venue.limits
         fault = faults.add(body)
         if fault.name == "cut":
             code = int(fault.args["code"])
-            clients = self.hub.cut(code)
+            clients = self.hub.cut(code) + (self.bitmex_hub.cut(code) if self.bitmex_hub else [])
             if code == 1006:
                 self.venue.reset_all(clients)
         elif fault.name == "listen_key":
@@ -137,6 +149,11 @@ class Control:
             limits.weight_limit = fault.args["weight"] or limits.weight_limit
             limits.orders_10s = fault.args["orders_10s"] or limits.orders_10s
             limits.orders_1m = fault.args["orders_1m"] or limits.orders_1m
+            if bitmex:
+                pace = bitmex.pace
+                pace.per_minute = pace.per_minute_open = fault.args["requests_1m"] or pace.per_minute
+                pace.per_second = fault.args["requests_1s"] or pace.per_second
+                pace.forgive()
         elif fault.name == "weight":
             limits.headers(False)
             limits.extra = int(fault.args["used"])
@@ -148,26 +165,37 @@ class Control:
     def _end_fault(self, name: str | None) -> Json:
         faults, limits = self.venue.faults, self.venue.limits
         ended = faults.end(name)
-        if not name:
-            limits.forgive()
         if faults.first("limit") is None:
             limits.weight_limit, limits.orders_10s, limits.orders_1m = WEIGHT_LIMIT, ORDERS_10S, ORDERS_1M
+            if self.venue.bitmex:
+                pace = self.venue.bitmex.pace
+                pace.per_minute, pace.per_minute_open, pace.per_second = MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS
         if faults.first("weight") is None:
             limits.extra = 0
+        if not name:
+            limits.forgive()
+            if self.venue.bitmex:
+                self.venue.bitmex.pace.forgive()
         return {"ended": ended}
 
-    def _market(self, body: Json) -> Market:
-        if str(body.get("market", "Binance")).lower() != "binance":
-            raise Bad(f"market: {body.get('market')!r} is not traded here; known is Binance")
-        if body.get("category", CATEGORY) != CATEGORY:
-            raise Bad(f"category: {body.get('category')!r} is not traded here; known is {CATEGORY}")
+    def _market(self, body: Json) -> tuple[Venue | BitmexVenue, Market]:
+        """The market a request names, with the side of the venue it belongs to."""
+        bitmex = self.venue.bitmex
+        name = str(body.get("market", "Binance"))
+        owner: Venue | BitmexVenue = self.venue
+        if bitmex and name.lower() == "bitmex":
+            owner = bitmex
+        elif name.lower() != "binance":
+            known = "Binance, Bitmex" if bitmex else "Binance"
+            raise Bad(f"market: {body.get('market')!r} is not traded here; known are {known}")
         symbol = body.get("symbol")
-        market = self.venue.markets.get(symbol) if isinstance(symbol, str) else None
+        market = owner.markets.get(symbol) if isinstance(symbol, str) else None
+        of_symbol = bitmex.contracts[market.symbol].category if bitmex and market and owner is bitmex else CATEGORY
+        if body.get("category", of_symbol) != of_symbol and (market or owner is self.venue):
+            raise Bad(f"category: {body.get('category')!r} is not that of {symbol!r}; it is {of_symbol}")
         if market is None:
-            raise Bad(f"symbol: {symbol!r} is not listed; known are {', '.join(self.venue.markets)}")
-        return market
-
-
+            raise Bad(f"symbol: {symbol!r} is not listed; known are {', '.join(owner.markets)}")
+        return owner, market
 
 
 def _object(body: bytes) -> Json:

@@ -20,3 +20,7 @@ class Refused(Exception):
 
 class CannotStart(Exception):
     """The exchange cannot be started; the text is one sentence for a person."""
+
+
+class Vanish(Exception):
+    """The connection is to be reset instead of answered."""

@@ -194,6 +194,13 @@ class Engine:
         side.drop_if_empty(order.price)
         self._touch(order.side, order.price)
 
+    def shrink(self, order: Order, qty: int) -> None:
+        """Tell the book that a resting order is about to have the smaller total `qty`; it keeps its place."""
+        level = self.sides[order.side].levels.get(order.price)
+        if level is not None and order in level.orders:
+            level.total -= order.qty - qty
+            self._touch(order.side, order.price)
+
     def _take(self, order: Order) -> None:
         other = self.sides[-order.side]
         while order.left:

@@ -17,9 +17,14 @@
 | order | first, times | order of the private events of a fill: "order" (usual), "account", "reverse" |
 | ban | seconds | 418 with Retry-After for so long |
 | limit | weight, orders_10s, orders_1m | lower limits; exchangeInfo shows them |
+| limit | requests_1m, requests_1s | other limits of BitMEX |
 | weight | used | another program has used so much of this minute's weight |
 | withdraw | – | the key may withdraw (apiRestrictions) |
 | freeze | symbol, seconds | the seeded strangers stand still (the book changes by orders only) |
+
+On BitMEX paths: status without a body gives BitMEX's own (503: the overload sentence), ban is a 429 with retry-after,
+fill_on_cancel a row with `error`; mute takes "<table>:<symbol>" and "pong"; diff is about the orderBookL2 tables; event
+names a table. cut, refuse, freeze and clock are for both venues.
 
 `path` matches "POST /fapi/v1/order" or "/fapi/v1/order": a full path exactly, anything else as a part of it.
 `times`: how often (requests and diffs: 1 unless told; lag, event, order: until ended; 0 or null: until ended).
@@ -50,7 +55,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "event": {"kind": "repeat", "seconds": 1, "times": 0, "event": "", "copies": 2},
     "order": {"first": "reverse", "times": 0},
     "ban": {"seconds": 120},
-    "limit": {"weight": None, "orders_10s": None, "orders_1m": None},
+    "limit": {"weight": None, "orders_10s": None, "orders_1m": None, "requests_1m": None, "requests_1s": None},
     "weight": {"used": 0},
     "withdraw": {},
     "freeze": {"symbol": "", "seconds": None},
@@ -58,7 +63,8 @@ NAMES: dict[str, dict[str, Any]] = {
 CHOICES = {("diff", "kind"): ("drop", "swap", "repeat"), ("event", "kind"): ("repeat", "delay"),
            ("status", "after"): ("before", "accept"), ("reset", "after"): ("before", "accept"),
            ("order", "first"): ("order", "account", "reverse")}
-NUMBERS = ("seconds", "times", "http", "code", "copies", "weight", "orders_10s", "orders_1m", "used")
+NUMBERS = ("seconds", "times", "http", "code", "copies", "weight", "orders_10s", "orders_1m", "requests_1m",
+           "requests_1s", "used")
 LASTING = ("mute", "refuse", "ban", "freeze", "cut")  # these end after their seconds
 
 

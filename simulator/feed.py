@@ -86,9 +86,10 @@ class Crowd:
             if best is not None and (price - best) * side >= 0:
                 lots = sum(book.levels[p].total for p in book.levels if (price - p) * side >= 0)
                 self.take(side, lots, price)
-        self.quote(-1, price, 1)
-        self.take(1, 1, price)
+        self.quote(-1, price, self.instrument.crowd_step)
+        self.take(1, self.instrument.crowd_step, price)
         self.fair = float(price)
+        self._spread, self._wide = 1, 0  # a price given by hand is the middle: one tick to either side
         self.fill_up()
 
     def fill_up(self) -> None:
@@ -180,4 +181,5 @@ class Crowd:
 
     def _size(self, factor: float) -> int:
         size = self.rng.lognormvariate(-SKEW * SKEW / 2, SKEW) * USUAL
-        return max(1, int(self.instrument.typical_lots * factor * size))
+        step = self.instrument.crowd_step
+        return max(1, int(self.instrument.typical_lots * factor * size / step)) * step

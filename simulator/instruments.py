@@ -47,6 +47,7 @@ class Instrument:
     pace: float = 1.0  # how busy the symbol is, 1 = BTCUSDT
     volatility: float = 3e-4  # relative move of an ordinary minute
     quote: str = "USDT"
+    crowd_step: int = 1  # strangers quote and trade in multiples of so many lots
     tick: Decimal = field(init=False)
     lot: Decimal = field(init=False)
     min_notional: Decimal = field(init=False)

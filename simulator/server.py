@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import sys
 import threading
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,20 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from simulator.binance_api import Api, Vanish
-from simulator.binance_streams import Hub, Receive, Send
+from simulator.binance_api import Api
+from simulator.binance_streams import Hub
+from simulator.bitmex_api import BitmexApi
+from simulator.bitmex_streams import BitmexHub
+from simulator.bitmex_wire import Call
 from simulator.control import Control
-from simulator.errors import CannotStart
+from simulator.errors import CannotStart, Vanish
+from simulator.sockets import Receive, Send
 from simulator.venue import BEAT_S, Venue
 from simulator.wire import Request
 
 MAX_BODY = 1 << 20
+BITMEX_PATH = re.compile(r"^/api/v1(/|$)")
+BITMEX_SOCKET = re.compile(r"/realtime(Platform)?/?$")
 PATIENCE_S = 0.5  # how long connections may take to end at the venue's end
 Transports = dict[tuple[str, int], asyncio.Transport]
 
@@ -42,7 +50,9 @@ class Application:
         self.transports = transports
         self.hub = Hub(venue)
         self.api = Api(venue, self.hub)
-        self.control = Control(venue, self.hub)
+        self.bitmex_hub = BitmexHub(venue.bitmex) if venue.bitmex else None
+        self.bitmex_api = BitmexApi(venue.bitmex) if venue.bitmex else None
+        self.control = Control(venue, self.hub, self.bitmex_hub)
         venue.reset_all = self.reset_all
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -54,7 +64,8 @@ class Application:
         if not control and self._refusing(scope["type"]):
             self.reset(client)
         elif scope["type"] == "websocket":
-            await self.hub.serve(scope, receive, send)
+            hub = self.bitmex_hub if self.bitmex_hub and BITMEX_SOCKET.search(scope["path"]) else self.hub
+            await hub.serve(scope, receive, send)
         else:
             await self._http(scope, receive, send, client, control)
 
@@ -77,12 +88,38 @@ class Application:
                 (b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]})
             await send({"type": "http.response.body", "body": raw})
             return
+        send = self._dated(send)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        request = Request(scope["method"], scope["path"], scope["query_string"], body, headers)
+        method, path, query = scope["method"], scope["path"], scope["query_string"]
         try:
-            await self.api.answer(request, send)
+            if self.bitmex_api and BITMEX_PATH.match(path):
+                await self.bitmex_api.answer(Call(method, path, query, body, headers), send)
+            else:
+                await self.api.answer(Request(method, path, query, body, headers), send)
         except Vanish:
             self.reset(client)
+
+    def _dated(self, send: Send) -> Send:
+        """`send` with a Date by the venue's clock, from which BitMEX's clients learn its time."""
+        async def dated(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self.venue.clock.now() / 1000, usegmt=True)
+                message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
+            await send(message)
+        return dated
+
+    def beat(self, count: int) -> None:
+        """One heartbeat of the venue and its streams."""
+        self.venue.beat(count)
+        self.hub.publisher.beat(count)
+        if self.bitmex_hub:
+            self.bitmex_hub.beat(count)
+
+    def stop_waiting(self) -> None:
+        """Let requests go that faults hold back."""
+        self.api.stopping.set()
+        if self.bitmex_api:
+            self.bitmex_api.stopping.set()
 
     def _refusing(self, kind: str) -> bool:
         faults = self.venue.faults
@@ -128,7 +165,7 @@ class Server(uvicorn.Server):
         """End: let waiting requests go, close websockets, do not wait for slow clients."""
         if self._heart:
             self._heart.cancel()
-        self.application.api.stopping.set()
+        self.application.stop_waiting()
         loop = asyncio.get_running_loop()
         loop.call_later(PATIENCE_S, self._abort_all)
         await super().shutdown(sockets)
@@ -159,14 +196,12 @@ class Server(uvicorn.Server):
             loop.call_soon_threadsafe(self.stop)
 
     async def _beat(self) -> None:
-        venue, hub = self.application.venue, self.application.hub
         loop = asyncio.get_running_loop()
         count, due = 0, loop.time()
         while True:
             count += 1
             try:
-                venue.beat(count)
-                hub.publisher.beat(count)
+                self.application.beat(count)
             except Exception as error:  # the heartbeat must go on; the reason goes to stderr
                 print(f"heartbeat: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             due = max(due + BEAT_S, loop.time() - BEAT_S)
@@ -220,16 +255,20 @@ def run(home: Path, port: int = 0, seed: int = 1, fresh: bool = False, replay: P
 def _serve(venue: Venue, made: socket.socket, child: bool) -> None:
     address = f"127.0.0.1:{made.getsockname()[1]}"
     account = venue.account
-    ready = json.dumps({"ready": True, "binance": {
-        "http": f"http://{address}", "ws": f"ws://{address}", "api_key": account.api_key,
-        "api_secret": account.api_secret}, "control": f"http://{address}/control"})
+    faces = {"binance": {"http": f"http://{address}", "ws": f"ws://{address}", "api_key": account.api_key,
+                         "api_secret": account.api_secret}}
+    if venue.bitmex:
+        own = venue.bitmex.account
+        faces["bitmex"] = {"http": f"http://{address}/api/v1/", "ws": f"ws://{address}/realtime",
+                           "api_key": own.api_key, "api_secret": own.api_secret}
+    ready = json.dumps({"ready": True, **faces, "control": f"http://{address}/control"})
     transports: Transports = {}
 
     async def main() -> None:
         application = Application(venue, transports)
         config = uvicorn.Config(
             application, loop="asyncio", http=protocol(transports), ws="websockets-sansio", lifespan="off",
-            log_config=None, access_log=False, server_header=False, ws_per_message_deflate=False,
+            log_config=None, access_log=False, server_header=False, date_header=False, ws_per_message_deflate=False,
             ws_ping_interval=20.0, ws_ping_timeout=60.0, ws_max_size=1 << 20, timeout_graceful_shutdown=1,
             timeout_keep_alive=75)
         server = Server(config, application, ready, child)

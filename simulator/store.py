@@ -41,6 +41,16 @@ CREATE TABLE IF NOT EXISTS candles (symbol TEXT, minute INTEGER, o INTEGER, h IN
   PRIMARY KEY (symbol, minute)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS segments (symbol TEXT, start INTEGER, stop INTEGER, open INTEGER, close INTEGER,
   low INTEGER, high INTEGER, seed INTEGER, PRIMARY KEY (symbol, start)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bitmex_orders (account INTEGER, order_id INTEGER, symbol TEXT, side INTEGER, price INTEGER,
+  qty INTEGER, kind TEXT, tif TEXT, client_id TEXT, reduce_only INTEGER, cum INTEGER, value INTEGER, status TEXT,
+  time INTEGER, updated INTEGER, seq INTEGER, exec_inst TEXT, text TEXT, PRIMARY KEY (account, order_id));
+CREATE TABLE IF NOT EXISTS bitmex_executions (account INTEGER, number INTEGER, row TEXT, PRIMARY KEY (account, number));
+CREATE TABLE IF NOT EXISTS bitmex_holdings (account INTEGER, symbol TEXT, qty INTEGER, cost INTEGER, realised INTEGER,
+  comm INTEGER, traded INTEGER, before INTEGER, opening INTEGER, leverage TEXT, updated INTEGER,
+  PRIMARY KEY (account, symbol));
+CREATE TABLE IF NOT EXISTS bitmex_wallets (account INTEGER, currency TEXT, amount INTEGER,
+  PRIMARY KEY (account, currency));
+CREATE TABLE IF NOT EXISTS bitmex_movements (account INTEGER, number INTEGER, row TEXT, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS rates (symbol TEXT, time INTEGER, rate TEXT, mark TEXT, PRIMARY KEY (symbol, time));
 """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator import money
 from simulator.account import DEFAULT_LEVERAGE, Account
+from simulator.bitmex_venue import BitmexVenue
 from simulator.clock import Clock
 from simulator.errors import Refused
 from simulator.exchange import Order
@@ -57,6 +58,8 @@ class Venue:
         for symbol, time, rate, _ in self.store.rows("SELECT symbol, time, rate, mark FROM rates ORDER BY time"):
             if symbol in self.markets:
                 self.rates[symbol].append((time, Decimal(rate)))
+        # A recording is of one market: beside it stands no other.
+        self.bitmex = None if replay else BitmexVenue(self.store, self.clock, self.faults, seed, fresh)
         self.settle()
 
     def _open(self, market: Market, seed: int) -> None:
@@ -171,6 +174,8 @@ class Venue:
                 market.series.save_running()
         if self.replay:
             self.replay.beat(self)
+        if self.bitmex:
+            self.bitmex.beat(count)
         self.settle()
 
     def settle(self) -> None:
@@ -189,6 +194,8 @@ class Venue:
         """Keep the running minutes and let go of the file."""
         for market in self.markets.values():
             market.series.save_running()
+        if self.bitmex:
+            self.bitmex.close()
         self.store.close()
 
     # ---- margin

@@ -1,0 +1,58 @@
+"""The BitMEX part of the control interface's `truth`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from simulator.bitmex_instruments import major, ms
+from simulator.bitmex_rows import Json, order_guid
+from simulator.bitmex_venue import BitmexVenue
+from simulator.money import plain
+from simulator.payloads import side_word
+
+
+def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
+    """The BitMEX account in the words of `truth`: amounts in coins, a funding's positive = paid, ids as on the wire."""
+    account = venue.account
+
+    def base(symbol: str) -> Json:
+        return {"account": str(account.number), "market": "Bitmex", "category": venue.contracts[symbol].category}
+
+    out: dict[str, list[Json]] = {"orders": [], "executions": [], "funding": [], "positions": [], "balances": []}
+    for order in account.orders.values():
+        contract = venue.contracts[order.symbol]
+        out["orders"].append({
+            **base(order.symbol), "order_id": order_guid(account.number, order.order_id), "client_id": order.client_id,
+            "symbol": order.symbol, "side": side_word(order.side), "type": order.kind, "tif": order.tif,
+            "qty": str(order.qty * contract.unit), "price": plain(contract.item.price(order.price)),
+            "cum_qty": str(order.cum * contract.unit), "reduce_only": order.reduce_only, "status": order.status,
+            "time": order.time})
+    for row in account.executions:
+        if row["execType"] not in ("Trade", "Funding"):
+            continue
+        symbol, settle, is_short = row["symbol"], row["settlCurrency"], row["foreignNotional"] > 0
+        paid = plain(major(row["execComm"], settle))
+        if row["execType"] == "Funding":
+            out["funding"].append({
+                **base(symbol), "id": row["execID"], "symbol": symbol, "asset": settle, "amount": paid,
+                "rate": plain(Decimal(row["commission"])), "mark": plain(Decimal(row["lastPx"])),
+                "position": str(-row["lastQty"] if is_short else row["lastQty"]), "time": ms(row["timestamp"])})
+            continue
+        out["executions"].append({
+            **base(symbol), "exec_id": row["execID"], "order_id": row["orderID"], "client_id": row.get("clOrdID", ""),
+            "symbol": symbol, "side": row["side"].upper(), "qty": str(row["lastQty"]),
+            "price": plain(Decimal(row["lastPx"])), "commission": paid, "commission_asset": settle,
+            "exec_cost": row["execCost"], "exec_comm": row["execComm"],
+            "realized_pnl": plain(major(row["realisedPnl"], settle)),
+            "maker": row["lastLiquidityInd"] == "AddedLiquidity", "time": ms(row["timestamp"])})
+    for symbol, holding in account.holdings.items():
+        if holding.qty:
+            entry = venue.contracts[symbol].entry(holding.qty, holding.cost)
+            out["positions"].append({**base(symbol), "symbol": symbol, "position_side": "BOTH",
+                                     "qty": str(holding.qty), "entry": plain(entry), "cost": holding.cost})
+    of_currency = {c.settle: c.category for c in reversed(venue.contracts.values())}
+    for currency, amount in account.wallets.items():
+        wallet = plain(major(amount + account.realised(currency), currency))
+        out["balances"].append({"account": str(account.number), "market": "Bitmex", "category": of_currency[currency],
+                                "asset": currency, "wallet": wallet})
+    return out
