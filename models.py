@@ -280,6 +280,7 @@ class Execution:
     order_qty: Decimal | None = None
     leaves_qty: Decimal | None = None
     kind: ExecKind = ExecKind.TRADE
+    value: Decimal | None = None     # SUMREAL as the venue told it, in the settlement currency; None: computed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from bench import frames
 from bench.depth import KEY
 from bench.row import Row, Size
-from connectors.binance.feed import GotCandles, MarketFeed, WantCandles, Watch
+from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.market import MarketSymbol
 from connectors.binance.public import PublicSymbol
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
+from connectors.wishes import GotCandles, WantCandles
 from core.board import Board
 from core.clock import SystemClock
 from models import Timings

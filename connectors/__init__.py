@@ -12,7 +12,11 @@ def venue_class(market: str) -> type[Venue]:
         from connectors.binance.venue import Binance
 
         return Binance
-    raise ConfigError("MARKET_LIST", market, "not a market of this version; Binance is")
+    if market == "Bitmex":
+        from connectors.bitmex.venue import Bitmex
+
+        return Bitmex
+    raise ConfigError("MARKET_LIST", market, "not a market of this version; Binance and Bitmex are")
 
 
 __all__ = ["Venue", "VenueConfig", "VenueParts", "venue_class"]

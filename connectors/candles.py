@@ -66,6 +66,16 @@ class CandleBook:
         return self._complete
 
     @property
+    def last_closed(self) -> int | None:
+        """Start of the newest closed candle."""
+        return self._closed[-1].time if self._closed else None
+
+    @property
+    def last_close(self) -> Decimal | None:
+        """Closing price of the newest closed candle."""
+        return self._closed[-1].close if self._closed else None
+
+    @property
     def forming_end(self) -> int | None:
         """When the forming candle ends, venue's time in ms; None before the first."""
         if self._forming is not None:

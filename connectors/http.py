@@ -59,6 +59,7 @@ class Call:
     weight: int = 1
     orders: int = 0      # what it adds to the venue's order counters
     rank: Rank = Rank.ACCOUNT
+    body: bytes = b""    # the exact bytes, for venues that take and sign a body of their own form
 
 
 @dataclass(frozen=True, slots=True)

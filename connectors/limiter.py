@@ -85,6 +85,13 @@ class Limiter:
                     window.uses, window.used = former.uses, former.used
                     window.others, window.others_until = former.others, former.others_until
 
+    def set_limit(self, budget: Budget) -> None:
+        """Take one limit from the venue; the others stay."""
+        with self._lock:
+            for window in self._windows:
+                if (window.budget.kind, window.budget.seconds) == (budget.kind, budget.seconds):
+                    window.budget = budget
+
     def acquire(self, call: Call, now: float) -> float:
         """Book the call and give 0, or give the seconds to wait before asking again (nothing booked)."""
         with self._lock:

@@ -33,6 +33,7 @@ LARGEST_FRAME = 8 * 1024 * 1024
 SEND_SPACING = 0.2            # at most five messages a second (binance.md 7: five; futures ten)
 _BUFFER = 65_536
 _OWN_PING = b"b"
+_TEXT_PING, _TEXT_PONG = "ping", b"pong"      # of venues whose heartbeat is an ordinary text frame
 _WHOLE_TEXT = 0x81            # first byte of a text frame that is a whole message, without extensions (RFC 6455, 5.2)
 _TWO_BYTES = 126              # as length: the length follows in two bytes
 
@@ -87,16 +88,18 @@ class _Limited(websocket._abnf.frame_buffer):
 
 
 class Stream:
-    """A connection that is kept up."""
+    """A connection that is kept up. `headers` are made for each connection, beside the handshake's own."""
 
     def __init__(self, name: str, feed: Feed, clock: Clock, timings: Timings, silence: float,
-                 on_death: Callable[[str, BaseException], None], held: bool = False) -> None:
+                 on_death: Callable[[str, BaseException], None], held: bool = False,
+                 headers: Callable[[], list[str]] = list, text_ping: bool = False) -> None:
         self.status = StreamStatus()
         self.last_data: float | None = None     # monotonic; written by the thread only
         self._feed, self._clock, self._timings, self._silence = feed, clock, timings, silence
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()   # unbounded: snapshots and subscriptions only
         self._outbox: deque[str] = deque()
         self._wake = threading.Event()
+        self._headers, self._text_ping = headers, text_ping
         self._held, self._restart = held, False
         self._socket: socket.socket | None = None
         self._reader: _Reader | None = None
@@ -223,7 +226,8 @@ class Stream:
                 sock = self._socket = tls_context().wrap_socket(sock, server_hostname=host)
             line = websocket.WebSocket(skip_utf8_validation=True)
             line.settimeout(self._timings.connect)
-            line.connect(url, socket=sock, redirect_limit=0, suppress_origin=True)  # type: ignore[no-untyped-call]
+            line.connect(url, socket=sock, redirect_limit=0, suppress_origin=True,  # type: ignore[no-untyped-call]
+                         header=self._headers())
             self._reader = _Reader(sock)
             line.frame_buffer = _Limited(self._reader.read, True)
             sock.settimeout(self._slice)
@@ -272,7 +276,7 @@ class Stream:
                 if now - opened > self._timings.day_cut:
                     return "renewed before the exchange's 24 hours"
                 if now >= next_ping:
-                    line.ping(_OWN_PING)
+                    line.send(_TEXT_PING) if self._text_ping else line.ping(_OWN_PING)
                     next_ping = now + self._silence / 3
                 if self._outbox and now >= next_send:
                     line.send(self._outbox.popleft())
@@ -289,6 +293,8 @@ class Stream:
             except WebSocketTimeoutException:
                 continue
             heard = now = clock()
+            if text == _TEXT_PONG:
+                continue
             if text is not None:
                 self.last_data = now
                 feed.frame(text, now)

@@ -33,10 +33,16 @@ class Channel:
         self.next_try = 0.0
 
 
-class Subscriptions:
-    """Names and their channels."""
+def by_number(names: list[str], is_on: bool, number: int) -> str:
+    """A message that begins or ends streams; the answer names its number."""
+    return json.dumps({"method": "SUBSCRIBE" if is_on else "UNSUBSCRIBE", "params": names, "id": number})
 
-    def __init__(self) -> None:
+
+class Subscriptions:
+    """Names and their channels. `word` makes the messages, the first `in_address` names stand in the address."""
+
+    def __init__(self, word: Callable[[list[str], bool, int], str] = by_number, in_address: int = IN_ADDRESS) -> None:
+        self._word, self._in_address = word, in_address
         self.channels: dict[bytes, Channel] = {}
         self._send: Callable[[str], None] | None = None
         self._number = 0
@@ -49,23 +55,23 @@ class Subscriptions:
         for channel in new.values():
             channel.last = now
         self.channels.update(new)
-        self._say("SUBSCRIBE", [name.decode() for name in new])
+        self._say(True, [name.decode() for name in new])
 
     def drop(self, names: Iterable[str]) -> None:
         """End these."""
         gone = [name for name in names if self.channels.pop(name.encode(), None) is not None]
-        self._say("UNSUBSCRIBE", gone)
+        self._say(False, gone)
 
     def in_address(self) -> str:
         """The first names, as they stand in the address."""
-        return "/".join(name.decode() for name in list(self.channels)[:IN_ADDRESS])
+        return "/".join(name.decode() for name in list(self.channels)[:self._in_address])
 
     def opened(self, send: Callable[[str], None], now: float) -> None:
         """A new connection: what the address did not name is asked for."""
         self._send, self._asked = send, {}
         for channel in self.channels.values():
             channel.last = now
-        self._say("SUBSCRIBE", [name.decode() for name in list(self.channels)[IN_ADDRESS:]])
+        self._say(True, [name.decode() for name in list(self.channels)[self._in_address:]])
 
     def closed(self) -> None:
         """No connection: nothing can be asked."""
@@ -95,15 +101,20 @@ class Subscriptions:
             silent.append(name.decode())
         if silent:
             log.info("silent streams are subscribed anew: %s", ", ".join(silent[:5]))
-            self._say("UNSUBSCRIBE", silent)
-            self._say("SUBSCRIBE", silent)
+            self._say(False, silent)
+            self._say(True, silent)
         return ""
 
-    def _say(self, method: str, names: list[str]) -> None:
+    def again(self, name: str) -> None:
+        """End and begin one stream: what the venue sends first is the whole picture."""
+        self._say(False, [name])
+        self._say(True, [name])
+
+    def _say(self, is_on: bool, names: list[str]) -> None:
         if self._send is None:
             return
         for begin in range(0, len(names), A_MESSAGE):
             self._number += 1
             part = names[begin:begin + A_MESSAGE]
             self._asked[self._number] = part
-            self._send(json.dumps({"method": method, "params": part, "id": self._number}))
+            self._send(self._word(part, is_on, self._number))

@@ -23,6 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connectors.limiter import Limiter
 from core.board import Board
 from core.clock import Clock
 from core.secrets import Credentials, KnownSecrets
@@ -45,6 +46,8 @@ class VenueConfig:
     private_ws: str
     symbols: tuple[str, ...]
     quote_only: bool = False         # ORDER_BOOK_DEPTH=quote: best prices only, no depth stream
+    full_book: bool = False          # ORDER_BOOK_DEPTH=full: every level, where the venue has a choice
+    options: tuple[str, ...] = ()    # OPTION_SYMBOLS: accepted, and answered that there are none
     candles: int = 500               # closed candles loaded per timeframe
 
 
@@ -60,6 +63,7 @@ class VenueParts:
     timings: Timings
     credentials: Credentials | None  # None: market data only
     known: KnownSecrets | None = None  # listen keys are added to what the log hides
+    limiter: Limiter | None = None   # one for all products whose requests the venue counts together
 
 
 class Venue(ABC):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 import msgspec
 
@@ -18,10 +17,11 @@ from connectors.binance.public import PublicSymbol, Snapshot
 from connectors.complaints import Complaints
 from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
+from connectors.wishes import GotCandles, GotDayOpen, Unwatch, WantCandles
 from core.clock import Clock
 from core.errors import BadMessage
 from core.numbers import printable
-from models import Candle, Key
+from models import Key
 
 log = logging.getLogger(__name__)
 
@@ -34,21 +34,6 @@ class Watch:
     """Stream this symbol too."""
 
     symbol: PublicSymbol | MarketSymbol
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatch:
-    """End its streams."""
-
-    key: Key
-
-
-@dataclass(frozen=True, slots=True)
-class WantCandles:
-    """Stream candles of this timeframe."""
-
-    key: Key
-    timeframe: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +52,6 @@ class GotProbe:
     key: Key
     told: Snapshot
     asked: float
-
-
-@dataclass(frozen=True, slots=True)
-class GotCandles:
-    """Rows of a timeframe, asked at `asked_ms` (venue's time)."""
-
-    key: Key
-    timeframe: str
-    rows: list[Candle]
-    asked_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class GotDayOpen:
-    """First price of the day."""
-
-    key: Key
-    price: Decimal
 
 
 class _Outer(msgspec.Struct):

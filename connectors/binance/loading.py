@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from connectors.asker import Asker, Question
 from connectors.binance import parse
-from connectors.binance.feed import GotCandles, GotDayOpen, GotProbe, GotSnapshot
+from connectors.binance.feed import GotProbe, GotSnapshot
 from connectors.binance.rest import Endpoints
 from connectors.timesync import TimeSync
+from connectors.wishes import GotCandles, GotDayOpen
 from core.clock import Clock
 from models import TIMEFRAMES, Candle, Key
 
-RANK_WATCH, RANK_SNAPSHOT, RANK_CLOSE, RANK_HISTORY, RANK_DAY = range(5)
+RANK_SNAPSHOT, RANK_CLOSE, RANK_HISTORY, RANK_DAY = range(1, 5)      # after connectors.product.RANK_WATCH
 PROBED = 5                 # levels compared to tell a quiet book from a dead stream
 _DAY = 86_400_000
 

@@ -5,13 +5,13 @@ The wire's field names stay in this file. Unknown fields are ignored, ids are in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
+from connectors import reading
 from connectors.limiter import ORDERS, WEIGHT, Budget
 from core.errors import BadMessage
 from core.numbers import printable
@@ -34,8 +34,6 @@ from models import (
 MARKET = "Binance"
 T = TypeVar("T")
 
-_PATH = re.compile(r"`\$([^`]*)`")
-_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _INTERVALS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400}
 _STATUSES = {
     "NEW": OrdStatus.NEW, "PARTIALLY_FILLED": OrdStatus.PARTIALLY_FILLED, "FILLED": OrdStatus.FILLED,
@@ -50,46 +48,17 @@ _KINDS = (("autoclose-", ExecKind.LIQUIDATION), ("adl_autoclose", ExecKind.ADL),
 
 def decoder(shape: type[T]) -> Callable[[bytes], T]:
     """A function that decodes bytes into `shape` or raises `BadMessage`."""
-    decode = msgspec.json.Decoder(shape).decode
-
-    def read(raw: bytes) -> T:
-        try:
-            return decode(raw)
-        except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
-            raise bad(raw, error) from None
-
-    return read
+    return reading.decoder(MARKET, shape)
 
 
 def bad(raw: bytes, error: Exception) -> BadMessage:
     """The refusal of a message, with the field and the value it had."""
-    words = str(error) or type(error).__name__
-    path = _PATH.search(words)
-    if path is None:
-        return BadMessage(MARKET, f"{printable(words, 120)}: {_shown(raw)}")
-    return BadMessage(MARKET, f"field {path[1] or 'message'} = {_value_at(raw, path[1])}: {printable(words, 120)}")
-
-
-def _shown(raw: bytes) -> str:
-    return printable(raw[:60].decode("utf-8", "replace"), 60)
-
-
-def _value_at(raw: bytes, path: str) -> str:
-    """The value at a path of the message; "[...]" stands for any row, then the first one is shown."""
-    try:
-        value: Any = msgspec.json.decode(raw)
-        for name, index in _STEP.findall(path):
-            value = value[name] if name else value[0 if index == "..." else int(index)]
-    except (msgspec.DecodeError, LookupError, TypeError, RecursionError):
-        return "missing"
-    return printable(repr(value), 60)
+    return reading.bad(MARKET, raw, error)
 
 
 def finite(name: str, value: Decimal, least: Decimal | None = None) -> Decimal:
     """The number, if it is one and not below `least`."""
-    if not value.is_finite() or (least is not None and value < least):
-        raise BadMessage(MARKET, f"field {name} = {value}: not a possible number")
-    return value
+    return reading.finite(MARKET, name, value, least)
 
 
 _ZERO = Decimal(0)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connectors.binance import market, public
-from connectors.binance.feed import MarketFeed, Unwatch, WantCandles, Watch
+from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.loading import Loader
 from connectors.complaints import Complaints
 from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig, VenueParts
+from connectors.wishes import Unwatch, WantCandles
 from models import TIMEFRAMES, Key
 
 MOST_STREAMS = 200

@@ -13,6 +13,7 @@ from connectors.binance import parse
 from connectors.binance.errors import ABSENT
 from connectors.binance.rest import Endpoints
 from connectors.http import Call, Rank
+from connectors.pages import MOST_PAGES, Pages, Sink
 from connectors.timesync import TimeSync
 from core.errors import BadMessage, Rejected
 from models import (
@@ -20,19 +21,12 @@ from models import (
     AskAccount,
     AskHistory,
     AskOrder,
-    Execution,
-    HistoryPage,
     OrderAbsent,
     OrderFound,
-    VenueMessage,
 )
 
-PAGE = 500              # executions in one message to the engine
-MOST_PAGES = 10_000     # faults.md section 6, line 13: a history read ends
 _REMEMBERED = 20_000    # order id → client id
 _FEW = 3                # so many missing ids are asked one by one
-
-Sink = Callable[[VenueMessage], None]
 
 
 class Questions:
@@ -126,28 +120,3 @@ class Questions:
                 if error.code != ABSENT:
                     raise
             self._client_ids[(symbol, order_id)] = name
-
-
-class Pages:
-    """Cuts a history into messages for the engine; the last one says so."""
-
-    def __init__(self, sink: Sink, request: AskHistory, account: str, read_start: int,
-                 missing_from: int | None) -> None:
-        self._sink, self._request, self._account = sink, request, account
-        self._read_start, self._missing_from = read_start, missing_from
-        self._held: list[Execution] = []
-
-    def add(self, executions: list[Execution]) -> None:
-        """Send what fills whole pages."""
-        self._held += executions
-        while len(self._held) > PAGE:
-            self._send(self._held[:PAGE], last=False)
-            del self._held[:PAGE]
-
-    def finish(self) -> None:
-        """Send the rest, which may be nothing."""
-        self._send(self._held, last=True)
-
-    def _send(self, executions: list[Execution], last: bool) -> None:
-        self._sink(HistoryPage(self._request.key, self._account, tuple(executions), last, self._read_start,
-                               self._request.since, self._request.reason, self._missing_from))

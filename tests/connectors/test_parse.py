@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.binance import events, parse
-from connectors.binance.feed import MarketFeed, WantCandles, Watch
+from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.market import MarketSymbol
 from connectors.binance.public import PublicSymbol
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
+from connectors.wishes import WantCandles
 from core.board import Board
 from core.clock import HandClock
 from core.errors import BadMessage

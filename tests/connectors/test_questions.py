@@ -9,9 +9,10 @@ import pytest
 
 from connectors.asker import Question
 from connectors.binance.products import LINEAR
-from connectors.binance.questions import PAGE, Questions
+from connectors.binance.questions import Questions
 from connectors.binance.rest import Endpoints
 from connectors.http import Call
+from connectors.pages import PAGE
 from connectors.timesync import TimeSync
 from core.clock import HandClock
 from core.errors import BadMessage, Rejected

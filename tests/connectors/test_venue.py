@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.binance.venue import NO_KEYS
+from connectors.product import NO_KEYS
 from models import (
     Ack,
     AmendOrder,

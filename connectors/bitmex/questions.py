@@ -1,0 +1,110 @@
+"""What the keeper asks of the account, as generators: no socket, no thread inside. See `connectors.asker`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from connectors.asker import Question
+from connectors.bitmex import parse
+from connectors.bitmex.auth import MARKET
+from connectors.bitmex.rest import EXECUTIONS_A_PAGE, ORDERS_A_PAGE, Endpoints
+from connectors.http import Call
+from connectors.pages import MOST_PAGES, Pages, Sink
+from connectors.timesync import TimeSync
+from core.errors import BadMessage
+from models import (
+    AccountSnapshot,
+    AskAccount,
+    AskHistory,
+    AskOrder,
+    BalanceReport,
+    Category,
+    OrderAbsent,
+    OrderFound,
+    OrderReport,
+)
+
+
+class Questions:
+    """The questions about one category of the account. Used on the keeper's thread."""
+
+    def __init__(self, calls: Endpoints, sync: TimeSync, sink: Sink, category: Category, account: Callable[[], str],
+                 contracts: Callable[[], parse.Contracts]) -> None:
+        self._calls, self._sync, self._sink, self._category = calls, sync, sink, category
+        self._account, self._contracts = account, contracts
+        self.funding = 0                 # funding facts seen in histories and not booked yet
+
+    def order(self, request: AskOrder) -> Question:
+        """What became of an order: answered once the venue answered."""
+        rows = parse.orders((yield self._calls.query(request.key.symbol, request.order_id, request.cl_ord_id)))
+        contract = self._contracts().get(request.key.symbol)
+        mine = [row for row in rows if row.order_id == request.order_id
+                or (not request.order_id and row.cl_ord_id == request.cl_ord_id)]
+        if rows and not mine:
+            raise BadMessage(MARKET, "field orderID: another order than was asked for")
+        if not mine:
+            self._sink(OrderAbsent(request, self._sync.now_ms()))
+        elif contract is None:
+            raise BadMessage(MARKET, f"field symbol = {request.key.symbol}: not known")
+        else:
+            self._sink(OrderFound(request, parse.report(mine[0], contract)))
+
+    def account(self, request: AskAccount) -> Question:
+        """Open orders, positions and balances of this category."""
+        asked = self._sync.now_ms()
+        contracts = self._contracts()
+        orders = yield from self._open_orders(contracts)
+        positions = tuple(parse.position(row, contracts[row.symbol])
+                          for row in parse.positions((yield self._calls.positions())) if row.symbol in contracts)
+        margins = parse.margins((yield self._calls.margin()))
+        self._sink(AccountSnapshot(request.market, request.category, self._account(), asked, orders, positions,
+                                   balances(margins, self._category, contracts)))
+
+    def _open_orders(self, contracts: parse.Contracts) -> Generator[Call | float, bytes, tuple[OrderReport, ...]]:
+        found: dict[str, OrderReport] = {}
+        start = 0
+        while True:
+            rows = parse.orders((yield self._calls.open_orders(start)))
+            found.update({row.order_id: parse.report(row, contracts[row.symbol]) for row in rows
+                          if row.symbol in contracts})
+            start += len(rows)
+            if len(rows) < ORDERS_A_PAGE:
+                return tuple(found.values())
+
+    def history(self, request: AskHistory) -> Question:
+        """All fills of an instrument since a time, oldest first.
+
+        By time with overlap: a page begins at the time the one before ended with, what was read is known by its
+        execID; within one time by offset until dry (bitmex.md section 4; any number of fills may share a millisecond).
+        """
+        contract = self._contracts().get(request.key.symbol)
+        if contract is None:
+            raise BadMessage(MARKET, f"field symbol = {request.key.symbol}: not known")
+        pages = Pages(self._sink, request, self._account(), self._sync.now_ms(), None)
+        since, start, seen = max(0, request.since), 0, set[str]()
+        for _ in range(MOST_PAGES):
+            rows = parse.executions((yield self._calls.trade_history(request.key.symbol, since, start)))
+            timed = sorted(((parse.time_ms(row.timestamp or ""), row) for row in rows), key=lambda one: one[0])
+            new = [row for _, row in timed if row.exec_id not in seen]
+            self.funding += sum(row.exec_type == "Funding" for row in new)
+            pages.add([parse.execution(row, contract, self._account()) for row in new if parse.is_fill(row)])
+            if len(rows) < EXECUTIONS_A_PAGE:
+                pages.finish()
+                return
+            last = timed[-1][0]
+            if last > since:
+                seen = {row.exec_id for at, row in timed if at == last} | (seen if last == since else set())
+                since, start = last, 0
+            elif new:
+                seen |= {row.exec_id for row in new}
+                start += len(rows)
+            else:
+                raise BadMessage(MARKET, "field execID: a full page of fills without a new one")
+        raise BadMessage(MARKET, f"more than {MOST_PAGES} pages of fills")
+
+
+def balances(rows: list[parse.MarginRow], category: Category, contracts: parse.Contracts) -> tuple[BalanceReport, ...]:
+    """The currencies this category settles in; of spot, all."""
+    mine = {contract.instrument.settle for contract in contracts.values()}
+    told = (parse.balance(row, category) for row in rows if category is Category.SPOT or row.currency in mine)
+    return tuple(one for one in told if one is not None)

@@ -1,0 +1,431 @@
+"""What every product of an exchange does alike: threads, coming up, watching, stopping. Its class adds the rest.
+
+Start and F3: time → instruments → (with keys) account → public streams → private stream → `VenueUp`. The keeper runs
+it; each part is asked again until it is answered. `connectors.venue` says what is promised.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from connectors import keeper
+from connectors.asker import Asker, Question
+from connectors.http import Call, Client, tls_context
+from connectors.keeper import Standing, Watched, state_loop
+from connectors.limiter import Limiter
+from connectors.stream import Stream
+from connectors.timesync import TimeSync
+from connectors.trader import Desk, Trader
+from connectors.venue import Venue, VenueConfig, VenueParts
+from core.errors import KeysRejected, Throttled, VenueError
+from core.hosts import is_loopback
+from models import (
+    AskAccount,
+    AskHistory,
+    AskOrder,
+    Instrument,
+    Key,
+    Notice,
+    Request,
+    VenueUp,
+)
+
+log = logging.getLogger(__name__)
+
+NO_KEYS = "no API key: market data only"
+RANK_WATCH = 0         # of the loader's thread: before everything it asks
+
+Asking = Generator[Call | float, bytes, None]
+
+
+class Rest(Protocol):
+    """A line to the exchange, owned by one thread."""
+
+    client: Client
+    latency_ms: float | None
+
+    def turn(self, call: Call) -> float:
+        """Book the call's cost and give 0, or the seconds to wait first."""
+
+    def send(self, call: Call) -> bytes:
+        """The body of a good answer, or an error."""
+
+
+class Pool(Protocol):
+    """The public connections. Used on the loader's thread; `streams` is replaced whole."""
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        """All of them."""
+
+    def watch(self, key: Key) -> None:
+        """Stream a symbol."""
+
+    def unwatch(self, key: Key) -> None:
+        """End its streams."""
+
+    def want_candles(self, key: Key, timeframe: str) -> None:
+        """Stream candles of a watched symbol."""
+
+    def restart(self) -> None:
+        """Close all and connect anew."""
+
+    def stop(self) -> None:
+        """End all threads."""
+
+
+class Questions(Protocol):
+    """What may be asked about the account."""
+
+    def order(self, request: AskOrder) -> Question:
+        """What became of an order."""
+
+    def account(self, request: AskAccount) -> Question:
+        """Open orders, positions and balances."""
+
+    def history(self, request: AskHistory) -> Question:
+        """All fills of an instrument since a time."""
+
+
+R = TypeVar("R", bound=Rest)
+
+
+class ProductVenue(Venue, Generic[R]):
+    """One product of one exchange. What its hooks need is set before this constructor is called."""
+
+    def __init__(self, config: VenueConfig, parts: VenueParts, limiter: Limiter) -> None:
+        self.config = config
+        self._parts = parts
+        self._sync = TimeSync(parts.clock, may_be_recorded=is_loopback(urlsplit(config.http).hostname or ""))
+        self._limiter = parts.limiter or limiter
+        self._standing = Standing(text="connecting")
+        self._instruments: dict[str, Instrument] = {}
+        self._watched: tuple[Key, ...] = tuple(Key(self.market, config.category, one) for one in config.symbols)
+        self._is_stopping = threading.Event()
+        self._said: set[str] = set()     # keeper; a new set with each F3
+        self._has_keys = parts.credentials is not None
+        self._is_off = False             # for good: nothing more is asked until F3
+        timings, clock, name = parts.timings, parts.clock, config.title
+        self._clients: list[Client] = []
+        self._context = tls_context() if config.http.startswith("https:") else None
+        self._keeper_rest = self._rest(timings.answer / 2)
+        self._keeper = Asker(f"{name} keeper", self._keeper_rest, clock, timings, parts.on_death, self._keys_refused,
+                             self._question_failed)
+        self._loader_rest = self._rest(timings.answer / 2)
+        self._asker = Asker(f"{name} loader", self._loader_rest, clock, timings, parts.on_death, self._keys_refused)
+        self._pool = self._make_pool()
+        self._questions = self._make_questions()
+        self._trader_rest = self._rest(timings.answer)
+        self._trader = Trader(f"{name} trader", self._make_desk(), parts.sink, clock, timings, parts.on_death)
+        self._private = self._make_private()
+
+    # ------------------------------------------------------------ what an exchange adds
+
+    @abstractmethod
+    def _make_rest(self, client: Client) -> R:
+        """Stamps and signs."""
+
+    @abstractmethod
+    def _make_pool(self) -> Pool:
+        """The public connections."""
+
+    @abstractmethod
+    def _make_questions(self) -> Questions:
+        """Questions about the account."""
+
+    @abstractmethod
+    def _make_desk(self) -> Desk:
+        """What the trader needs."""
+
+    @abstractmethod
+    def _make_private(self) -> Stream:
+        """The account's connection; held until the account is known."""
+
+    @abstractmethod
+    def _read_clock(self) -> Asking:
+        """Ask the time."""
+
+    @abstractmethod
+    def _read_instruments(self) -> Asking:
+        """Ask what may be traded: `_instruments` and the board."""
+
+    @abstractmethod
+    def _read_account(self) -> Asking:
+        """Ask who we are: `_standing`."""
+
+    @abstractmethod
+    def _clock_now(self, rest: R) -> None:
+        """Ask the time on the caller's thread. Raises a VenueError."""
+
+    @abstractmethod
+    def _is_clock(self, error: VenueError) -> bool:
+        """Whether a request's time was refused."""
+
+    @abstractmethod
+    def _cancel_everything(self, rest: R) -> tuple[int, int, str]:
+        """See `cancel_everything`."""
+
+    def _start_more(self) -> None:
+        """Questions of this exchange alone."""
+
+    def _elsewhere(self, symbol: str) -> str:
+        """Why a symbol cannot be streamed here."""
+        return f"{symbol} is not listed or not trading on {self.config.title}: it is left out"
+
+    # ------------------------------------------------------------ the contract
+
+    def start(self) -> None:
+        """Start the threads."""
+        watched = Watched(self.market, self.config.category, self.config.title, self._has_keys,
+                          lambda: self._pool.streams, self._private if self._has_keys else None,
+                          lambda: self._standing, lambda: self._trader_rest.latency_ms or self._keeper_rest.latency_ms)
+        self._keeper.post("state", lambda: state_loop(watched, self._parts.board, self._limiter, self._sync,
+                                                      self._parts.clock, self._parts.timings.keeper),
+                          keeper.RANK_STATE)
+        self._keeper.post("start", self._bring_up, keeper.RANK_START)
+        self._keeper.post("clock", self._keep_clock, keeper.RANK_CLOCK, self._parts.timings.keeper)
+        self._start_more()
+        self._keeper.worker.start()
+        self._asker.worker.start()
+        if self._has_keys:
+            self._private.worker.start()
+        self._trader.worker.start()
+
+    def stop(self) -> None:
+        """No new request; orders in flight get `stop_requests` seconds, everything else ends now."""
+        if self._is_stopping.is_set():
+            return
+        self._is_stopping.set()
+        self._trader.stop()
+        self._keeper.stop()
+        self._asker.stop()
+        self._pool.stop()
+        self._private.stop()
+        for client in self._clients:
+            if client is not self._trader_rest.client:
+                client.interrupt()
+        patience = threading.Timer(self._parts.timings.stop_requests, self._trader_rest.client.interrupt)
+        patience.daemon = True
+        patience.start()
+
+    def join(self, timeout: float) -> tuple[str, ...]:
+        """Wait for the threads; the names of those that still run."""
+        workers = [self._trader.worker, self._keeper.worker, self._asker.worker, self._private.worker,
+                   *(stream.worker for stream in self._pool.streams)]
+        end = self._parts.clock.monotonic() + timeout
+        return tuple(worker.name for worker in workers
+                     if not worker.join(max(0.0, end - self._parts.clock.monotonic())))
+
+    def post(self, request: Request) -> None:
+        """Orders to the trader, questions to the keeper."""
+        match request:
+            case AskOrder():
+                self._ask("question about an order", lambda: self._questions.order(request), keeper.RANK_ORDER)
+            case AskAccount():
+                self._ask("account check", lambda: self._questions.account(request), keeper.RANK_ACCOUNT)
+            case AskHistory():
+                self._ask("history", lambda: self._questions.history(request), keeper.RANK_HISTORY)
+            case _:
+                self._trader.post(request)
+
+    def reconnect(self) -> None:
+        """F3: everything anew; the keeper brings it up again, what is queued stays."""
+        self._private.hold()
+        self._said = set()
+        self._pool.restart()
+        self._is_off = False
+        self._standing = replace(self._standing, text="connecting", problem="", keys_refused=False, ready=False)
+        self._keeper.drop("start")
+        self._keeper.post("start", self._bring_up, keeper.RANK_START)
+
+    def watch(self, key: Key) -> None:
+        """Stream this instrument too."""
+        self._on_loader(lambda: self._watch(key))
+
+    def unwatch(self, key: Key) -> None:
+        """End its streams."""
+        self._on_loader(lambda: self._unwatch(key))
+
+    def want_candles(self, key: Key, timeframe: str) -> None:
+        """Load and stream candles."""
+        self._on_loader(lambda: self._want_candles(key, timeframe))
+
+    def cancel_everything(self) -> tuple[int, int, str]:
+        """Straight to the exchange, on the caller's thread and a connection of its own."""
+        if not self._has_keys:
+            return 0, 0, NO_KEYS
+        if self._is_off:
+            return 0, 0, self._standing.problem
+        rest = self._rest(self._parts.timings.answer)
+        try:
+            return self._cancel_everything(rest)
+        finally:
+            rest.client.close()
+            self._clients.remove(rest.client)
+
+    def wrong_setting(self) -> str:
+        """Keys that are not accepted, or symbols that do not exist."""
+        if self._standing.keys_refused:
+            return f"API_KEY: {self._standing.text}"
+        known = self._instruments
+        missing = [symbol for symbol in self.config.symbols
+                   if known and not (symbol in known and known[symbol].trading)]
+        text = f"{', '.join(missing)} not listed or not trading on {self.config.title}"
+        return f"{self.config.category.value.upper()}_SYMBOLS: {text}" if missing else ""
+
+    # ------------------------------------------------------------ bringing up (keeper)
+
+    def _bring_up(self) -> Question:
+        yield from self._read_clock()
+        while self._sync.problem():
+            self._standing = replace(self._standing, problem=self._sync.problem(), ready=False)
+            self._say_once("clock", self._sync.problem(), "error")
+            yield self._parts.timings.check_account
+            yield from self._read_clock()
+        self._standing = replace(self._standing, problem="")
+        yield from self._read_instruments()
+        for key in self._watched:
+            self.watch(key)
+        if not self._has_keys:
+            self._standing = Standing(text=NO_KEYS, ready=True)
+            return
+        try:
+            yield from self._read_account()
+        except KeysRejected as error:
+            self._keys_refused(error)
+            return
+        self._private.release()
+
+    def _say_once(self, about: str, text: str, level: str) -> None:
+        """Into the messages, once until F3: also who has no window is told why nothing works."""
+        if about not in self._said:
+            self._said.add(about)
+            self._parts.sink(Notice(self.market, f"{self.config.title}: {text}", level))
+
+    def _publish_instruments(self, instruments: Sequence[Instrument], problems: Sequence[str]) -> None:
+        """Those of this product: kept, and the tradable ones shown on the board."""
+        for text in problems[:3]:
+            log.warning("%s: an instrument is left out: %s", self.config.title, text)
+        board = self._parts.board.instruments
+        gone = [key for key in list(board) if (key.market, key.category) == (self.market, self.config.category)
+                and key.symbol in self._instruments]
+        self._instruments = {one.key.symbol: one for one in instruments}
+        for one in instruments:
+            if one.trading:
+                board[one.key] = one
+        for key in gone:
+            if not (key.symbol in self._instruments and self._instruments[key.symbol].trading):
+                board.pop(key, None)
+
+    def _missing(self) -> str:
+        """Which configured symbols cannot be traded, for the market's line."""
+        missing = [key.symbol for key in self._watched if key not in self._parts.board.instruments]
+        return f"not listed or not trading: {', '.join(missing)}" if missing else ""
+
+    def _up(self) -> VenueUp:
+        """On the private stream's thread, before its first frame."""
+        standing = self._standing
+        watched = tuple(self._instruments[key.symbol] for key in self._watched if key.symbol in self._instruments)
+        return VenueUp(self.market, self.config.category, standing.account, watched, self._sync.now_ms(),
+                       standing.can_trade, standing.problem)
+
+    def _keys_refused(self, error: KeysRejected) -> None:
+        if self._standing.keys_refused:
+            return
+        text = (f"the API key is not accepted ({error.text}): market data only; check key, permissions and allowed "
+                "addresses, then press F3")
+        self._standing = replace(self._standing, text=text, keys_refused=True, ready=True)
+        self._private.hold()
+        self._parts.sink(Notice(self.market, text, "error"))
+
+    # ------------------------------------------------------------ keeping up (keeper)
+
+    def _question_failed(self, error: VenueError) -> None:
+        """While coming up, the reason is shown. A refused time is measured before the question is asked again."""
+        if not self._standing.ready:
+            self._standing = replace(self._standing, text=error.text)
+            self._say_once(error.text, f"{error.text}. Trying again until it works", "warning")
+        if not self._is_clock(error):
+            return
+        try:
+            self._clock_now(self._keeper_rest)
+        except VenueError as failure:
+            log.info("%s: the clock could not be read: %s", self.config.title, failure)
+
+    def _keep_clock(self) -> Question:
+        read_at = self._parts.clock.monotonic()
+        while True:
+            yield min(1.0, self._parts.timings.keeper * 2)
+            due = self._parts.clock.monotonic() - read_at > self._parts.timings.sync_clock
+            if self._is_off or (not due and not self._sync.has_jumped()):
+                continue
+            yield from self._read_clock()
+            if due:
+                yield from self._read_instruments()
+            read_at = self._parts.clock.monotonic()
+            if self._sync.problem() and not self._standing.problem:
+                self.reconnect()
+
+    def _ask(self, name: str, make: Callable[[], Question], rank: int) -> None:
+        """A question that waits until the account is known and the keys are good."""
+        def question() -> Question:
+            while not (self._standing.ready and self._standing.account) or self._standing.keys_refused:
+                yield self._parts.timings.keeper
+            yield from make()
+
+        self._keeper.post(name, question, rank)
+
+    # ------------------------------------------------------------ watching (loader)
+
+    def _on_loader(self, act: Callable[[], None], delay: float = 0.0) -> None:
+        def question() -> Question:
+            act()
+            yield from ()
+
+        self._asker.post("watch", question, RANK_WATCH, delay)
+
+    def _watch(self, key: Key) -> None:
+        if key not in self._watched:
+            self._watched = (*self._watched, key)
+        if not self._instruments:
+            return                       # not known yet: `_bring_up` comes back to it
+        if key in self._parts.board.instruments:
+            self._pool.watch(key)
+        else:
+            self._parts.sink(Notice(self.market, self._elsewhere(key.symbol), "warning"))
+
+    def _unwatch(self, key: Key) -> None:
+        self._watched = tuple(one for one in self._watched if one != key)
+        self._pool.unwatch(key)
+
+    def _want_candles(self, key: Key, timeframe: str) -> None:
+        if not self._instruments and not self._is_off:
+            self._on_loader(lambda: self._want_candles(key, timeframe), self._parts.timings.keeper)
+        elif key in self._parts.board.instruments:
+            self._pool.want_candles(key, timeframe)
+
+    # ------------------------------------------------------------ parts
+
+    def _rest(self, answer_s: float) -> R:
+        client = Client(self.market, self.config.http, self._parts.timings.connect, answer_s, self._context)
+        self._clients.append(client)
+        return self._make_rest(client)
+
+    def _urgent(self, rest: R, call: Call) -> bytes:
+        """Send now; a refused time is measured again and the call sent a second time."""
+        wait = rest.turn(call)
+        if wait > 0:
+            raise Throttled(self.market, f"the exchange lets no request through for {wait:.0f} s", retry_after=wait)
+        try:
+            return rest.send(call)
+        except Throttled as error:
+            if not self._is_clock(error):
+                raise
+        self._clock_now(rest)
+        return rest.send(call)
