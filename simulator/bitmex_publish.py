@@ -106,9 +106,7 @@ class BitmexPublisher:
                 levels = self._levels[table, symbol] = Levels(market, BOOKS[table])
             else:
                 self._book(table, symbol, levels)
-            now = market.clock.now()
-            return [rows.level_row(contract, side, price, lots, now)
-                    for (side, price), lots in sorted(levels.known.items(), key=lambda entry: -entry[0][1])]
+            return self._rows(table, symbol)
         if table in BARS:
             return self._bars(symbol, BARS[table])
         makers: dict[str, Callable[[], list[Json]]] = {
@@ -229,4 +227,18 @@ class BitmexPublisher:
         kind = self.venue.faults.use(fault).args["kind"]
         if kind == "swap":
             self._held[table, symbol] = frames
-        return [*frames, *frames] if kind == "repeat" else []
+        return {"repeat": [*frames, *frames], "unknown": [*frames, ("update", [self._stray(symbol, 0)])],
+                "crossed": [*frames, ("insert", [self._stray(symbol, 50)])],
+                "partial": [*frames, ("partial", self._rows(table, symbol))]}.get(kind, [])
+
+    def _stray(self, symbol: str, above: int) -> Json:
+        """A level that is not in the book: a bid `above` ticks over the best ask, or far below everything."""
+        contract, market = self.venue.contracts[symbol], self.venue.markets[symbol]
+        price = (market.engine.best(-1) or market.last()) + above if above else 1
+        return rows.level_row(contract, 1, price, contract.lot_size // contract.unit, market.clock.now())
+
+    def _rows(self, table: str, symbol: str) -> list[Json]:
+        """An L2 table as its readers know it."""
+        now = self.venue.clock.now()
+        return [rows.level_row(self.venue.contracts[symbol], side, price, lots, now) for (side, price), lots
+                in sorted(self._levels[table, symbol].known.items(), key=lambda entry: -entry[0][1])]

@@ -168,9 +168,12 @@ class BitmexHub:
                 connection.topics.append(topic)
                 self._readers.setdefault(topic, set()).add(connection)
                 scope: Json = {"account": self.venue.account.number} if table in PRIVATE else {}
-                connection.tell({"table": table, "action": "partial", "keys": KEYS.get(table, []),
-                                 "types": types(data), "filter": scope | ({"symbol": symbol} if symbol else {}),
-                                 "data": data})
+                connection.tell(self._first(table, data, scope | ({"symbol": symbol} if symbol else {})))
+
+    def _first(self, table: str, data: list[Json], scope: Json) -> Json:
+        """A partial."""
+        return {"table": table, "action": "partial", "keys": KEYS.get(table, []), "types": types(data),
+                "filter": scope, "data": data}
 
     def _unsubscribe(self, connection: Realtime, args: list[Any], asked: Json) -> None:
         for topic in [str(one) for one in args]:
@@ -199,7 +202,8 @@ class BitmexHub:
         """Send rows of one symbol (or of a currency) to everyone who asked for them."""
         readers = self._readers.get(table, set()) | self._readers.get(f"{table}:{symbol}", set())
         if readers and not self.venue.faults.muted(f"{table}:{symbol}"):
-            text = encode({"table": table, "action": action, "data": data}).decode()
+            frame = {"table": table, "action": action, "data": data}
+            text = encode(self._first(table, data, {"symbol": symbol}) if action == "partial" else frame).decode()
             for connection in readers:
                 connection.put(text)
 

@@ -45,9 +45,10 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
             "exec_cost": row["execCost"], "exec_comm": row["execComm"],
             "realized_pnl": plain(major(row["realisedPnl"], settle)),
             "maker": row["lastLiquidityInd"] == "AddedLiquidity", "time": ms(row["timestamp"])})
-    for symbol, holding in account.holdings.items():
+    for symbol, contract in venue.contracts.items():
+        holding = account.holding(symbol)
         if holding.qty:
-            entry = venue.contracts[symbol].entry(holding.qty, holding.cost)
+            entry = contract.entry(holding.qty, holding.cost)
             out["positions"].append({**base(symbol), "symbol": symbol, "position_side": "BOTH",
                                      "qty": str(holding.qty), "entry": plain(entry), "cost": holding.cost})
     of_currency = {c.settle: c.category for c in reversed(venue.contracts.values())}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulator.bitmex_client import Bitmex
 from tests.simulator.sim_client import Exchange
 
 
@@ -22,3 +23,11 @@ def exchange(running: Exchange) -> Exchange:
     """The module's exchange without faults, orders or positions."""
     running.calm()
     return running
+
+
+@pytest.fixture
+def bitmex(running: Exchange) -> Bitmex:
+    """The BitMEX face of the module's exchange without faults, orders or positions."""
+    face = Bitmex(running)
+    face.calm()
+    return face
