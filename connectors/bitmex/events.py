@@ -24,6 +24,8 @@ from models import BalanceReport, Category, Execution, OrderReport, PositionRepo
 ENDED = 2_000            # orders that ended are remembered so long: late changes of theirs are merged all the same
 QUIET = 1.0              # seconds between reports of a position whose mark alone has changed
 _KEYS = {"order": ("orderID",), "position": ("account", "symbol"), "margin": ("account", "currency")}
+# A change of a row that no partial told of is taken when it tells what counts: better than not to know a position.
+_WHOLE = {"position": "currentQty", "margin": "walletBalance"}
 
 Report = TypeVar("Report", PositionReport, BalanceReport)
 Rows = OrderedDict[tuple[Any, ...], dict[str, Any]]
@@ -102,7 +104,7 @@ class Tables:
                 if gone is not None and frame.table == "position":
                     whole.append({**gone, "currentQty": 0})
                 continue
-            if frame.action == "update" and key not in table:
+            if frame.action == "update" and key not in table and _WHOLE.get(frame.table) not in row:
                 self._complain(f"a change of an unknown row of {frame.table}: {printable(str(key), 80)}")
                 continue
             merged = {**table.get(key, {}), **row} if frame.action == "update" else row

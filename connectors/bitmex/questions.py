@@ -95,7 +95,7 @@ class Questions:
             if last > since:
                 seen = {row.exec_id for at, row in timed if at == last} | (seen if last == since else set())
                 since, start = last, 0
-            elif new:
+            elif new or not start:       # the first page of a time may be known as a whole
                 seen |= {row.exec_id for row in new}
                 start += len(rows)
             else:

@@ -26,6 +26,7 @@ _TIFS = {TimeInForce.GTC: "GoodTillCancel", TimeInForce.GTX: "GoodTillCancel",
 _TYPES = {OrdType.LIMIT: "Limit", OrdType.MARKET: "Market"}
 _SIDES = {"BUY": "Buy", "SELL": "Sell"}
 MINUTE, SECOND = 60.0, 1.0
+CLOCK = ""                 # the API's root; never signed: our time may be what was refused
 
 
 class Endpoints:
@@ -36,7 +37,7 @@ class Endpoints:
 
     def time(self) -> Call:
         """The server's clock."""
-        return Call("GET", "", rank=Rank.ORDER)
+        return Call("GET", CLOCK, rank=Rank.ORDER)
 
     def instruments(self) -> Call:
         """What may be traded now, of all categories."""
@@ -149,12 +150,15 @@ class Rest:
     def send(self, call: Call) -> bytes:
         """The body of a good answer. Raises Rejected, KeysRejected, Throttled, SilenceError or NotSent."""
         self.expires_s = expires(self._sync, self._request_life)
-        if call.security is Security.NONE and self._credentials is not None and self._signs_all():
+        signs_all = self._credentials is not None and self._signs_all()
+        if signs_all and call.security is Security.NONE and call.path != CLOCK:
             call = Call(call.method, call.path, call.params, Security.SIGNED, call.weight, call.orders, call.rank)
         answer = self.client.send(auth.prepare(call, self._credentials, self.expires_s))
         now = self._clock.monotonic()
         self.latency_ms = answer.seconds * 1000
-        self._learn(answer, now)
+        self.date_ms = _date(answer.headers.get("Date", ""))
+        if call.security is Security.SIGNED or not signs_all:       # else it speaks of the smaller budget without a key
+            self._learn(answer, now)
         error = errors.failure(answer)
         if error is None:
             return answer.body
@@ -165,7 +169,6 @@ class Rest:
     def _learn(self, answer: Answer, now: float) -> None:
         """Pace from what the venue says is left (section 9)."""
         told = answer.headers
-        self.date_ms = _date(told.get("Date", ""))
         for kind, seconds, suffix in ((WEIGHT, MINUTE, ""), (ORDERS, SECOND, "-1s")):
             limit, left = (_count(told.get(f"x-ratelimit-{name}{suffix}", "")) for name in ("limit", "remaining"))
             if limit and limit != self._limits.get(kind):

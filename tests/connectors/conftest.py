@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +15,12 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
-from connectors import VenueConfig, VenueParts
+from connectors import Venue, VenueConfig, VenueParts
 from connectors.binance.venue import Binance
+from connectors.limiter import Limiter
 from core.board import Board
 from core.clock import SystemClock
+from core.numbers import multiple_down
 from core.secrets import Credentials, KnownSecrets
 from models import (
     AskHistory,
@@ -41,6 +44,36 @@ ROOT = Path(__file__).resolve().parents[2]
 BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
 ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of the bundled exchange and how its connector is tried: what the shared suite may not know itself."""
+
+    make: type[Venue]
+    key: Key
+    other: Key | None                # a second instrument, where the exchange has one
+    title: str
+    qty: str                         # of an ordinary order
+    large: str                       # of one that is filled in parts
+    step: str                        # of one of its parts
+    order_path: str                  # where orders are placed, as the fault switches name it
+    book_stream: str                 # the book's stream, as they name it
+
+    @property
+    def address(self) -> str:
+        """Its name in the ready line."""
+        return self.key.market.lower()
+
+    def config(self, told: dict[str, str], symbols: tuple[str, ...], quote_only: bool, full_book: bool) -> VenueConfig:
+        """Addresses and choices."""
+        routes = ("/public", "/market", "/private") if self.key.market == "Binance" else ("", "", "")
+        public, market, private = (told["ws"] + route for route in routes)
+        return VenueConfig(self.key.category, self.title, told["http"], public, market, private, symbols,
+                           quote_only=quote_only, full_book=full_book, candles=50)
+
+
+USDM = Product(Binance, BTC, ETH, "Binance-F", "0.010", "0.500", "0.200", "POST /fapi/v1/order", "btcusdt@depth")
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 5.0, what: str = "the condition") -> T:
@@ -79,6 +112,10 @@ class Exchange:
         told = requests.get(f"{self.ready['control']}/fault", timeout=5).json()["faults"]
         return sum(int(one["hits"]) for one in told if one["name"] == name)
 
+    def of(self, product: Product) -> ExchangeProduct:
+        """The controls of one product."""
+        return ExchangeProduct(self, product)
+
     def truth(self) -> Any:
         """What really happened."""
         return requests.get(f"{self.ready['control']}/truth", timeout=5).json()
@@ -105,25 +142,52 @@ class Exchange:
                 pipe.close()
 
 
+class ExchangeProduct:
+    """The exchange's controls with market, category and symbol filled in."""
+
+    def __init__(self, exchange: Exchange, product: Product) -> None:
+        self.exchange, self.product = exchange, product
+
+    def trade(self, side: str, qty: str) -> Any:
+        """A stranger's market order."""
+        key = self.product.key
+        return self.exchange.control("trade", market=key.market, category=key.category.value, symbol=key.symbol,
+                                     side=side, qty=qty)
+
+    def fault(self, name: str, **args: Any) -> None:
+        """Switch a fault on for this product's market."""
+        self.exchange.control("fault", name=name, **args)
+
+    def truth(self, what: str) -> list[dict[str, Any]]:
+        """Orders or executions of this product's market and category."""
+        key = self.product.key
+        return [row for row in self.exchange.truth()[what]
+                if row.get("market", key.market) == key.market and row.get("symbol") == key.symbol
+                and row.get("category", key.category.value) == key.category.value]
+
+
 class Terminal:
     """A connector with a recording sink in the engine's place."""
 
-    def __init__(self, exchange: Exchange, symbols: tuple[str, ...] = ("BTCUSDT",), *, secret: str = "",
-                 keys: bool = True, quote_only: bool = False, timings: Timings | None = None) -> None:
-        ws, known = exchange.binance["ws"], KnownSecrets()
+    def __init__(self, exchange: Exchange, symbols: tuple[str, ...] = (), *, product: Product = USDM,
+                 secret: str = "", keys: bool = True, quote_only: bool = False, full_book: bool = False,
+                 timings: Timings | None = None, limiter: Limiter | None = None) -> None:
+        told, known = exchange.ready[product.address], KnownSecrets()
+        self.product = product
         self.exchange, self.board = exchange, Board()
         self.messages: list[VenueMessage] = []
         self.candles: list[tuple[Key, str, CandleSeries, bool]] = []
         self.deaths: list[tuple[str, BaseException]] = []
         self.timings = timings or Timings.quick()
         self._number = time.time_ns() // 1000 % 10 ** 12
-        credentials = Credentials(exchange.binance["api_key"], secret or exchange.binance["api_secret"], known)
-        config = VenueConfig(Category.LINEAR, "Binance-F", exchange.binance["http"], f"{ws}/public", f"{ws}/market",
-                             f"{ws}/private", symbols, quote_only=quote_only, candles=50)
-        self.venue = Binance(config, VenueParts(
+        credentials = Credentials(told["api_key"], secret or told["api_secret"], known)
+        config = product.config(told, symbols or (product.key.symbol,), quote_only, full_book)
+        make: Callable[[VenueConfig, VenueParts], Venue] = product.make
+        self.has_keys = keys
+        self.venue: Any = make(config, VenueParts(         # tests look into it
             self.board, self.messages.append, lambda *told: self.candles.append(told),
             lambda name, error: self.deaths.append((name, error)), SystemClock(), self.timings,
-            credentials if keys else None, known))
+            credentials if keys else None, known, limiter))
 
     def start(self) -> Terminal:
         """Start and wait until orders may be sent."""
@@ -140,7 +204,7 @@ class Terminal:
     @property
     def state(self) -> VenueState | None:
         """What the market line shows."""
-        return self.board.venues.get(("Binance", Category.LINEAR))
+        return self.board.venues.get((self.product.key.market, self.product.key.category))
 
     def of(self, kind: type[T]) -> list[T]:
         """All messages of a kind so far."""
@@ -160,27 +224,29 @@ class Terminal:
         return wait_for(lambda: next((one for one in list(self.messages) if getattr(one, "request", None) is request),
                                      None), seconds, f"an answer to {type(request).__name__}")
 
-    def order(self, side: Side = Side.BUY, qty: str = "0.010", price: Decimal | None = None, key: Key = BTC,
+    def order(self, side: Side = Side.BUY, qty: str = "", price: Decimal | None = None, key: Key | None = None,
               tif: TimeInForce = TimeInForce.GTC, reduce_only: bool = False) -> SubmitOrder:
         """A new order with a fresh id; without a price a market order."""
         self._number += 1
-        return SubmitOrder(key, f"{self._number}.bot", side, Decimal(qty), price,
+        key, size = key or self.product.key, Decimal(qty or self.product.qty)
+        return SubmitOrder(key, f"{self._number}.bot", side, size, price,
                            OrdType.MARKET if price is None else OrdType.LIMIT, tif, reduce_only, time.monotonic())
 
     def cancel(self, order: SubmitOrder, order_id: str = "") -> CancelOrder:
         """The request that ends an order."""
         return CancelOrder(order.key, order.cl_ord_id, order_id, time.monotonic())
 
-    def low(self, share: str = "0.98", key: Key = BTC) -> Decimal:
+    def low(self, share: str = "0.98", key: Key | None = None) -> Decimal:
         """A price below the market."""
+        key = key or self.product.key
         book = wait_for(lambda: (book := self.board.books.get(key)) and book.live and book, what="a live book")
         assert book
-        return (book.bids[0][0] * Decimal(share)).quantize(Decimal("0.1"))
+        return multiple_down(book.bids[0][0] * Decimal(share), self.board.instruments[key].tick)
 
-    def history(self, since: int = 0, key: Key = BTC, seconds: float = 10.0) -> list[HistoryPage]:
+    def history(self, since: int = 0, key: Key | None = None, seconds: float = 10.0) -> list[HistoryPage]:
         """All pages of one read."""
         before = len(self.of(HistoryPage))
-        self.venue.post(AskHistory(key, since, "test"))
+        self.venue.post(AskHistory(key or self.product.key, since, "test"))
         wait_for(lambda: any(page.last for page in self.of(HistoryPage)[before:]), seconds, "the last page")
         return self.of(HistoryPage)[before:]
 
@@ -202,21 +268,22 @@ def exchange(running: Exchange) -> Iterator[Exchange]:
 
 
 @pytest.fixture
-def make(exchange: Exchange) -> Iterator[Callable[..., Terminal]]:
-    """Makes connectors and ends them."""
+def make(exchange: Exchange, request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]]:
+    """Makes connectors of the test class's product, else of USD-M, and ends them."""
     made: list[Terminal] = []
 
     def build(*args: Any, **kwargs: Any) -> Terminal:
+        kwargs.setdefault("product", getattr(request.cls, "product", USDM))
         made.append(Terminal(exchange, *args, **kwargs))
         return made[-1]
 
     yield build
     for terminal in made:
-        terminal.venue.cancel_everything() if terminal.venue._has_keys else None
+        terminal.venue.cancel_everything() if terminal.has_keys else None
         terminal.close()
 
 
 @pytest.fixture
 def terminal(make: Callable[..., Terminal]) -> Terminal:
-    """A started connector on BTCUSDT."""
+    """A started connector on the product's first instrument."""
     return make().start()

@@ -305,6 +305,7 @@ def test_a_muted_mark_price_is_subscribed_anew_and_then_reconnected(terminal: Te
 
 def test_all_sockets_cut_and_refused_are_built_anew(terminal: Terminal, exchange: Exchange) -> None:
     terminal.low()
+    wait_for(lambda: terminal.state and terminal.state.health is Health.LIVE)
     before = threading.active_count()
     exchange.fault("cut", seconds=1, code=1012)
     wait_for(lambda: not terminal.board.books[BTC].live)
