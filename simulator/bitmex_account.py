@@ -65,6 +65,7 @@ class Account:
         self.holdings: dict[str, Holding] = {}
         self.wallets: dict[str, int] = dict.fromkeys(OPENING, 0)  # settled; the session's profit is in the holdings
         self.movements: list[Json] = []
+        self.ordered: set[str] = set()  # symbols there ever was an order in
         self._by_guid: dict[str, Ticket] = {}
         self._newest: dict[str, Ticket] = {}  # newest order of each client id
         self._shown: dict[int, Json] = {}  # open orders as last sent
@@ -208,6 +209,7 @@ class Account:
 
     def _list(self, order: Ticket) -> None:
         self.orders[order.order_id] = order
+        self.ordered.add(order.symbol)
         self._by_guid[order_guid(self.number, order.order_id)] = order
         if order.is_open:
             self.open[order.order_id] = order

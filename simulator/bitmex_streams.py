@@ -168,6 +168,8 @@ class BitmexHub:
                 connection.topics.append(topic)
                 self._readers.setdefault(topic, set()).add(connection)
                 scope: Json = {"account": self.venue.account.number} if table in PRIVATE else {}
+                if self.venue.faults.muted(topic if symbol else f"{table}:"):
+                    continue  # silent from the beginning
                 connection.tell(self._first(table, data, scope | ({"symbol": symbol} if symbol else {})))
 
     def _first(self, table: str, data: list[Json], scope: Json) -> Json:

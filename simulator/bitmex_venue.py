@@ -170,6 +170,8 @@ class BitmexVenue:
                 market.series.save_running()
         if count % 5 == 0:
             self._day(now)
+            stale = [o for o in self.account.open.values() if o.tif == "DAY" and o.time // DAY_MS < now // DAY_MS]
+            self.cancel_all(stale, "Canceled: Order had timeInForce of Day")
             if self.cancel_at is not None and now >= self.cancel_at:
                 self.cancel_all(list(self.account.open.values()), "Canceled: cancelAllAfter")
                 self.arm(0)
@@ -242,9 +244,8 @@ class BitmexVenue:
                             self.waiting(contract), balance, self.per_quote(), self.clock.now())
 
     def touched(self) -> list[str]:
-        """Symbols that have a position row: every one ever held, ordered or given a leverage."""
-        ordered = {order.symbol for order in self.account.open.values()}
-        return [s for s in self.contracts if s in self.account.holdings or s in ordered]
+        """Symbols that have a position row: every one ever ordered, held or given a leverage."""
+        return [s for s in self.contracts if s in self.account.holdings or s in self.account.ordered]
 
     def margin_row(self, currency: str) -> Json:
         """The margin account of a currency."""

@@ -1,7 +1,7 @@
 """The control interface: what really happened, and the strings a test may pull. JSON over loopback HTTP.
 
-GET truth → orders, executions, funding, positions, balances of the accounts with keys, Binance's first, then
-BitMEX's. Every item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the
+GET truth → orders, executions, funding by time, then positions and balances of the accounts with keys, Binance's
+first. Every item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the
 wire, amounts in coins). On Binance exec_id is `linear:<symbol>:<venue's trade id>`, funding id
 `linear:<symbol>:F<tranId>`. A funding amount is positive when paid by the account. POST price, trade, funding (each
 with market "Binance" or "Bitmex", category, symbol), clock, fault; GET fault; DELETE fault (all), fault?name=N or
@@ -10,6 +10,7 @@ fault/N (by name or id). Ending all also forgets used weight, order counts and b
 
 from __future__ import annotations
 
+import heapq
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qs
@@ -91,8 +92,8 @@ class Control:
         out: Json = {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
                      "balances": balances}
         if self.venue.bitmex:
-            for name, rows in bitmex_truth(self.venue.bitmex).items():
-                out[name] += rows
+            for name, rows in bitmex_truth(self.venue.bitmex).items():  # one after the other, each venue in its order
+                out[name] = list(heapq.merge(out[name], rows, key=lambda row: int(row.get("time", 0))))
         return {**out, "time": self.venue.clock.now()}
 
     def _price(self, body: Json) -> Json:

@@ -23,9 +23,9 @@
 | freeze | symbol, seconds | the seeded strangers stand still (the book changes by orders only) |
 
 On BitMEX paths: status without a body gives BitMEX's own (503: the overload sentence), ban is a 429 with retry-after,
-fill_on_cancel a row with `error`; mute takes "<table>:<symbol>" and "pong"; event names a table; diff is about the
-orderBookL2 tables and may also be unknown (an update for an id nobody knows), crossed (a bid above the asks is put in)
-or partial (a second partial comes). cut, refuse, freeze and clock are for both venues.
+fill_on_cancel a row with `error`; mute takes "<table>:<symbol>" (its partials too) and "pong"; event names a table;
+diff is about the orderBookL2 tables and may also be unknown (an update for an id nobody knows), crossed (a bid above
+the asks is put in) or partial (a second partial comes). cut, refuse, freeze and clock are for both venues.
 
 `path` matches "POST /fapi/v1/order" or "/fapi/v1/order": a full path exactly, anything else as a part of it.
 `times`: how often (requests and diffs: 1 unless told; lag, event, order: until ended; 0 or null: until ended).

@@ -84,6 +84,9 @@ def test_silence_of_a_topic_and_of_the_heartbeat(bitmex: Bitmex) -> None:
     stream.during(0.2)
     stream.ws.send("ping")
     assert {m["data"][0]["symbol"] for m in stream.during(0.6)} == {"ETHUSD"}
+    stream.command("unsubscribe", "orderBookL2_25:XBTUSD")
+    assert stream.command("subscribe", "orderBookL2_25:XBTUSD")["success"]
+    assert {m["data"][0]["symbol"] for m in stream.during(0.3)} <= {"ETHUSD"}
     stream.close()
 
 
@@ -207,6 +210,19 @@ def test_the_days_profit_is_settled_at_noon(tmp_path: Path) -> None:
     moved = [m for m in side.account.movements if m["transactType"] == "RealisedPNL"]
     assert [(m["address"], m["amount"], m["walletBalance"]) for m in moved if m["amount"] == paid] == [
         ("ETHUSD", paid, balance)] and moved[-1]["transactTime"].endswith("T12:00:00.000Z")
+    side.store.close()
+
+
+def test_day_orders_end_at_midnight(tmp_path: Path) -> None:
+    clock = Clock()
+    side = venue(tmp_path, clock)
+    for name, tif in (("1.A", "DAY"), ("2.A", "GTC")):
+        side.place(side.contracts["XBTUSD"], Ticket("XBTUSD", 1, 600_000, 2, tif=tif, mine=True, client_id=name))
+
+    clock.offset_ms += 86_400_000
+    side.beat(5)
+
+    assert [o.client_id for o in side.account.open.values()] == ["2.A"]
     side.store.close()
 
 

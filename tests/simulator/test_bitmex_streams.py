@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal as D
+from pathlib import Path
 from typing import Any
 
 import pytest
 import websocket
 
 from tests.simulator.bitmex_client import Bitmex, Realtime, Row, signature
+from tests.simulator.sim_client import Exchange
 
 ALIKE = ("timestamp", "transactTime")
 
@@ -101,6 +103,24 @@ def test_private_tables_follow_an_order(bitmex: Bitmex) -> None:
     stream.settled(lambda: next(r for r in stream.table("position") if r["symbol"] == "XBTUSD")["currentQty"] == 0)
     assert next(r for r in stream.table("position") if r["symbol"] == "XBTUSD")["avgEntryPrice"] == 0
     stream.close()
+
+
+def test_position_that_nobody_told_of_is_inserted(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path)
+    bitmex = Bitmex(exchange)
+    stream = bitmex.socket("position", keyed=True)
+    assert stream.table("position") == []
+    bid, _ = bitmex.top("ETHUSD")
+    bitmex.order("Buy", 1, str(bid - 100), "ETHUSD")
+    bitmex.ok("DELETE", "order/all")
+    late = bitmex.socket("position", keyed=True)
+    bitmex.order("Buy", 1, symbol="ETHUSD")
+    for reader in (stream, late):
+        reader.until(lambda m: any(row.get("currentQty") == 1 for row in m.get("data", [])))
+        assert reader.unknown == 0
+        reader.close()
+    assert stream.log[1]["action"] == "insert"
+    exchange.close()
 
 
 def test_funding_comes_as_execution_and_as_rate(bitmex: Bitmex) -> None:
