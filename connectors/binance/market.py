@@ -91,7 +91,8 @@ class MarketSymbol:
     def candles(self, timeframe: str, rows: list[Candle], asked_ms: int) -> None:
         """The loader's answer."""
         self._asking.discard(timeframe)
-        self.series[timeframe].load(rows, asked_ms)
+        if timeframe in self.series:     # else it was asked before the symbol was left and watched again
+            self.series[timeframe].load(rows, asked_ms)
 
     def day_open(self, price: Decimal) -> None:
         """First price since 00:00 UTC."""

@@ -89,7 +89,7 @@ class IdBook:
             if row.size <= 0:
                 raise ValueError(f"size {row.size}")
             price = side.levels[key][0]
-            has_moved = row.price is not UNSET and float(bytes(row.price)) * side.sign != key
+            has_moved = row.price is not UNSET and row.price != price and float(bytes(row.price)) * side.sign != key
             if has_moved or (row.side == "Buy") is not (side is self.bids):
                 self._drop(row.id)
                 self._add(row.id, row.side, price if row.price is UNSET else row.price, row.size)

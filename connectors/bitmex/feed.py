@@ -26,6 +26,7 @@ from models import Key
 
 _HEAD = b'{"table":"'
 _HARMLESS = ("You are already subscribed", "already subscribed", "not subscribed")
+_read_ten, _read_quote, _read_levels = stream.read_ten, stream.read_quote, stream.read_levels   # one look-up less
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
 
@@ -155,35 +156,45 @@ class MarketFeed:
             channel.last = now
             self._changed[channel] = None
 
+    def _book_of(self, symbol: str, action: str, told: stream.Filter | None, now: float) -> PublicSymbol | None:
+        """The book that a message is about, noted as heard and changed; None when it does not count."""
+        book = self._books.get(symbol)
+        if book is None or not book.begins(action, told):
+            return None
+        channel = book.channel
+        channel.last = now
+        self._changed[channel] = None
+        return book
+
     def _on_ten(self, raw: bytes, now: float) -> None:
-        told = stream.read_ten(raw)
+        told = _read_ten(raw)
         for row in told.data:
-            book = self._books.get(row.symbol)
-            if book is not None and book.begins(told.action, told.filter):
+            book = self._book_of(row.symbol, told.action, told.filter, now)
+            if book is not None:
                 book.on_ten(row)
-                self._heard(stream.TEN, row.symbol, now)
 
     def _on_quote(self, raw: bytes, now: float) -> None:
-        told = stream.read_quote(raw)
-        for symbol in {row.symbol for row in told.data} or _symbol(told.filter):
-            book = self._books.get(symbol)
-            if book is not None and book.begins(told.action, told.filter):
-                self._heard(stream.QUOTE, symbol, now)
+        told = _read_quote(raw)
         for row in told.data:
-            book = self._books.get(row.symbol)
+            book = self._book_of(row.symbol, told.action, told.filter, now)
             if book is not None:
                 book.on_quote(row)
+        if not told.data:
+            for symbol in _symbol(told.filter):
+                self._book_of(symbol, told.action, told.filter, now)
 
     def _on_levels(self, raw: bytes, now: float) -> None:
-        told = stream.read_levels(raw)
+        told = _read_levels(raw)
         rows = told.data
-        symbols = {row.symbol for row in rows} or _symbol(told.filter)
-        for symbol in symbols:
-            book = self._books.get(symbol)
-            if book is not None and book.begins(told.action, told.filter):
-                mine = rows if len(symbols) == 1 else [row for row in rows if row.symbol == symbol]
-                book.on_levels(told.action, mine)
-                self._heard(stream.FULL, symbol, now)
+        if len(rows) == 1:
+            book = self._book_of(rows[0].symbol, told.action, told.filter, now)
+            if book is not None:
+                book.on_levels(told.action, rows)
+            return
+        for symbol in {row.symbol for row in rows} or _symbol(told.filter):
+            book = self._book_of(symbol, told.action, told.filter, now)
+            if book is not None:
+                book.on_levels(told.action, [row for row in rows if row.symbol == symbol])
 
     def _on_trades(self, raw: bytes, now: float) -> None:
         told = stream.read_trades(raw)

@@ -112,7 +112,9 @@ class MarketSymbol:
     def candles(self, timeframe: str, rows: list[Candle], asked_ms: int) -> None:
         """The loader's answer. Its running row knows the trades from before we listened."""
         self._asking.discard(timeframe)
-        frame = self.frames[timeframe]
+        frame = self.frames.get(timeframe)
+        if frame is None:
+            return                       # it was asked before the symbol was left and watched again
         begin = asked_ms - asked_ms % frame.step
         running = frame.running
         frame.book.load(rows, asked_ms)

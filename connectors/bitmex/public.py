@@ -47,11 +47,15 @@ class PublicSymbol:
         self._time = 0
         self._waits = self._new_waits()
         self._again_at: float | None = None
+        bound = timings.silence_stream if topic == stream.QUOTE else timings.silence_book
+        self.channel = Channel(lambda raw: None, self.publish, self._overdue, bound / 2)
 
     def channels(self) -> dict[str, Channel]:
         """The topic, and how it is watched."""
-        bound = (self._timings.silence_stream if self._topic == stream.QUOTE else self._timings.silence_book) / 2
-        return {self.name: Channel(lambda raw: None, self.publish, lambda now: now - self._heard > bound, bound)}
+        return {self.name: self.channel}
+
+    def _overdue(self, now: float) -> bool:
+        return now - self._heard > self.channel.bound
 
     def opened(self) -> None:
         """A new connection: nothing is known until the partial."""
@@ -95,13 +99,15 @@ class PublicSymbol:
 
     def on_quote(self, row: stream.Quote) -> None:
         """The best pair; of several liquidity pools the one that the partial named, else the first (10.3)."""
-        if self._is_ours(row.pool):
+        if not row.pool or self._is_ours(row.pool):
             self._quote = row
 
     def on_levels(self, action: str, rows: list[stream.Level]) -> None:
         """Levels by id."""
-        if any(row.pool for row in rows):
-            rows = [row for row in rows if self._is_ours(row.pool)]
+        for row in rows:
+            if row.pool:
+                rows = [one for one in rows if self._is_ours(one.pool)]
+                break
         book = self.book
         try:
             if action == "update":
@@ -196,6 +202,7 @@ class PublicSymbol:
 
     def _mark_stale(self, reason: str) -> None:
         self.is_live = False
+        self._ten = self._quote = None       # what was not shown yet must not be shown after this
         if self._topic != stream.QUOTE:
             self._board.books[self.key] = Book(self._bids, self._asks, self._time, self._clock.monotonic(), False,
                                                reason, self.resyncs)

@@ -298,6 +298,17 @@ def test_impossible_ten_levels_are_stale(row: dict[str, Any]) -> None:
     assert market.board.books[XBT].live
 
 
+def test_what_was_not_shown_is_not_shown_after_the_symbol_was_left() -> None:
+    market = Market(stream.TEN)
+    market.say("orderBook10", "partial", ten(49999.5, 50000), filter={"symbol": "XBTUSD"})
+    market.feed.frame(frame("orderBook10", "update", {"symbol": "XBTUSD", **ten(49999.5, 50000)}), 1.0)
+    market.feed.take(Unwatch(XBT))
+    market.feed.flush(1.0)
+    market.feed.take(GotCandles(XBT, "1m", [], T0))
+
+    assert not market.board.books[XBT].live
+
+
 def test_spot_sizes_are_coins() -> None:
     market = Market(stream.TEN, SPOT)
     market.say("orderBook10", "partial", ten(49999.5, 50000), filter={"symbol": "XBT_USDT"})
