@@ -25,6 +25,7 @@ from models import (
     AskAccount,
     AskOrder,
     BalanceReport,
+    Book,
     Execution,
     Health,
     Notice,
@@ -65,6 +66,13 @@ class ConnectorSuite:
     def accepted(self, controls: ExchangeProduct, cl_ord_id: str) -> int:
         """How many orders the exchange took under this id."""
         return sum(row["client_id"] == cl_ord_id for row in controls.truth("orders"))
+
+    def frozen(self, terminal: Terminal, controls: ExchangeProduct) -> Book:
+        """The book once nobody else trades and what they did last has come."""
+        controls.fault("freeze", symbol=self.product.key.symbol)
+        time.sleep(0.4)
+        terminal.low()
+        return terminal.board.books[self.product.key]
 
     # ------------------------------------------------------------ coming up, market data
 
@@ -158,12 +166,10 @@ class ConnectorSuite:
         terminal.got(BalanceReport, lambda one: one.currency == settle)
 
     def test_partial_fill_is_told_with_what_is_left(self, terminal: Terminal, controls: ExchangeProduct) -> None:
-        controls.fault("freeze", symbol=self.product.key.symbol)
-        terminal.low()
-        book = terminal.board.books[self.product.key]
+        book = self.frozen(terminal, controls)
         tick = terminal.board.instruments[self.product.key].tick
         price = book.bids[0][0] + tick if book.asks[0][0] - book.bids[0][0] > tick else book.bids[0][0]
-        order = terminal.order(qty=self.product.large, price=price)
+        order = terminal.order(qty=self.product.large, price=price, tif=TimeInForce.GTX)
         terminal.answer(order)
         before = sum(qty for level, qty in book.bids if level >= price)
         controls.trade("SELL", str(before + Decimal(self.product.step)))
@@ -268,12 +274,10 @@ class ConnectorSuite:
 
     def test_an_order_that_fills_while_the_line_is_cut_is_known_afterwards(
             self, make: Make, controls: ExchangeProduct) -> None:
-        controls.fault("freeze", symbol=self.product.key.symbol)
         terminal = make(timings=PATIENT).start()
-        terminal.low()
+        book = self.frozen(terminal, controls)
         since = now_ms() - 1000
-        book = terminal.board.books[self.product.key]
-        order = terminal.order(qty=self.product.large, price=book.bids[0][0])
+        order = terminal.order(qty=self.product.large, price=book.bids[0][0], tif=TimeInForce.GTX)
         terminal.answer(order)
         before = book.bids[0][1]
         controls.trade("SELL", str(before + Decimal(self.product.step)))

@@ -17,7 +17,7 @@ from connectors.http import Call
 from connectors.limiter import Limiter
 from core.errors import ConfigError
 from models import Ack, Category, Execution, Health, Key, Notice, Reject, Side, Silence, VenueUp
-from tests.connectors.conftest import USDM, Exchange, ExchangeProduct, Product, Terminal, wait_for
+from tests.connectors.conftest import USDM, Exchange, Product, Terminal, wait_for
 from tests.connectors.suite import PATIENT, ConnectorSuite
 
 pytestmark = pytest.mark.late
@@ -38,39 +38,19 @@ class TestBinanceLinear(ConnectorSuite):
     product = USDM
 
 
-class OnBitmex(ConnectorSuite):
-    """What all of BitMEX does differently."""
-
-    def test_a_muted_book_is_stale_within_its_bound_and_comes_back(
-            self, terminal: Terminal, controls: ExchangeProduct) -> None:
-        """A quiet topic is begun anew: its partial keeps the book true; without one it is stale."""
-        key = self.product.key
-        terminal.low()
-        controls.fault("mute", stream=self.product.book_stream)
-        begun = time.monotonic()
-        controls.trade("BUY", self.product.large)
-        bound = terminal.timings.silence_book
-
-        time.sleep(2 * bound)
-        book = terminal.board.books[key]
-        assert not book.live or book.received > begun + bound / 2
-        controls.exchange.calm()
-        wait_for(lambda: terminal.board.books[key].live, 8.0)
-
-
-class TestBitmexInverse(OnBitmex):
+class TestBitmexInverse(ConnectorSuite):
     """BitMEX XBTUSD."""
 
     product = INVERSE
 
 
-class TestBitmexLinear(OnBitmex):
+class TestBitmexLinear(ConnectorSuite):
     """BitMEX XBTUSDT."""
 
     product = LINEAR
 
 
-class TestBitmexQuanto(OnBitmex):
+class TestBitmexQuanto(ConnectorSuite):
     """BitMEX ETHUSD."""
 
     product = QUANTO
