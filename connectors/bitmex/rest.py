@@ -12,7 +12,8 @@ from connectors.bitmex import auth, errors, parse
 from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.timesync import TimeSync
-from core.clock import Clock, to_ms
+from core.clock import Clock
+from core.dates import to_ms
 from core.errors import Throttled
 from core.numbers import text
 from core.secrets import Credentials
@@ -176,7 +177,7 @@ class Rest:
                 self._limiter.set_limit(Budget(kind, seconds, limit))
             most = limit or self._limits.get(kind)
             if left is not None and most is not None:
-                self._limiter.learn(kind, seconds, most - left, now)
+                self._limiter.learn(kind, seconds, most - left, now, seconds)
 
 
 def expires(sync: TimeSync, life: float) -> int:
