@@ -55,6 +55,30 @@ class OrdType(StrEnum):
 
     LIMIT = "LIMIT"
     MARKET = "MARKET"
+    STOP_MARKET = "STOP_MARKET"
+    STOP_LIMIT = "STOP_LIMIT"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+    TRAILING_STOP = "TRAILING_STOP"
+
+    @property
+    def is_conditional(self) -> bool:
+        """Rests outside the book until its trigger is reached."""
+        return self not in (OrdType.LIMIT, OrdType.MARKET)
+
+    @property
+    def has_price(self) -> bool:
+        """Works in the book at a price of its own, once it works."""
+        return self in (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.TAKE_PROFIT_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """When a conditional order begins to work (FIX tags 99 StopPx, 1100 TriggerType)."""
+
+    price: Decimal | None            # stop, take-profit: where it triggers; trailing: where it begins to trail, None: now
+    callback: Decimal | None = None  # trailing: distance from the best price since then, in percent
+    by_mark: bool = False            # watched is the mark price instead of the last one
 
 
 class TimeInForce(StrEnum):
@@ -258,6 +282,7 @@ class OrderReport:
     avg_px: Decimal | None = None
     type_text: str = ""              # the venue's own word for the type
     reason: str = ""
+    trigger: Trigger | None = None   # of a conditional order
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +333,16 @@ class BalanceReport:
     margin_balance: Decimal | None = None
     available: Decimal | None = None
     time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeverageReport:
+    """An opinion: how one instrument is margined; read when the account is read, on change and after `SetLeverage`."""
+
+    key: Key
+    leverage: Decimal | None         # None: not known
+    isolated: bool | None = None     # margin type: isolated, or shared with other positions (cross)
+    most: int | None = None          # the largest leverage the venue takes
 
 
 # ---------------------------------------------------------------- timings: every wait of the program
@@ -366,6 +401,7 @@ class SubmitOrder:
     tif: TimeInForce
     reduce_only: bool
     asked: float                     # monotonic, when the person or bot asked
+    trigger: Trigger | None = None   # of a conditional order
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +425,7 @@ class CancelOrder:
     cl_ord_id: str
     order_id: str
     asked: float
+    conditional: bool = False        # it has not triggered yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +435,15 @@ class AskOrder:
     key: Key
     cl_ord_id: str
     order_id: str = ""
+    conditional: bool = False        # it was placed as a conditional order
+
+
+@dataclass(frozen=True, slots=True)
+class SetLeverage:
+    """Change the leverage of one instrument; answered by `LeverageReport` or a `Notice` with the venue's no."""
+
+    key: Key
+    leverage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +464,7 @@ class AskHistory:
     reason: str = ""
 
 
-Request = SubmitOrder | AmendOrder | CancelOrder | AskOrder | AskAccount | AskHistory
+Request = SubmitOrder | AmendOrder | CancelOrder | AskOrder | AskAccount | AskHistory | SetLeverage
 
 
 # ---------------------------------------------------------------- what a venue tells the engine
@@ -530,7 +576,7 @@ class Notice:
 
 VenueMessage = (
     Ack | Reject | Silence | OrderFound | OrderAbsent | AccountSnapshot | HistoryPage | VenueUp | VenueDown
-    | OrderReport | Execution | PositionReport | BalanceReport | Notice
+    | OrderReport | Execution | PositionReport | BalanceReport | LeverageReport | Notice
 )
 
 

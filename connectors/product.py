@@ -33,6 +33,7 @@ from models import (
     Key,
     Notice,
     Request,
+    SetLeverage,
     VenueUp,
 )
 
@@ -171,6 +172,11 @@ class ProductVenue(Venue, Generic[R]):
     def _cancel_everything(self, rest: R) -> tuple[int, int, str]:
         """See `cancel_everything`."""
 
+    def _set_leverage(self, request: SetLeverage) -> Question:
+        """Change it and say what it is now."""
+        self._parts.sink(Notice(self.market, f"{self.config.title}: leverage cannot be set here", "warning"))
+        yield from ()
+
     def _start_more(self) -> None:
         """Questions of this exchange alone."""
 
@@ -231,6 +237,8 @@ class ProductVenue(Venue, Generic[R]):
                 self._ask("account check", lambda: self._questions.account(request), keeper.RANK_ACCOUNT)
             case AskHistory():
                 self._ask("history", lambda: self._questions.history(request), keeper.RANK_HISTORY)
+            case SetLeverage():
+                self._ask("leverage", lambda: self._set_leverage(request), keeper.RANK_ACCOUNT)
             case _:
                 self._trader.post(request)
 
