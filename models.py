@@ -76,7 +76,7 @@ class OrdType(StrEnum):
 class Trigger:
     """When a conditional order begins to work (FIX tags 99 StopPx, 1100 TriggerType)."""
 
-    price: Decimal | None            # stop, take-profit: where it triggers; trailing: where it begins to trail, None: now
+    price: Decimal | None            # where it triggers; trailing: where it begins to trail (None: now)
     callback: Decimal | None = None  # trailing: distance from the best price since then, in percent
     by_mark: bool = False            # watched is the mark price instead of the last one
 

@@ -29,6 +29,7 @@ class Standing:
     problem: str = ""            # a configuration problem: no trading until it is put right
     keys_refused: bool = False
     ready: bool = False          # instruments (and account, with keys) are known
+    off: bool = False            # a wrong setting, shown by the exchange: nothing is asked or streamed until F3
 
     @property
     def can_trade(self) -> bool:
@@ -87,6 +88,8 @@ def _needs_private(watched: Watched, standing: Standing) -> bool:
 
 
 def _health(standing: Standing, has_streams: bool, is_down: bool, ban_left: float, was_live: bool) -> Health:
+    if standing.off:
+        return Health.OFF
     if ban_left > 0:
         return Health.BANNED
     if has_streams and not is_down and standing.ready:

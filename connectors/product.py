@@ -1,7 +1,8 @@
 """What every product of an exchange does alike: threads, coming up, watching, stopping. Its class adds the rest.
 
 Start and F3: time → instruments → (with keys) account → public streams → private stream → `VenueUp`. The keeper runs
-it; each part is asked again until it is answered. `connectors.venue` says what is promised.
+it; each part is asked again until it is answered. Keys that are not accepted or symbols that do not exist, found while
+coming up, leave the product off until F3. `connectors.venue` says what is promised.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -111,7 +113,10 @@ class ProductVenue(Venue, Generic[R]):
         self._is_stopping = threading.Event()
         self._said: set[str] = set()     # keeper; a new set with each F3
         self._has_keys = parts.credentials is not None
-        self._is_off = False             # for good: nothing more is asked until F3
+        self._is_off = False             # nothing more is asked until F3
+        self._wrong = ""                 # the setting that keeps it off or without orders
+        self._may_stream = False         # the settings are known to be good, or the account does not answer
+        self._has_been_up = False        # what was right once is not called wrong: the exchange may have delisted it
         timings, clock, name = parts.timings, parts.clock, config.title
         self._clients: list[Client] = []
         self._context = tls_context() if config.http.startswith("https:") else None
@@ -182,7 +187,7 @@ class ProductVenue(Venue, Generic[R]):
 
     def _elsewhere(self, symbol: str) -> str:
         """Why a symbol cannot be streamed here."""
-        return f"{symbol} is not listed or not trading on {self.config.title}: it is left out"
+        return f"{symbol} is not listed or not trading on {self.config.title}"
 
     # ------------------------------------------------------------ the contract
 
@@ -247,8 +252,9 @@ class ProductVenue(Venue, Generic[R]):
         self._private.hold()
         self._said = set()
         self._pool.restart()
-        self._is_off = False
-        self._standing = replace(self._standing, text="connecting", problem="", keys_refused=False, ready=False)
+        self._is_off, self._wrong = False, ""
+        self._standing = replace(self._standing, text="connecting", problem="", keys_refused=False, ready=False,
+                                 off=False)
         self._keeper.drop("start")
         self._keeper.post("start", self._bring_up, keeper.RANK_START)
 
@@ -279,13 +285,7 @@ class ProductVenue(Venue, Generic[R]):
 
     def wrong_setting(self) -> str:
         """Keys that are not accepted, or symbols that do not exist."""
-        if self._standing.keys_refused:
-            return f"API_KEY: {self._standing.text}"
-        known = self._instruments
-        missing = [symbol for symbol in self.config.symbols
-                   if known and not (symbol in known and known[symbol].trading)]
-        text = f"{', '.join(missing)} not listed or not trading on {self.config.title}"
-        return f"{self.config.category.value.upper()}_SYMBOLS: {text}" if missing else ""
+        return self._wrong
 
     # ------------------------------------------------------------ bringing up (keeper)
 
@@ -298,17 +298,37 @@ class ProductVenue(Venue, Generic[R]):
             yield from self._read_clock()
         self._standing = replace(self._standing, problem="")
         yield from self._read_instruments()
-        for key in self._watched:
-            self.watch(key)
+        unknown = [symbol for symbol in self.config.symbols if symbol not in self._instruments]
+        if unknown and not self._has_been_up:
+            self._be_off(self._symbols_wrong(unknown))
+            return
         if not self._has_keys:
             self._standing = Standing(text=NO_KEYS, ready=True)
-            return
-        try:
-            yield from self._read_account()
-        except KeysRejected as error:
-            self._keys_refused(error)
-            return
-        self._private.release()
+        else:
+            try:
+                yield from self._read_account()
+            except KeysRejected as error:
+                self._keys_refused(error)
+                return
+            self._private.release()
+        self._has_been_up = True
+        self._watch_all()
+
+    def _be_off(self, wrong: str) -> None:
+        """A setting is wrong: until F3 nothing is asked and nothing streamed."""
+        self._is_off, self._may_stream, self._wrong = True, False, wrong
+        self._standing = Standing(text=wrong, problem=wrong, keys_refused=self._standing.keys_refused, off=True)
+        self._parts.sink(Notice(self.market, f"{self.config.title} stays off: {wrong}", "error"))
+        for key in self._watched:        # prices may have begun while the account did not answer
+            self._on_loader(partial(self._pool.unwatch, key))
+
+    def _symbols_wrong(self, unknown: Sequence[str]) -> str:
+        return f"{self.config.category.value.upper()}_SYMBOLS: {'; '.join(map(self._elsewhere, unknown))}"
+
+    def _watch_all(self) -> None:
+        self._may_stream = True
+        for key in self._watched:
+            self.watch(key)
 
     def _say_once(self, about: str, text: str, level: str) -> None:
         """Into the messages, once until F3: also who has no window is told why nothing works."""
@@ -346,10 +366,15 @@ class ProductVenue(Venue, Generic[R]):
     def _keys_refused(self, error: KeysRejected) -> None:
         if self._standing.keys_refused:
             return
-        text = (f"the API key is not accepted ({error.text}): market data only; check key, permissions and allowed "
+        then = "market data only" if self._has_been_up else "this market stays off"
+        text = (f"the API key is not accepted ({error.text}): {then}; check key, permissions and allowed "
                 "addresses, then press F3")
-        self._standing = replace(self._standing, text=text, keys_refused=True, ready=True)
         self._private.hold()
+        self._standing = replace(self._standing, text=text, keys_refused=True, ready=True)
+        if not self._has_been_up:
+            self._be_off(f"API_KEY: {text}")
+            return
+        self._wrong = f"API_KEY: {text}"
         self._parts.sink(Notice(self.market, text, "error"))
 
     # ------------------------------------------------------------ keeping up (keeper)
@@ -359,6 +384,8 @@ class ProductVenue(Venue, Generic[R]):
         if not self._standing.ready:
             self._standing = replace(self._standing, text=error.text)
             self._say_once(error.text, f"{error.text}. Trying again until it works", "warning")
+            if self._instruments and not self._may_stream and not self._is_off:
+                self._watch_all()        # prices do not wait for an account that does not answer
         if not self._is_clock(error):
             return
         try:
@@ -401,19 +428,19 @@ class ProductVenue(Venue, Generic[R]):
     def _watch(self, key: Key) -> None:
         if key not in self._watched:
             self._watched = (*self._watched, key)
-        if not self._instruments:
-            return                       # not known yet: `_bring_up` comes back to it
+        if not self._may_stream:
+            return                       # `_bring_up` comes back to it
         if key in self._parts.board.instruments:
             self._pool.watch(key)
         else:
-            self._parts.sink(Notice(self.market, self._elsewhere(key.symbol), "warning"))
+            self._parts.sink(Notice(self.market, f"{self._elsewhere(key.symbol)}: it is left out", "warning"))
 
     def _unwatch(self, key: Key) -> None:
         self._watched = tuple(one for one in self._watched if one != key)
         self._pool.unwatch(key)
 
     def _want_candles(self, key: Key, timeframe: str) -> None:
-        if not self._instruments and not self._is_off:
+        if not self._may_stream:         # coming up, or off until F3
             self._on_loader(lambda: self._want_candles(key, timeframe), self._parts.timings.keeper)
         elif key in self._parts.board.instruments:
             self._pool.want_candles(key, timeframe)

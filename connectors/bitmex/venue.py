@@ -155,8 +155,8 @@ class Bitmex(ProductVenue[Rest]):
         listed = self._categories.get(symbol)
         if listed is None or listed is self.config.category:
             return super()._elsewhere(symbol)
-        return (f"{symbol} is {listed.value}, not {self.config.category.value}: move it to "
-                f"{listed.value.upper()}_SYMBOLS; it is left out")
+        return f"{symbol} is {listed.value}, not {self.config.category.value}: " \
+               f"move it to {listed.value.upper()}_SYMBOLS"
 
     def _state_changed(self, key: Key, state: str) -> None:
         """On the public connection's thread: the venue opened or closed an instrument while we run."""

@@ -336,23 +336,27 @@ class ConnectorSuite:
         assert isinstance(refused, Reject) and not refused.sent and NO_KEYS in refused.text
         assert terminal.of(VenueUp) == []
 
-    def test_wrong_keys_mean_market_data_and_one_sentence(self, make: Make) -> None:
+    def test_wrong_keys_leave_the_product_off_and_are_said_once(self, make: Make) -> None:
         terminal = make(secret="x" * 64)
         terminal.venue.start()
-        wait_for(lambda: (book := terminal.board.books.get(self.product.key)) and book.live)
-        state = wait_for(lambda: terminal.state and "not accepted" in terminal.state.text and terminal.state)
+        state = wait_for(lambda: terminal.state and terminal.state.health is Health.OFF and terminal.state)
 
-        assert state and terminal.of(VenueUp) == []
+        assert state and "not accepted" in state.problem and terminal.of(VenueUp) == []
+        assert terminal.venue.wrong_setting().startswith("API_KEY: ")
         assert isinstance(terminal.answer(terminal.order()), Reject)
-        assert len(terminal.of(Notice)) == 1
+        assert len(terminal.of(Notice)) == 1 and self.product.key not in terminal.board.books
+        terminal.venue.reconnect()
+        terminal.got(Notice, count=2)
 
-    def test_unknown_symbol_is_named_and_others_work(self, make: Make) -> None:
-        terminal = make((self.product.key.symbol, "NOSUCHUSDT")).start()
+    def test_an_unknown_symbol_leaves_the_product_off_and_is_named(self, make: Make) -> None:
+        terminal = make((self.product.key.symbol, "NOSUCHUSDT"))
+        terminal.venue.start()
+        state = wait_for(lambda: terminal.state and terminal.state.health is Health.OFF and terminal.state)
 
-        notice = terminal.got(Notice)
-        state = wait_for(lambda: terminal.state and "NOSUCHUSDT" in terminal.state.text and terminal.state)
-        assert "NOSUCHUSDT" in notice.text and state
-        wait_for(lambda: (book := terminal.board.books.get(self.product.key)) and book.live)
+        assert state and "NOSUCHUSDT is not listed" in state.problem and "NOSUCHUSDT" in terminal.got(Notice).text
+        named = f"{self.product.key.category.value.upper()}_SYMBOLS: NOSUCHUSDT"
+        assert terminal.venue.wrong_setting().startswith(named)
+        assert self.product.key not in terminal.board.books and terminal.of(VenueUp) == []
 
     # ------------------------------------------------------------ ending
 

@@ -101,7 +101,8 @@ class TestBitmexAlone:
         assert isinstance(twice, Reject) and twice.sent and met == 2
 
     def test_symbols_of_another_category_are_named_with_their_list(self, make: Make) -> None:
-        terminal = make(("XBTUSD", "XBTUSDT")).start()
+        terminal = make(("XBTUSD", "XBTUSDT"))
+        terminal.venue.start()
 
         notice = terminal.got(Notice)
 

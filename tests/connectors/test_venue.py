@@ -200,24 +200,27 @@ def test_without_keys_there_is_market_data_only(make: Make) -> None:
     assert terminal.of(VenueUp) == []
 
 
-def test_unknown_symbol_is_named_and_others_work(make: Make) -> None:
-    terminal = make(("BTCUSDT", "NOSUCHUSDT")).start()
+def test_an_unknown_symbol_leaves_the_product_off_and_is_named(make: Make) -> None:
+    terminal = make(("BTCUSDT", "NOSUCHUSDT"))
+    terminal.venue.start()
+    state = wait_for(lambda: terminal.state and terminal.state.health is Health.OFF and terminal.state)
 
-    notice = terminal.got(Notice)
-    state = wait_for(lambda: terminal.state and "NOSUCHUSDT" in terminal.state.text and terminal.state)
-    assert "NOSUCHUSDT" in notice.text and state
-    wait_for(lambda: (book := terminal.board.books.get(BTC)) and book.live)
+    assert state and "NOSUCHUSDT is not listed" in state.problem and "NOSUCHUSDT" in terminal.got(Notice).text
+    assert terminal.venue.wrong_setting().startswith("LINEAR_SYMBOLS: NOSUCHUSDT")
+    assert BTC not in terminal.board.books and terminal.of(VenueUp) == []
 
 
-def test_wrong_keys_mean_market_data_and_one_sentence(make: Make) -> None:
+def test_wrong_keys_leave_the_product_off_and_are_said_once(make: Make) -> None:
     terminal = make(secret="x" * 64)
     terminal.venue.start()
-    wait_for(lambda: (book := terminal.board.books.get(BTC)) and book.live)
-    state = wait_for(lambda: terminal.state and "not accepted" in terminal.state.text and terminal.state)
+    state = wait_for(lambda: terminal.state and terminal.state.health is Health.OFF and terminal.state)
 
-    assert state and terminal.of(VenueUp) == []
+    assert state and "not accepted" in state.problem and terminal.of(VenueUp) == []
+    assert terminal.venue.wrong_setting().startswith("API_KEY: ")
     assert isinstance(terminal.answer(terminal.order()), Reject)
-    assert len(terminal.of(Notice)) == 1
+    assert len(terminal.of(Notice)) == 1 and BTC not in terminal.board.books
+    terminal.venue.reconnect()
+    terminal.got(Notice, count=2)
 
 
 def test_reconnect_on_wish_brings_everything_up_again(terminal: Terminal) -> None:

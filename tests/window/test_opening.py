@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Mode
+from models import Health, Mode
 from session.child import Child
 from tests.faults.harness import free_port, is_running, write_private
 from tests.window.live import ROOT, Live, Market, text_of
@@ -141,6 +141,9 @@ def test_keys_the_exchange_refuses_are_said_at_their_field(home: Path, open_wind
         window.until(lambda: "TESTNET_API_KEY" in window.app.shell.problems, 10, "the key at its field")
         assert "not accepted" in window.app.shell.problems["TESTNET_API_KEY"]
         window.until(lambda: "settings" in window.app.shell.sheets, 5, "the settings, opened at it")
+        board = window.session.board
+        window.until(lambda: [state.health for state in board.venues.values()] == [Health.OFF], 5, "the market off")
+        assert not board.books
         window.check_unharmed()
     finally:
         exchange.stop(0.5)
