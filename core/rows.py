@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from models import ZERO, Category, Key, OrdStatus, OrdType, Side, TimeInForce
+from models import ZERO, Category, Key, OrdStatus, OrdType, Side, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,18 @@ class OrderRow:
     told_qty: Decimal = ZERO         # what the venue says is filled
     text: str = ""
     type_text: str = ""
+    trigger: Trigger | None = None   # of a conditional order that has not triggered; told anew by the venue at a start
 
     @property
     def is_adopted(self) -> bool:
         """Taken up from the venue's word (`from_report`), not written before it was sent."""
         return not self.expires
+
+    @property
+    def is_waiting(self) -> bool:
+        """A conditional order that has not triggered, as far as anybody knows: outside the venue's book."""
+        conditional = self.ord_type is not None and self.ord_type.is_conditional
+        return conditional and (self.trigger is not None or not self.order_id)
 
     @property
     def cum_qty(self) -> Decimal:

@@ -423,10 +423,16 @@ def _coin(row: Any) -> CoinRow:
                    row.COMMISS, row.TTIME, row.DAT, row.CLORDID, row.ID)
 
 
+# The column takes 16 characters.
+_SHORT = {OrdType.TAKE_PROFIT_MARKET: "TP_MARKET", OrdType.TAKE_PROFIT_LIMIT: "TP_LIMIT"}
+_LONG = {word: ord_type for ord_type, word in _SHORT.items()}
+
+
 def _order_values(row: OrderRow) -> dict[str, Any]:
     return {**_where(row.key), "ACCOUNT": row.account, "NAME": row.name, "CLORDID": row.cl_ord_id,
             "ORDERID": row.order_id, "EMI": row.owner, "SIDE": row.side.value,
-            "ORDTYPE": row.ord_type.value if row.ord_type else None, "TIF": row.tif.value if row.tif else None,
+            "ORDTYPE": _SHORT.get(row.ord_type, row.ord_type.value) if row.ord_type else None,
+            "TIF": row.tif.value if row.tif else None,
             "TYPETEXT": row.type_text[:40], "QTY": row.qty, "PRICE": row.price, "WANTED": row.wanted,
             "BOOKED_QTY": row.booked_qty, "TOLD_QTY": row.told_qty, "STATUS": row.status.value,
             "REDUCE_ONLY": int(row.reduce_only), "CREATED": row.created, "UPDATED": row.updated,
@@ -436,7 +442,7 @@ def _order_values(row: OrderRow) -> dict[str, Any]:
 def _order(row: Any) -> OrderRow:
     return OrderRow(
         key=_key(row), account=row.ACCOUNT, name=row.NAME, cl_ord_id=row.CLORDID, order_id=row.ORDERID, owner=row.EMI,
-        side=Side(row.SIDE), ord_type=OrdType(row.ORDTYPE) if row.ORDTYPE else None,
+        side=Side(row.SIDE), ord_type=_LONG.get(row.ORDTYPE) or OrdType(row.ORDTYPE) if row.ORDTYPE else None,
         tif=TimeInForce(row.TIF) if row.TIF else None, qty=row.QTY, price=row.PRICE, wanted=row.WANTED,
         status=OrdStatus(row.STATUS), reduce_only=bool(row.REDUCE_ONLY), created=row.CREATED, updated=row.UPDATED,
         expires=row.EXPIRES, booked_qty=row.BOOKED_QTY, told_qty=row.TOLD_QTY, text=row.REASON,

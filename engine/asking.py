@@ -16,6 +16,7 @@ from engine.booking import opening
 from engine.commands import (
     Cancel,
     CancelAll,
+    ChangeLeverage,
     KillSwitch,
     MoveOrder,
     PlaceOrder,
@@ -49,10 +50,12 @@ from models import (
     AskOrder,
     BotState,
     CancelOrder,
+    Category,
     Instrument,
     Key,
     OrdStatus,
     OrdType,
+    SetLeverage,
     SubmitOrder,
     TimeInForce,
 )
@@ -92,17 +95,27 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
         owner=command.owner, side=command.side, ord_type=command.ord_type, tif=tif, qty=command.qty,
         price=command.price, wanted=command.wanted if command.wanted is not None else command.price,
         status=S.PENDING_NEW, reduce_only=_reduces_at_venue(state, command), created=now.venue, updated=0,
-        expires=now.venue + QUEUE_AND_LIFE_MS)
+        expires=now.venue + QUEUE_AND_LIFE_MS, trigger=command.trigger)
     out.rows += [CounterRow(ORDER_NUMBER, number), order]
     out.requests.append(SubmitOrder(command.key, name, command.side, command.qty, command.price, command.ord_type,
-                                    tif, order.reduce_only, now.mono))
+                                    tif, order.reduce_only, now.mono, command.trigger))
     if command.by_hand:
         out.changes.append(SetLastHand(command, now.mono))
     out.owners.add(command.owner)
-    price = "market" if command.price is None else text(command.price)
-    out.note(command.key.market, f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {price}"
+    out.note(command.key.market, f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)}"
                                  f" as {name}", emi=command.owner)
     return accept(out, command.ticket, now, name)
+
+
+def _at(command: PlaceOrder) -> str:
+    """The price, and of a conditional order its type and trigger."""
+    price = "market" if command.price is None else text(command.price)
+    trigger = command.trigger
+    if trigger is None:
+        return price
+    at = f" {text(trigger.callback)} %" if trigger.callback is not None else ""
+    at += f" from {text(trigger.price)}" if trigger.price is not None else ""
+    return f"{command.ord_type.value.lower().replace('_', ' ')}{at}" + (f" at {price}" if command.price else "")
 
 
 def _reduces_at_venue(state: State, command: PlaceOrder) -> bool:
@@ -185,8 +198,8 @@ def _repeated(state: State, command: PlaceOrder, now: Now) -> Refusal | None:
     if not command.by_hand or command.repeat_confirmed or last is None or now.mono - last.mono > REPEAT_S:
         return None
     old = last.command
-    if (old.key, old.owner, old.side, old.price, old.qty) == (command.key, command.owner, command.side,
-                                                              command.price, command.qty):
+    if (old.key, old.owner, old.side, old.price, old.qty, old.trigger) == (
+            command.key, command.owner, command.side, command.price, command.qty, command.trigger):
         return Refusal("the same order again?", "", again=True)
     return None
 
@@ -199,7 +212,8 @@ def move(state: State, command: MoveOrder, now: Now, sight: Sight, out: Decision
     if order.status not in _RESTING:
         return refuse(out, command.ticket, now, f"{order.name} is {order.status.value}: wait until the venue answered")
     if order.ord_type is not OrdType.LIMIT or order.price is None or sight.instrument is None:
-        return refuse(out, command.ticket, now, "only limit orders can be moved")
+        anew = ": cancel it and place it anew" if order.trigger is not None else ""
+        return refuse(out, command.ticket, now, f"only limit orders can be moved{anew}")
     price = order.price if command.price is None else command.price
     qty = order.qty if command.qty is None else command.qty
     if (price, qty) == (order.price, order.qty):
@@ -223,6 +237,23 @@ def move(state: State, command: MoveOrder, now: Now, sight: Sight, out: Decision
     out.requests.append(AmendOrder(order.key, order.cl_ord_id, order.order_id, order.side, qty, price, now.mono))
     accept(out, command.ticket, now, order.name)
     return None
+
+
+def change_leverage(state: State, command: ChangeLeverage, now: Now, sight: Sight, out: Decision) -> None:
+    """Another leverage: asked of the venue, which says what it became or why not."""
+    key = command.key
+    venue = state.venues.get((key.market, key.category))
+    told = next((report for report in venue.leverages if report.key == key), None) if venue is not None else None
+    if key.category is Category.SPOT:
+        return refuse(out, command.ticket, now, "spot has no leverage")
+    if venue is None or not venue.up or sight.venue_problem:
+        return refuse(out, command.ticket, now, sight.venue_problem or f"{key.market} is not ready")
+    if command.leverage < 1 or (told is not None and told.most is not None and command.leverage > told.most):
+        most = f" to {told.most}" if told is not None and told.most is not None else ""
+        return refuse(out, command.ticket, now, f"{command.leverage}× is not offered: 1{most}")
+    out.requests.append(SetLeverage(key, command.leverage))
+    out.note(key.market, f"{key.symbol}: leverage {command.leverage}× asked for")
+    return accept(out, command.ticket, now)
 
 
 def _ended(order: OrderRow | None, name: str) -> str:
@@ -250,7 +281,7 @@ def cancel_order(state: State, order: OrderRow, now: Now, out: Decision, in_kill
         if changed != order:
             out.rows.append(changed)
         watch = replace(watch, cancels=watch.cancels + 1)
-        out.requests.append(CancelOrder(order.key, order.cl_ord_id, order.order_id, now.mono))
+        out.requests.append(CancelOrder(order.key, order.cl_ord_id, order.order_id, now.mono, order.is_waiting))
     out.changes.append(SetWatch(name, watch))
 
 
@@ -356,7 +387,8 @@ def book_of(state: State, key: Key, emi: str, instrument: Instrument, currency: 
 
 def ask(order: OrderRow) -> AskOrder:
     """The question about one order."""
-    return AskOrder(order.key, order.cl_ord_id, order.order_id)
+    conditional = order.ord_type is not None and order.ord_type.is_conditional
+    return AskOrder(order.key, order.cl_ord_id, order.order_id, conditional)
 
 
 def position_of(state: State, key: Key, emi: str) -> tuple[Decimal, Decimal | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from models import BotState, Category, Key, OrdType, Side, TimeInForce
+from models import BotState, Category, Key, OrdType, Side, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class PlaceOrder:
     """Ask for one order. `owner` is a bot's EMI or the instrument's `Key.reserved`.
 
     `by_hand`: a person asks (refused while trading is ON unless reduce-only). `wanted` is the price the asker saw or
-    aimed at (THEOR_PRICE). `price` None = market order.
+    aimed at (THEOR_PRICE). `price` None = market order, or a conditional one that becomes one; `trigger` says when a
+    conditional order (`ord_type.is_conditional`) begins to work.
     """
 
     ticket: str
@@ -29,6 +30,7 @@ class PlaceOrder:
     reduce_only: bool = False
     wanted: Decimal | None = None
     repeat_confirmed: bool = False      # a person said yes to "the same order again?"
+    trigger: Trigger | None = None      # of a conditional order
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class MoveOrder:
     order: str                          # `OrderLine.id`
     price: Decimal | None = None
     qty: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLeverage:
+    """Ask the venue for another leverage of one instrument; what it became is told by its `LeverageReport`."""
+
+    ticket: str
+    key: Key
+    leverage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +138,8 @@ class TakeOver:
     symbol: str
 
 
-Command = (PlaceOrder | MoveOrder | Cancel | CancelAll | KillSwitch | Rearm | SetTrading | SetBot | Recover | AskNow
-           | Watch | TakeOver)
+Command = (PlaceOrder | MoveOrder | ChangeLeverage | Cancel | CancelAll | KillSwitch | Rearm | SetTrading | SetBot
+           | Recover | AskNow | Watch | TakeOver)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from engine.commands import (
     AskNow,
     Cancel,
     CancelAll,
+    ChangeLeverage,
     Command,
     KillSwitch,
     MoveOrder,
@@ -68,6 +69,7 @@ from models import (
     Execution,
     HistoryPage,
     Key,
+    LeverageReport,
     Notice,
     OrderAbsent,
     OrderFound,
@@ -124,6 +126,8 @@ class Core:
                 hearing.hear_found(state, message, now, sight, out)
             case OrderAbsent():
                 hearing.hear_absent(state, message, now, round(timings.absent_margin * 1000), out)
+            case LeverageReport():
+                _leverage(state, message, out)
             case PositionReport() | BalanceReport():
                 self._opinion(message, out)
             case AccountSnapshot():
@@ -148,6 +152,8 @@ class Core:
                 asking.place(state, message, now, sight, out)
             case MoveOrder():
                 asking.move(state, message, now, sight, out)
+            case ChangeLeverage():
+                asking.change_leverage(state, message, now, sight, out)
             case Cancel():
                 asking.cancel(state, message, now, out)
             case CancelAll():
@@ -366,6 +372,19 @@ class Core:
         self.state.watched = set(watched)
         self.state.places = {key: place for place, key in enumerate(listed)}
         self.state.configured = {*listed, *self.state.watched}
+
+
+def _leverage(state: State, message: LeverageReport, out: Decision) -> None:
+    """How an instrument is margined now; what this report leaves open stays as it was told before."""
+    venue = state.venues.get((message.key.market, message.key.category))
+    if venue is None:
+        return
+    old = next((report for report in venue.leverages if report.key == message.key), message)
+    merged = replace(message, leverage=message.leverage if message.leverage is not None else old.leverage,
+                     isolated=message.isolated if message.isolated is not None else old.isolated,
+                     most=message.most if message.most is not None else old.most)
+    rest = tuple(report for report in venue.leverages if report.key != message.key)
+    out.changes.append(SetVenue(replace(venue, leverages=(*rest, merged))))
 
 
 def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal | None:

@@ -54,6 +54,7 @@ class Lines:
             messages=self._keep("messages", tuple(state.messages)),
             strips=self._keep("strips", self._strips(state, ledger, stuck)),
             verdicts=self._keep("verdicts", tuple(state.verdicts.values())),
+            leverages=self._keep("leverages", tuple(report for venue in venues for report in venue.leverages)),
             ledger=ledger, kill=state.kill, locked=_locked(state, ledger),
             bot_orders=sum(1 for o in state.orders.values() if not o.status.is_terminal and o.owner in state.robots))
         self._last = view
@@ -78,7 +79,7 @@ class Lines:
             type_text=type_text(order), tif=order.tif, qty=order.qty, leaves=order.leaves, price=order.price,
             status=order.status, time=order.updated or order.created, reduce_only=order.reduce_only,
             asked=watch.asked if watch and order.status is OrdStatus.UNKNOWN else 0,
-            since=watch.since if watch else 0.0, text=order.text)
+            since=watch.since if watch else 0.0, text=order.text, trigger=order.trigger)
 
     # ------------------------------------------------------------ positions
 
@@ -222,11 +223,18 @@ def sums_of(row: BookRow | None) -> BookSums:
 
 
 
+_TYPE_WORDS = {
+    OrdType.LIMIT: "limit", OrdType.MARKET: "market", OrdType.STOP_MARKET: "stop", OrdType.STOP_LIMIT: "stop limit",
+    OrdType.TAKE_PROFIT_MARKET: "take-profit", OrdType.TAKE_PROFIT_LIMIT: "take-profit limit",
+    OrdType.TRAILING_STOP: "trailing stop",
+}
+
+
 def type_text(order: OrderRow) -> str:
-    """"limit", "limit PO", "market IOC", or the venue's own word for a type we do not place."""
+    """"limit", "limit PO", "market IOC", "stop RO", or the venue's own word for a type we do not place."""
     if order.ord_type is None:
         return order.type_text.lower() or "other"
-    words = "limit" if order.ord_type is OrdType.LIMIT else "market"
+    words = _TYPE_WORDS[order.ord_type]
     if order.tif is TimeInForce.GTX:
         words += " PO"
     elif order.tif in (TimeInForce.IOC, TimeInForce.FOK):

@@ -30,6 +30,7 @@ from engine.bots import Bots
 from engine.commands import (
     Cancel,
     CancelAll,
+    ChangeLeverage,
     Command,
     KillSwitch,
     MoveOrder,
@@ -355,7 +356,7 @@ class Engine:
 
     def _may_pass(self, message: Message) -> bool:
         """What is handled at once while the database is away: refusals, and what lowers risk."""
-        return isinstance(message, (*_LOWERS_RISK, PlaceOrder, MoveOrder, TakeOver, Watch, Notice)) or (
+        return isinstance(message, (*_LOWERS_RISK, PlaceOrder, MoveOrder, ChangeLeverage, TakeOver, Watch, Notice)) or (
             isinstance(message, SetTrading) and not message.on)
 
     def _keep_for_later(self, message: Message, reply: Reply | None) -> None:

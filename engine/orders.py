@@ -57,8 +57,7 @@ def acked(order: OrderRow, report: OrderReport | None) -> OrderRow:
 
 def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> OrderRow:
     """An opinion of the venue. `answer`: it was given to a question asked after all we know, so it may move back."""
-    told = replace(order, order_id=order.order_id or report.order_id,
-                   told_qty=max(order.told_qty, report.cum_qty))
+    told = _known(order, report)
     newer = report.time > order.updated
     status = report.status
     if order.status.is_terminal:
@@ -88,6 +87,16 @@ def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> Orde
     if order.status is S.PENDING_REPLACE and not answer and not newer:
         return replace(seen, status=S.PENDING_REPLACE)
     return replace(seen, status=_open_status(seen))
+
+
+def _known(order: OrderRow, report: OrderReport) -> OrderRow:
+    """Ids, filled quantity and trigger. An order that triggered goes on as a plain one under an id of its own."""
+    told = replace(order, told_qty=max(order.told_qty, report.cum_qty), order_id=order.order_id or report.order_id)
+    if order.ord_type is None or not order.ord_type.is_conditional or report.ord_type is None:
+        return told
+    if not report.ord_type.is_conditional:
+        return replace(told, order_id=report.order_id or told.order_id, trigger=None)
+    return replace(told, trigger=report.trigger or told.trigger) if report.time >= order.updated else told
 
 
 def _open_status(order: OrderRow) -> OrdStatus:
@@ -154,4 +163,5 @@ def from_report(report: OrderReport, account: str, name: str, owner: str) -> Ord
         key=report.key, account=account, name=name, cl_ord_id=report.cl_ord_id or "", order_id=report.order_id,
         owner=owner, side=report.side, ord_type=report.ord_type, tif=report.tif, qty=report.qty, price=report.price,
         wanted=None, status=report.status, reduce_only=report.reduce_only, created=created, updated=report.time,
-        expires=0, booked_qty=report.cum_qty, told_qty=report.cum_qty, text=report.reason, type_text=report.type_text)
+        expires=0, booked_qty=report.cum_qty, told_qty=report.cum_qty, text=report.reason, type_text=report.type_text,
+        trigger=report.trigger)

@@ -14,7 +14,20 @@ from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow
 from engine.commands import PlaceOrder, Verdict
 from engine.orders import FOREIGN_ID
 from engine.view import KillState, MessageLine, TradeLine
-from models import ZERO, BalanceReport, BotState, Category, Instrument, Key, Notice, PositionReport, Request, Robot, Top
+from models import (
+    ZERO,
+    BalanceReport,
+    BotState,
+    Category,
+    Instrument,
+    Key,
+    LeverageReport,
+    Notice,
+    PositionReport,
+    Request,
+    Robot,
+    Top,
+)
 
 VenueId = tuple[str, Category]
 OrderId = tuple[Key, str]
@@ -80,6 +93,7 @@ class VenueBook:
     waiting: frozenset[str] = frozenset()          # what recovery still waits for
     positions: tuple[PositionReport, ...] = ()
     balances: tuple[BalanceReport, ...] = ()
+    leverages: tuple[LeverageReport, ...] = ()
     compared: int = 0                              # wall ms of the last comparison
     next_check: float = 0.0
     next_history: float = 0.0

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from accounting.value import closing_value
 from engine.commands import Verdict
-from models import ZERO, Category, Key, Mode, OrdStatus, OrdType, Side, TimeInForce
+from models import ZERO, Category, Key, LeverageReport, Mode, OrdStatus, OrdType, Side, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class OrderLine:
     asked: int = 0                   # questions asked while UNKNOWN
     since: float = 0.0               # monotonic: since when UNKNOWN or pending
     text: str = ""
+    trigger: Trigger | None = None   # of a conditional order that has not triggered
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ class View:
     kill: KillState = KillState()
     locked: str = ""                               # why no new order is taken at all ("" = taken)
     bot_orders: int = 0                            # orders of bots that rest at the venue
+    leverages: tuple[LeverageReport, ...] = ()     # as the venues told them
 
 
 def bot_pnl(category: Category, sums: BookSums, multiplier: Decimal, bid: Decimal | None,

@@ -209,7 +209,7 @@ def test_every_pinned_package_has_hashes() -> None:
 def test_secrets_and_databases_are_ignored_by_git() -> None:
     ignored = (ROOT / ".gitignore").read_text().split()
 
-    assert {"home/", ".env", ".env.*", "*.db", "*.log", ".venv/"} <= set(ignored)
+    assert {"home/", ".env", ".env.*", "*.db", "*.log", ".venv"} <= set(ignored)
     assert not [path for path in tracked() if path.name.startswith(".env") and path.name != ".env.example"]
 
 

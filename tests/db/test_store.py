@@ -180,6 +180,15 @@ def test_load_gives_one_accounts_open_orders_only(store: Store) -> None:
     assert loaded.books == ()
 
 
+@pytest.mark.parametrize("ord_type", list(OrdType))
+def test_every_order_type_comes_back(store: Store, ord_type: OrdType) -> None:
+    row = order(ord_type=ord_type)
+    store.write([row])
+
+    assert store.load("Binance", ACCOUNT, EVERYTHING).orders == (row,)
+    assert all(len(str(word)) <= 16 for (word,) in raw(store, "SELECT ORDTYPE FROM orders"))
+
+
 def test_load_gives_the_newest_trades_and_those_of_today(store: Store) -> None:
     for number in range(250):
         store.write([coin(f"x:{number}", time=T0 + number), coin(f"x:{number}", part=1, currency="BNB", qty="0")])

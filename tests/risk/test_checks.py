@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.numbers import read_number
-from models import OrdType, Side, TimeInForce, Top
+from models import OrdType, Side, TimeInForce, Top, Trigger
 from risk.checks import check_form, check_post_only, crosses
 from tests.support.build import instrument, place
 
@@ -126,3 +127,29 @@ ANYTHING = st.one_of(st.decimals(allow_nan=True, allow_infinity=True),
 @given(ANYTHING, ANYTHING)
 def test_no_number_makes_the_checks_raise(qty: Decimal, price: Decimal) -> None:
     check_form(replace(place(), qty=qty, price=price), instrument(), MARK)
+
+
+@pytest.mark.parametrize(("more", "field", "words"), [
+    ({"trigger": None}, "trigger", "needs a trigger price above 0"),
+    ({"trigger": Trigger(D("48000.05"))}, "trigger", "48000.05 is not a multiple of the tick 0.1"),
+    ({"trigger": Trigger(D(-1))}, "trigger", "needs a trigger price above 0"),
+    ({"trigger": Trigger(D(48000), D(1))}, "callback", "no other order"),
+    ({"ord_type": OrdType.TRAILING_STOP, "trigger": Trigger(None)}, "callback", "its distance in percent"),
+    ({"ord_type": OrdType.TRAILING_STOP, "trigger": Trigger(None, D(100))}, "callback", "100 is no distance"),
+    ({"ord_type": OrdType.STOP_LIMIT}, "price", "a limit order needs a price above 0"),
+    ({"ord_type": OrdType.MARKET}, "trigger", "only a conditional order has a trigger"),
+    ({"post_only": True}, "price", "post-only needs a limit order")])
+def test_conditional_orders_that_are_refused(more: dict[str, Any], field: str, words: str) -> None:
+    asked = {"price": None, "ord_type": OrdType.STOP_MARKET, "trigger": Trigger(D(48000)), **more}
+
+    refusal = check_form(place(**asked), instrument(), MARK)
+
+    assert refusal is not None and refusal.field == field and words in refusal.text
+
+
+def test_good_conditional_orders_pass() -> None:
+    for more in ({"ord_type": OrdType.STOP_MARKET, "trigger": Trigger(D(48000))},
+                 {"ord_type": OrdType.TAKE_PROFIT_LIMIT, "trigger": Trigger(D(52000)), "price": "52000"},
+                 {"ord_type": OrdType.TRAILING_STOP, "trigger": Trigger(None, D("0.5"))}):
+        asked: dict[str, Any] = {"price": None, **more}
+        assert check_form(place(**asked), instrument(), MARK) is None

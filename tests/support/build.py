@@ -25,6 +25,7 @@ from models import (
     Side,
     TimeInForce,
     Top,
+    Trigger,
     VenueUp,
 )
 
@@ -61,22 +62,24 @@ def sight(key: Key = BTC, book_problem: str = "", venue_problem: str = "", mark:
 def order(status: OrdStatus = OrdStatus.NEW, name: str = "1.A", owner: str = "A", qty: str = "10",
           price: str | None = "50000", side: Side = Side.BUY, booked: str = "0", told: str = "0", order_id: str = "",
           updated: int = T0, created: int = T0, text: str = "", key: Key = BTC, expires: int = T0 + 10_000,
-          ord_type: OrdType | None = OrdType.LIMIT, reduce_only: bool = False) -> OrderRow:
+          ord_type: OrdType | None = OrdType.LIMIT, reduce_only: bool = False,
+          trigger: Trigger | None = None) -> OrderRow:
     """A row of `orders`."""
     return OrderRow(key=key, account=ACCOUNT, name=name, cl_ord_id=name if not name.startswith("#") else "",
                     order_id=order_id, owner=owner, side=side, ord_type=ord_type, tif=TimeInForce.GTC,
                     qty=Decimal(qty), price=dec(price), wanted=dec(price), status=status, reduce_only=reduce_only,
                     created=created, updated=updated, expires=expires, booked_qty=Decimal(booked),
-                    told_qty=Decimal(told), text=text)
+                    told_qty=Decimal(told), text=text, trigger=trigger)
 
 
 def report(status: OrdStatus = OrdStatus.NEW, cl_ord_id: str | None = "1.A", order_id: str = "100", qty: str = "10",
            price: str | None = "50000", cum: str = "0", time: int = T0 + 100, side: Side = Side.BUY, key: Key = BTC,
-           reason: str = "", ord_type: OrdType | None = OrdType.LIMIT, type_text: str = "") -> OrderReport:
+           reason: str = "", ord_type: OrdType | None = OrdType.LIMIT, type_text: str = "",
+           trigger: Trigger | None = None) -> OrderReport:
     """An opinion of the venue."""
     return OrderReport(key=key, order_id=order_id, cl_ord_id=cl_ord_id, side=side, ord_type=ord_type,
                        tif=TimeInForce.GTC, qty=Decimal(qty), price=dec(price), cum_qty=Decimal(cum), status=status,
-                       time=time, reason=reason, type_text=type_text)
+                       time=time, reason=reason, type_text=type_text, trigger=trigger)
 
 
 def execution(exec_id: str = "linear:BTCUSDT:1", cl_ord_id: str | None = "1.A", order_id: str = "100",
@@ -92,13 +95,13 @@ def execution(exec_id: str = "linear:BTCUSDT:1", cl_ord_id: str | None = "1.A", 
 def place(ticket: str = "", key: Key = BTC, owner: str = "", side: Side = Side.BUY, qty: str = "1",
           price: str | None = "49000", by_hand: bool = True, ord_type: OrdType | None = None,
           tif: TimeInForce = TimeInForce.GTC, post_only: bool = False, reduce_only: bool = False,
-          repeat_confirmed: bool = False, wanted: str | None = None) -> PlaceOrder:
+          repeat_confirmed: bool = False, wanted: str | None = None, trigger: Trigger | None = None) -> PlaceOrder:
     """An asking for one order, by hand for the RESERVED line unless told otherwise; each has its own ticket."""
     return PlaceOrder(ticket=ticket or f"t{next(_tickets)}", key=key, owner=owner or key.reserved, side=side,
                       qty=Decimal(qty), price=dec(price), by_hand=by_hand,
                       ord_type=ord_type or (OrdType.LIMIT if price is not None else OrdType.MARKET), tif=tif,
                       post_only=post_only, reduce_only=reduce_only, repeat_confirmed=repeat_confirmed,
-                      wanted=dec(wanted))
+                      wanted=dec(wanted), trigger=trigger)
 
 
 def robot(emi: str = "A", key: Key = BTC, state: BotState = BotState.WORK, sort: int = 0) -> Robot:
