@@ -1,4 +1,4 @@
-"""The one live account: its orders, fills, wallet and positions, written through to the store.
+"""The one live account of a futures product: its orders, fills, wallets and positions, written through to the store.
 
 `emit` hands private events to the venue, which sends them after the commit. Ids: orders and income have counters of
 the whole venue, so they go on over accounts too.
@@ -6,7 +6,6 @@ the whole venue, so they go on over accounts too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,9 @@ from typing import Any
 from simulator import money
 from simulator.clock import Clock
 from simulator.exchange import Order
+from simulator.instruments import Instrument
 from simulator.money import ZERO, Position, plain
+from simulator.owner import Owner
 from simulator.payloads import (
     Fill,
     Funding,
@@ -25,40 +26,33 @@ from simulator.payloads import (
     money8,
     order_event,
 )
+from simulator.product import Product
 from simulator.store import Counter, Store
 
-OPENING_DEPOSIT = Decimal(10000)
-ASSET = "USDT"
 DEFAULT_LEVERAGE = 20
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",
                  "value", "status", "time", "updated", "seq", "stp", "position_side", "reason")
 
 
-def key_of(account: str, what: str) -> str:
-    """The account's API key or secret: a function of its name, so nothing secret is ever stored."""
-    return hashlib.sha256(f"bundled exchange {what} of {account}".encode()).hexdigest()
-
-
 class Account:
     """State of the account with keys. Lots and ticks in orders, decimals in money."""
 
-    def __init__(self, store: Store, clock: Clock, fresh: bool, emit: Callable[[Json], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, owner: Owner, product: Product, listed: dict[str, Instrument],
+                 emit: Callable[[Json], None]) -> None:
         self.store = store
         self.clock = clock
+        self.owner = owner
+        self.listed = listed
         self.emit = emit
-        number = int(store.meta("account") or 0)
-        begins = fresh or not number
-        if begins:
-            number += 1
-            store.remember("account", number)
-        self.name = f"SIM-{number}"
-        self.api_key = key_of(self.name, "key")
-        self.api_secret = key_of(self.name, "secret")
-        self.order_ids = Counter(store, "order", 8_000_000_000, 1000)
-        self.tran_ids = Counter(store, "tran", 600_000_000, 1000)
-        self.amend_ids = Counter(store, "amendment", 5000, 100)
-        self.wallet = ZERO
+        self.name = owner.name
+        self.api_key = owner.api_key
+        self.api_secret = owner.api_secret
+        self.ledger = owner.name + product.ledger  # its name in the store
+        self.order_ids = Counter(store, f"order{product.ledger}", product.first_order_id, 1000)
+        self.tran_ids = Counter(store, f"tran{product.ledger}", 600_000_000, 1000)
+        self.amend_ids = Counter(store, f"amendment{product.ledger}", 5000, 100)
+        self.wallets: dict[str, Decimal] = {}
         self.orders: dict[int, Order] = {}
         self.open: dict[int, Order] = {}
         self.fills: list[Fill] = []
@@ -69,15 +63,19 @@ class Account:
         self.leverage: dict[str, int] = {}
         self.isolated: set[str] = set()
         self.amendments: list[Json] = []
-        self.hedge = False
         self.multi_assets = False
-        self.lots: dict[str, Decimal] = {}  # lot size of each listed symbol
         self._newest: dict[tuple[str, str], Order] = {}  # newest order of each client id
         self._realised: dict[str, Decimal] = {}
         self._reduced: set[str] = set()  # symbols whose reduce-only orders need a look
         self._load()
-        if begins:
-            self._pay("", "TRANSFER", OPENING_DEPOSIT, "DEPOSIT", clock.now(), "")
+        if not self.wallets:
+            for asset, amount in product.opening.items():
+                self._pay(asset, "", "TRANSFER", amount, "DEPOSIT", clock.now(), "")
+
+    @property
+    def hedge(self) -> bool:
+        """Whether positions have sides; one mode for USD-M and COIN-M."""
+        return self.owner.hedge
 
     # ---- orders
 
@@ -99,8 +97,8 @@ class Account:
         qty, px = instrument.qty(lots), instrument.price(price)
         key = (order.symbol, order.position_side)
         before = self.positions.get(key, Position())
-        after, realised = money.after_fill(before, qty * order.side, px)
-        fee = money.commission(qty, px, maker)
+        after, realised = money.after_fill(before, qty * order.side, px, instrument.sums)
+        fee = money.commission(qty, px, maker, instrument.sums)
         fill = Fill(order.symbol, trade_id, order.order_id, order.client_id, order.side, qty, px, fee, realised, maker,
                     now, order.position_side)
         self.positions[key] = after
@@ -108,19 +106,20 @@ class Account:
         self.fills.append(fill)
         self._realised[order.symbol] = self._realised.get(order.symbol, ZERO) + realised
         order.updated = now
-        self.store.put("executions", account=self.name, symbol=fill.symbol, trade_id=trade_id, order_id=fill.order_id,
+        self.store.put("executions", account=self.ledger, symbol=fill.symbol, trade_id=trade_id, order_id=fill.order_id,
                        client_id=fill.client_id, side=fill.side, qty=plain(qty), price=plain(px), commission=plain(fee),
                        realised=plain(realised), maker=int(maker), time=now, position_side=fill.position_side)
-        self.store.put("positions", account=self.name, symbol=key[0], position_side=key[1], qty=plain(after.qty),
+        self.store.put("positions", account=self.ledger, symbol=key[0], position_side=key[1], qty=plain(after.qty),
                        entry=plain(after.entry), updated=now)
         if realised:
-            self._pay(order.symbol, "REALIZED_PNL", realised, str(trade_id), now, str(trade_id))
-        self._pay(order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
+            self._pay(instrument.asset, order.symbol, "REALIZED_PNL", realised, str(trade_id), now, str(trade_id))
+        self._pay(instrument.asset, order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
         self._note(order)
         self._reduced.add(order.symbol)
         self.emit(lite_event(instrument, order, fill))
         self.emit(order_event(instrument, order, "TRADE", now, fill))
-        self.emit(account_event("ORDER", now, [self.balance_change(ZERO)], [self.position_change(market, key[1])]))
+        self.emit(account_event(instrument, "ORDER", now, [self.balance_change(instrument.asset, ZERO)],
+                                [self.position_change(market, key[1])]))
 
     def ended(self, market: Any, order: Order, status: str) -> None:
         """An order left the book: canceled on request, or expired by the venue."""
@@ -138,7 +137,7 @@ class Account:
                "qty_before": order.qty, "qty_after": qty,
                "count": 1 + sum(a["order_id"] == order.order_id for a in self.amendments), "time": now}
         self.amendments.append(row)
-        self.store.put("amendments", account=self.name, **row)
+        self.store.put("amendments", account=self.ledger, **row)
         order.price, order.qty, order.updated = price, qty, now
         order.seq = self.order_ids.next()
         self._note(order)
@@ -149,7 +148,7 @@ class Account:
         qty = self.positions.get((order.symbol, order.position_side), Position()).qty
         if qty * order.side >= 0:
             return 0
-        return int(abs(qty) / self.lots[order.symbol])
+        return int(abs(qty) / self.listed[order.symbol].lot)
 
     def stale_reducers(self, symbol: str) -> list[Order]:
         """Open reduce-only orders that have nothing left to reduce, after the symbol's position changed."""
@@ -169,26 +168,27 @@ class Account:
 
     def pay_funding(self, market: Any, rate: Decimal, mark: Decimal, at: int) -> None:
         """Book the funding of one symbol at the mark given."""
+        item = market.instrument
         for (symbol, _), position in list(self.positions.items()):
             if symbol != market.symbol or not position.qty:
                 continue
-            amount = money.funding_amount(position.qty, mark, rate)
-            tran = self._pay(symbol, "FUNDING_FEE", amount, "FUNDING_FEE", at, "")
+            amount = money.funding_amount(position.qty, mark, rate, item.sums)
+            tran = self._pay(item.asset, symbol, "FUNDING_FEE", amount, "FUNDING_FEE", at, "")
             self.funding.append(Funding(tran, symbol, amount, rate, mark, position.qty, at))
-            self.store.put("funding", account=self.name, tran_id=tran, symbol=symbol, amount=plain(amount),
+            self.store.put("funding", account=self.ledger, tran_id=tran, symbol=symbol, amount=plain(amount),
                            rate=plain(rate), mark=plain(mark), position=plain(position.qty), time=at)
-            self.emit(account_event("FUNDING_FEE", at, [self.balance_change(amount)], []))
+            self.emit(account_event(item, "FUNDING_FEE", at, [self.balance_change(item.asset, amount)], []))
 
-    def balance_change(self, change: Decimal) -> Json:
+    def balance_change(self, asset: str, change: Decimal) -> Json:
         """Balance part of ACCOUNT_UPDATE; `change` is what was neither profit nor fee."""
-        return {"a": ASSET, "wb": money8(self.wallet), "cw": money8(self.wallet), "bc": plain(change)}
+        return {"a": asset, "wb": money8(self.wallets[asset]), "cw": money8(self.wallets[asset]), "bc": plain(change)}
 
     def position_change(self, market: Any, side: str) -> Json:
         """Position part of ACCOUNT_UPDATE."""
         position = self.positions.get((market.symbol, side), Position())
         return {"s": market.symbol, "pa": plain(position.qty), "ep": plain(position.entry),
                 "bep": plain(position.entry), "cr": plain(self._realised.get(market.symbol, ZERO)),
-                "up": money8(money.unrealised(position, market.mark())),
+                "up": money8(money.unrealised(position, market.mark(), market.instrument.sums)),
                 "mt": "isolated" if market.symbol in self.isolated else "cross", "iw": "0", "ps": side}
 
     def set_leverage(self, symbol: str, leverage: int) -> None:
@@ -203,11 +203,6 @@ class Account:
         (self.isolated.add if isolated else self.isolated.discard)(symbol)
         self._keep_setting(symbol)
 
-    def set_hedge(self, hedge: bool) -> None:
-        """Switch between one-way and hedge mode."""
-        self.hedge = hedge
-        self.store.remember(f"hedge:{self.name}", int(hedge))
-
     def set_multi_assets(self, multi: bool) -> None:
         """Switch multi-assets margin."""
         self.multi_assets = multi
@@ -216,26 +211,26 @@ class Account:
         self.emit({"e": "ACCOUNT_CONFIG_UPDATE", "E": now, "T": now, "ai": {"j": multi}})
 
     def _keep_setting(self, symbol: str) -> None:
-        self.store.put("settings", account=self.name, symbol=symbol,
+        self.store.put("settings", account=self.ledger, symbol=symbol,
                        leverage=self.leverage.get(symbol, DEFAULT_LEVERAGE), isolated=int(symbol in self.isolated))
 
-    def _pay(self, symbol: str, kind: str, amount: Decimal, info: str, now: int, trade_id: str) -> int:
-        self.wallet += amount
-        row = Income(self.tran_ids.next(), symbol, kind, amount, info, now, trade_id)
+    def _pay(self, asset: str, symbol: str, kind: str, amount: Decimal, info: str, now: int, trade_id: str) -> int:
+        self.wallets[asset] = self.wallets.get(asset, ZERO) + amount
+        row = Income(self.tran_ids.next(), symbol, kind, amount, info, now, trade_id, asset)
         self.income.append(row)
-        self.store.put("income", account=self.name, tran_id=row.tran_id, symbol=symbol, kind=kind,
-                       amount=plain(amount), info=info, time=now, trade_id=trade_id)
-        self.store.put("balances", account=self.name, asset=ASSET, wallet=plain(self.wallet))
+        self.store.put("income", account=self.ledger, tran_id=row.tran_id, symbol=symbol, kind=kind,
+                       amount=plain(amount), info=info, time=now, trade_id=trade_id, asset=asset)
+        self.store.put("balances", account=self.ledger, asset=asset, wallet=plain(self.wallets[asset]))
         return row.tran_id
 
     def _note(self, order: Order) -> None:
         if not order.is_open:
             self.open.pop(order.order_id, None)
         order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
-        self.store.put("orders", account=self.name, **{name: getattr(order, name) for name in ORDER_COLUMNS})
+        self.store.put("orders", account=self.ledger, **{name: getattr(order, name) for name in ORDER_COLUMNS})
 
     def _load(self) -> None:
-        rows, name = self.store.rows, self.name
+        rows, name = self.store.rows, self.ledger
         for row in rows(f"SELECT {','.join(ORDER_COLUMNS)} FROM orders WHERE account = ? ORDER BY order_id", name):  # noqa: S608
             order = Order(mine=True, **dict(zip(ORDER_COLUMNS, row, strict=True)))
             order.reduce_only = bool(order.reduce_only)
@@ -250,8 +245,8 @@ class Account:
             "position_side FROM executions WHERE account = ? ORDER BY time, trade_id", name)]
         for fill in self.fills:
             self._realised[fill.symbol] = self._realised.get(fill.symbol, ZERO) + fill.realised
-        self.income = [Income(r[0], r[1], r[2], Decimal(r[3]), r[4], r[5], r[6]) for r in rows(
-            "SELECT tran_id, symbol, kind, amount, info, time, trade_id FROM income WHERE account = ? "
+        self.income = [Income(r[0], r[1], r[2], Decimal(r[3]), r[4], r[5], r[6], r[7]) for r in rows(
+            "SELECT tran_id, symbol, kind, amount, info, time, trade_id, asset FROM income WHERE account = ? "
             "ORDER BY tran_id", name)]
         self.funding = [Funding(r[0], r[1], Decimal(r[2]), Decimal(r[3]), Decimal(r[4]), Decimal(r[5]), r[6])
                         for r in rows(
@@ -261,8 +256,8 @@ class Account:
                 "SELECT symbol, position_side, qty, entry, updated FROM positions WHERE account = ?", name):
             self.positions[symbol, side] = Position(Decimal(qty), Decimal(entry))
             self.position_times[symbol, side] = updated
-        for (wallet,) in rows("SELECT wallet FROM balances WHERE account = ?", name):
-            self.wallet = Decimal(wallet)
+        for asset, wallet in rows("SELECT asset, wallet FROM balances WHERE account = ?", name):
+            self.wallets[asset] = Decimal(wallet)
         for symbol, leverage, isolated in rows(
                 "SELECT symbol, leverage, isolated FROM settings WHERE account = ?", name):
             self.leverage[symbol] = leverage
@@ -272,5 +267,4 @@ class Account:
                                      "qty_before", "qty_after", "count", "time"), r, strict=True)) for r in rows(
             "SELECT amendment_id, order_id, symbol, client_id, price_before, price_after, qty_before, qty_after, "
             "count, time FROM amendments WHERE account = ? ORDER BY amendment_id", name)]
-        self.hedge = self.store.meta(f"hedge:{name}") == "1"
         self.multi_assets = self.store.meta(f"multi:{name}") == "1"

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from simulator import money
-from simulator.account import ASSET
 from simulator.binance_orders import window
 from simulator.errors import Refused
 from simulator.market import Market
@@ -14,19 +13,22 @@ from simulator.money import ZERO, Position, plain
 from simulator.payloads import Json, fill_row, money8
 from simulator.wire import Context, Request, Route
 
+ASSET = "USDT"
 MAX_NOTIONAL = "100000000"
+MAX_QTY = "1000"  # in coins, as COIN-M counts
 DONE = {"code": 200, "msg": "success"}
 
 
-def figures(context: Context) -> Json:
-    """The account's sums as texts."""
+def figures(context: Context, asset: str) -> Json:
+    """The sums of one coin of the account as texts."""
     venue = context.venue
-    wallet, profit = venue.account.wallet, venue.unrealised()
-    held = sum((abs(p.qty) * venue.markets[s].mark() / venue.leverage(s) for (s, _), p in
-                venue.account.positions.items() if s in venue.markets), ZERO)
-    used = sum((venue.symbol_margin(m) for m in venue.markets.values()), ZERO)
-    kept = sum((abs(p.qty) * venue.markets[s].mark() * money.MAINTENANCE for (s, _), p in
-                venue.account.positions.items() if s in venue.markets), ZERO)
+    wallet, profit = venue.account.wallets[asset], venue.unrealised(asset)
+    markets = {m.symbol: m for m in venue.of_asset(asset)}
+    values = [(s, abs(markets[s].instrument.sums.value(p.qty, markets[s].mark())))
+              for (s, _), p in venue.account.positions.items() if s in markets]
+    held = sum((value / venue.leverage(symbol) for symbol, value in values), ZERO)
+    used = sum((venue.symbol_margin(m) for m in markets.values()), ZERO)
+    kept = sum((value * money.MAINTENANCE for _, value in values), ZERO)
     free = max(ZERO, wallet + profit - used)
     return {"walletBalance": money8(wallet), "unrealizedProfit": money8(profit),
             "marginBalance": money8(wallet + profit), "maintMargin": money8(kept), "initialMargin": money8(used),
@@ -45,21 +47,21 @@ def position_figures(context: Context, market: Market, side: str) -> tuple[Posit
     venue = context.venue
     position = venue.position(market.symbol, side)
     mark = market.mark()
-    value = position.qty * mark
+    item = market.instrument
+    value = item.sums.value(position.qty, mark)
     leverage = venue.leverage(market.symbol)
     margin = money8(abs(value) / leverage)
     total = venue.symbol_margin(market)
-    wallet = venue.account.wallet
     liquidation = ZERO
     if position.qty:  # the mark at which the whole wallet would be gone
-        liquidation = max(ZERO, position.entry - wallet / position.qty)
+        liquidation = item.sums.ruin(position.qty, position.entry, venue.account.wallets[item.asset])
     row = {"symbol": market.symbol, "positionSide": side,
-           "positionAmt": f"{position.qty:.{market.instrument.qty_places}f}",
+           "positionAmt": f"{position.qty:.{item.qty_places}f}",
            "entryPrice": plain(position.entry) if position.qty else "0.0",
            "breakEvenPrice": plain(position.entry) if position.qty else "0.0",
-           "markPrice": money8(mark), "unRealizedProfit": money8(money.unrealised(position, mark)),
+           "markPrice": money8(mark), "unRealizedProfit": money8(money.unrealised(position, mark, item.sums)),
            "liquidationPrice": plain(round(liquidation, 8)), "isolatedMargin": "0", "notional": money8(value),
-           "marginAsset": ASSET, "isolatedWallet": "0", "initialMargin": money8(total),
+           "marginAsset": item.asset, "isolatedWallet": "0", "initialMargin": money8(total),
            "maintMargin": money8(abs(value) * money.MAINTENANCE), "positionInitialMargin": margin,
            "openOrderInitialMargin": money8(max(ZERO, total - abs(value) / leverage)), "adl": 1,
            "bidNotional": "0", "askNotional": "0",
@@ -91,7 +93,7 @@ def position_risk(version: int) -> Any:
 
 def balance(context: Context, request: Request) -> Any:
     """GET balance."""
-    sums = figures(context)
+    sums = figures(context, ASSET)
     return [{"accountAlias": context.venue.account.name, "asset": ASSET, "balance": sums["walletBalance"],
              "crossWalletBalance": sums["crossWalletBalance"], "crossUnPnl": sums["crossUnPnl"],
              "availableBalance": sums["availableBalance"], "maxWithdrawAmount": sums["maxWithdrawAmount"],
@@ -102,7 +104,7 @@ def account(version: int) -> Any:
     """GET account."""
     def handler(context: Context, request: Request) -> Any:
         venue = context.venue
-        sums = figures(context)
+        sums = figures(context, ASSET)
         positions = []
         for market in venue.markets.values():
             for side in sides(context):
@@ -165,7 +167,7 @@ def income(context: Context, request: Request) -> Any:
             and (start is None or i.time >= start) and (end is None or i.time <= end)
             and (request.as_of is None or i.time <= request.as_of)]
     rows = rows[(page - 1) * limit: page * limit]
-    return [{"symbol": i.symbol, "incomeType": i.kind, "income": money8(i.amount), "asset": ASSET, "info": i.info,
+    return [{"symbol": i.symbol, "incomeType": i.kind, "income": money8(i.amount), "asset": i.asset, "info": i.info,
              "time": i.time, "tranId": i.tran_id, "tradeId": i.trade_id} for i in rows]
 
 
@@ -178,7 +180,8 @@ def set_leverage(context: Context, request: Request) -> Any:
         raise Refused(-4028, f"Leverage {leverage} is not valid")
     context.venue.account.set_leverage(market.symbol, leverage)
     context.venue.settle()
-    return {"symbol": market.symbol, "leverage": leverage, "maxNotionalValue": MAX_NOTIONAL}
+    most = {"maxNotionalValue": MAX_NOTIONAL} if market.instrument.family == 1 else {"maxQty": MAX_QTY}
+    return {"symbol": market.symbol, "leverage": leverage, **most}
 
 
 def set_margin_type(context: Context, request: Request) -> Any:
@@ -214,7 +217,11 @@ def set_dual(context: Context, request: Request) -> Any:
         raise Refused(-4067, "Position side cannot be changed if there exists open orders.")
     if any(p.qty for p in venue.account.positions.values()):
         raise Refused(-4068, "Position side cannot be changed if there exists position.")
-    venue.account.set_hedge(hedge)
+    other = venue.sibling.account if venue.sibling else None
+    if other and (other.open or any(p.qty for p in other.positions.values())):
+        raise Refused(-4531, "Position mode of UM and CM must be changed together; the other has open orders or "
+                             "positions.")
+    venue.owner.set_hedge(hedge)
     venue.settle()
     return DONE
 
@@ -266,9 +273,10 @@ def account_config(context: Context, request: Request) -> Any:
 
 def commission_rate(context: Context, request: Request) -> Any:
     """GET commissionRate."""
-    symbol = context.venue.market(request.need("symbol")).symbol
-    return {"symbol": symbol, "makerCommissionRate": plain(money.MAKER_RATE),
-            "takerCommissionRate": plain(money.TAKER_RATE), "rpiCommissionRate": plain(money.MAKER_RATE)}
+    item = context.venue.market(request.need("symbol")).instrument
+    maker = plain(money.MAKER_RATE if item.family == 1 else money.COIN_MAKER_RATE)
+    return {"symbol": item.symbol, "makerCommissionRate": maker, "takerCommissionRate": plain(money.TAKER_RATE),
+            "rpiCommissionRate": maker}
 
 
 def order_limits(context: Context, request: Request) -> Any:

@@ -1,4 +1,4 @@
-"""REST side of USD-M: one request from raw bytes to answer, through limits, signature and faults."""
+"""REST side of USD-M and COIN-M: one request from raw bytes to answer, through limits, signature and faults."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from simulator import binance_account, binance_market, binance_orders
+from simulator import binance_account, binance_market, binance_orders, coin_account, coin_market
 from simulator.binance_streams import Hub
 from simulator.errors import Refused, Vanish
 from simulator.faults import Fault
 from simulator.venue import Venue
 from simulator.wire import Context, Request, Route, check_key, check_signed
 
-ROUTES: dict[tuple[str, str], Route] = {**binance_market.ROUTES, **binance_orders.ROUTES, **binance_account.ROUTES}
+ROUTES: dict[tuple[str, str], Route] = {**binance_market.ROUTES, **binance_orders.ROUTES, **binance_account.ROUTES,
+                                          **coin_market.ROUTES, **coin_account.ROUTES}
 encode = msgspec.json.Encoder().encode
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -25,9 +26,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Api:
     """Answers REST requests of the venue."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Venue, hub: Hub, coin_hub: Hub | None) -> None:
         self.venue = venue
         self.context = Context(venue, hub)
+        self.coin = Context(venue.coin, coin_hub) if venue.coin and coin_hub else self.context
         self.stopping = asyncio.Event()
         venue.faults.paths |= {path for _, path in ROUTES}
 
@@ -84,7 +86,7 @@ class Api:
             lag = venue.faults.for_request("GET", request.path, ("lag",))
             if lag:
                 request.as_of = venue.clock.now() - int(lag.args["seconds"] * 1000)
-        result = route.handler(self.context, request)
+        result = route.handler(self.coin if request.path.startswith("/dapi") else self.context, request)
         if request.weight is not None:
             venue.limits.used += request.weight - route.weight
         return result

@@ -88,7 +88,7 @@ def trades(context: Context, request: Request) -> Any:
     item = market.instrument
     limit = request.limit(500, 1000)
     return [{"id": t.trade_id, "price": item.price_text(t.price), "qty": item.qty_text(t.lots),
-             "quoteQty": item.value_text(t.price * t.lots), "time": t.time, "isBuyerMaker": t.sold}
+             "quoteQty": item.value_text(item.units(t.price, t.lots)), "time": t.time, "isBuyerMaker": t.sold}
             for t in list(market.trades)[-limit:]]
 
 
@@ -154,7 +154,7 @@ def day_statistics(market: Market) -> Json:
     opened = rows[0][1] if rows else last
     volume, value = sum(r[5] for r in rows), sum(r[6] for r in rows)
     change = Decimal(last - opened) * 100 / opened
-    weighted = item.price(value) / volume if volume else item.price(last)
+    weighted = item.average(value, volume) if volume else item.price(last)
     return {"symbol": item.symbol, "priceChange": item.price_text(last - opened),
             "priceChangePercent": f"{change:.3f}", "weightedAvgPrice": f"{weighted:.{item.price_places}f}",
             "lastPrice": item.price_text(last),

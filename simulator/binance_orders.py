@@ -369,7 +369,7 @@ def amendments(context: Context, request: Request) -> Any:
     limit = request.limit(50, 100)
     rows = [a for a in context.venue.account.amendments if a["symbol"] == market.symbol
             and (order_id is None or a["order_id"] == order_id) and (not client_id or a["client_id"] == client_id)]
-    return [{"amendmentId": a["amendment_id"], "symbol": market.symbol, "pair": market.symbol, "orderId": a["order_id"],
+    return [{"amendmentId": a["amendment_id"], "symbol": market.symbol, "pair": item.pair, "orderId": a["order_id"],
              "clientOrderId": a["client_id"], "time": a["time"], "amendment": {
                  "price": {"before": item.price_text(a["price_before"]), "after": item.price_text(a["price_after"])},
                  "origQty": {"before": item.qty_text(a["qty_before"]), "after": item.qty_text(a["qty_after"])},

@@ -1,8 +1,9 @@
-"""Websocket side of USD-M: connections, subscriptions, private events, the listen key.
+"""Websocket side of a futures product: connections, subscriptions, private events, the listen key.
 
 Paths: /public, /market and /private, each with /ws/<stream>[/<stream>…], /ws and /stream?streams=a/b; plain /ws and
 /stream deliver every kind. A stream asked for on the wrong path is acknowledged and stays silent. `<symbol>@trade`,
 which public clients ask for by habit, is served on /public. /public/ws/<number> is an empty connection to subscribe on.
+COIN-M is a hub of its own under /coin.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from simulator.futures import Futures
 from simulator.payloads import Json
 from simulator.publish import Publisher, category
 from simulator.sockets import Receive, Send, Socket
-from simulator.venue import Venue
 
 LISTEN_KEY_S = 3600
 INCOMING_PER_S = 10
@@ -45,7 +46,7 @@ class Connection(Socket):
 class Hub:
     """All connections of the venue."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Futures) -> None:
         self.venue = venue
         self.connections: set[Connection] = set()
         self.subscribers: dict[str, set[Connection]] = {}
@@ -231,6 +232,8 @@ def parse_target(path: str, query: str) -> tuple[str | None, bool, list[str]]:
     """Route, combined mode and first streams of a websocket address; route None = no such path."""
     parts = [part for part in path.split("/") if part]
     route = ""
+    if parts and parts[0] == "coin":
+        parts.pop(0)
     if parts and parts[0] in ("public", "market", "private"):
         route = parts.pop(0)
     if not parts or parts[0] not in ("ws", "stream"):

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from simulator import bitmex_money
-from simulator.account import key_of
 from simulator.bitmex_instruments import OPENING, Contract, fee
 from simulator.bitmex_money import Holding
 from simulator.bitmex_rows import (
@@ -31,6 +30,7 @@ from simulator.bitmex_rows import (
 from simulator.clock import Clock
 from simulator.exchange import Order
 from simulator.money import plain
+from simulator.owner import key_of
 from simulator.store import Counter, Store
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",

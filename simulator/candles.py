@@ -98,8 +98,8 @@ def grow(segment: Segment, instrument: Instrument) -> list[Candle]:
         buy = int(volume * (0.3 + 0.4 * uniform()))
         middle = (high + low + close) // 3
         trades = 20 + int(120 * uniform())
-        out.append((segment.start + index - 1, before, high, low, close, volume, volume * middle, trades, buy,
-                    buy * middle, 0, 0))
+        out.append((segment.start + index - 1, before, high, low, close, volume, instrument.units(middle, volume),
+                    trades, buy, instrument.units(middle, buy), 0, 0))
         before = close
     return out
 
@@ -171,7 +171,7 @@ class Series:
     def trade(self, price: int, lots: int, buyer_took: bool, trade_id: int) -> None:
         """Count a trade into the running minute."""
         m, o, h, low, _, v, q, n, b, bq, first, _ = self.running or flat(0, price, trade_id)
-        value = price * lots
+        value = self.instrument.units(price, lots)
         self.running = (m, price if not n else o, max(h, price) if n else price, min(low, price) if n else price, price,
                         v + lots, q + value, n + 1, b + lots * buyer_took, bq + value * buyer_took,
                         first if n else trade_id, trade_id)

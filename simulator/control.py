@@ -2,10 +2,11 @@
 
 GET truth → orders, executions, funding by time, then positions and balances of the accounts with keys, Binance's
 first. Every item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the
-wire, amounts in coins). On Binance exec_id is `linear:<symbol>:<venue's trade id>`, funding id
-`linear:<symbol>:F<tranId>`. A funding amount is positive when paid by the account. POST price, trade, funding (each
-with market "Binance" or "Bitmex", category, symbol), clock, fault; GET fault; DELETE fault (all), fault?name=N or
-fault/N (by name or id). Ending all also forgets used weight, order counts and bans.
+wire, amounts in coins; Binance: linear for USD-M, inverse for COIN-M, whose quantities are contracts). On Binance
+exec_id is `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is
+positive when paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category,
+symbol), clock, fault; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets
+used weight, order counts and bans.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from simulator.account import ASSET
 from simulator.binance_streams import Hub
 from simulator.bitmex_streams import BitmexHub
 from simulator.bitmex_truth import bitmex_truth
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS
 from simulator.faults import BadFault
+from simulator.futures import Futures
+from simulator.futures_truth import futures_truth
 from simulator.limits import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT
 from simulator.market import Market
 from simulator.money import plain
-from simulator.payloads import Json, side_word
+from simulator.payloads import Json
 from simulator.venue import Venue
 
 Answer = tuple[int, Any]
-CATEGORY = "linear"
 
 
 class Bad(Exception):
@@ -41,10 +42,9 @@ class Bad(Exception):
 class Control:
     """Serves /control."""
 
-    def __init__(self, venue: Venue, hub: Hub, bitmex_hub: BitmexHub | None) -> None:
+    def __init__(self, venue: Venue, hubs: list[Hub | BitmexHub]) -> None:
         self.venue = venue
-        self.hub = hub
-        self.bitmex_hub = bitmex_hub
+        self.hubs = hubs
 
     def handle(self, method: str, path: str, query: str, body: bytes) -> Answer:
         """Status and JSON answer of one control request."""
@@ -67,30 +67,10 @@ class Control:
 
     def truth(self) -> Json:
         """Everything the account did and has."""
-        account, markets = self.venue.account, self.venue.markets
-        base = {"account": account.name, "market": "Binance", "category": CATEGORY}
-        orders = []
-        for order in account.orders.values():
-            market = markets.get(order.symbol)
-            if market:
-                item = market.instrument
-                orders.append({**base, "order_id": str(order.order_id), "client_id": order.client_id,
-                               "symbol": order.symbol, "side": side_word(order.side), "type": order.kind,
-                               "tif": order.tif, "qty": plain(item.qty(order.qty)),
-                               "price": plain(item.price(order.price)), "cum_qty": plain(item.qty(order.cum)),
-                               "reduce_only": order.reduce_only, "status": order.status, "time": order.time})
-        executions = [{**base, "exec_id": f"{CATEGORY}:{f.symbol}:{f.trade_id}", "order_id": str(f.order_id),
-                       "client_id": f.client_id, "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
-                       "price": plain(f.price), "commission": plain(f.commission), "commission_asset": ASSET,
-                       "realized_pnl": plain(f.realised), "maker": f.maker, "time": f.time} for f in account.fills]
-        funding = [{**base, "id": f"{CATEGORY}:{f.symbol}:F{f.tran_id}", "symbol": f.symbol, "asset": ASSET,
-                    "amount": plain(-f.amount), "rate": plain(f.rate), "mark": plain(f.mark),
-                    "position": plain(f.position), "time": f.time} for f in account.funding]
-        positions = [{**base, "symbol": symbol, "position_side": side, "qty": plain(p.qty), "entry": plain(p.entry)}
-                     for (symbol, side), p in account.positions.items() if p.qty]
-        balances = [{**base, "asset": ASSET, "wallet": plain(account.wallet)}]
-        out: Json = {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
-                     "balances": balances}
+        out: Json = {}
+        for product in self.venue.products():
+            for name, rows in futures_truth(product).items():
+                out[name] = list(heapq.merge(out.get(name, []), rows, key=lambda row: int(row.get("time", 0))))
         if self.venue.bitmex:
             for name, rows in bitmex_truth(self.venue.bitmex).items():  # one after the other, each venue in its order
                 out[name] = list(heapq.merge(out[name], rows, key=lambda row: int(row.get("time", 0))))
@@ -116,7 +96,7 @@ class Control:
             raise Bad(f"qty: {qty} is not a positive multiple of {market.instrument.lot_text}")
         order = owner.stranger(market, side, int(lots))
         item = market.instrument
-        average = Decimal(order.value) * item.tick / order.cum if order.cum else Decimal(0)
+        average = item.average(order.value, order.cum)
         return {"filled": plain(item.qty(order.cum)), "avg_price": plain(round(average, 12))}
 
     def _funding(self, body: Json) -> Json:
@@ -135,17 +115,20 @@ class Control:
     def _fault(self, body: Json) -> Json:
         symbol = body.get("symbol")
         bitmex = self.venue.bitmex
-        if symbol and symbol not in self.venue.markets and not (bitmex and symbol in bitmex.contracts):
+        listed = [symbol in product.markets for product in self.venue.products()]
+        if symbol and not any(listed) and not (bitmex and symbol in bitmex.contracts):
             raise Bad(f"symbol: {symbol!r} is not listed")
         faults, limits = self.venue.faults, self.venue.limits
         fault = faults.add(body)
         if fault.name == "cut":
             code = int(fault.args["code"])
-            clients = self.hub.cut(code) + (self.bitmex_hub.cut(code) if self.bitmex_hub else [])
+            clients = [client for hub in self.hubs for client in hub.cut(code)]
             if code == 1006:
                 self.venue.reset_all(clients)
         elif fault.name == "listen_key":
-            self.hub.expire_listen_key()
+            for hub in self.hubs:
+                if isinstance(hub, Hub):
+                    hub.expire_listen_key()
         elif fault.name == "limit":
             limits.weight_limit = fault.args["weight"] or limits.weight_limit
             limits.orders_10s = fault.args["orders_10s"] or limits.orders_10s
@@ -179,23 +162,30 @@ class Control:
                 self.venue.bitmex.pace.forgive()
         return {"ended": ended}
 
-    def _market(self, body: Json) -> tuple[Venue | BitmexVenue, Market]:
+    def _market(self, body: Json) -> tuple[Futures | BitmexVenue, Market]:
         """The market a request names, with the side of the venue it belongs to."""
         bitmex = self.venue.bitmex
         name = str(body.get("market", "Binance"))
-        owner: Venue | BitmexVenue = self.venue
+        symbol, category = body.get("symbol"), body.get("category")
+        owner: Futures | BitmexVenue = self.venue
         if bitmex and name.lower() == "bitmex":
             owner = bitmex
         elif name.lower() != "binance":
             known = "Binance, Bitmex" if bitmex else "Binance"
             raise Bad(f"market: {body.get('market')!r} is not traded here; known are {known}")
-        symbol = body.get("symbol")
+        else:
+            products = self.venue.products()
+            categories = [product.product.category for product in products]
+            if category is not None and category not in categories:
+                raise Bad(f"category: {category!r} is unknown; known are {', '.join(categories)}")
+            owner = next((p for p in products if symbol in p.markets), products[0])
+            owner = next((p for p in products if p.product.category == category and symbol in p.markets), owner)
         market = owner.markets.get(symbol) if isinstance(symbol, str) else None
-        of_symbol = bitmex.contracts[market.symbol].category if bitmex and market and owner is bitmex else CATEGORY
-        if body.get("category", of_symbol) != of_symbol and (market or owner is self.venue):
-            raise Bad(f"category: {body.get('category')!r} is not that of {symbol!r}; it is {of_symbol}")
         if market is None:
             raise Bad(f"symbol: {symbol!r} is not listed; known are {', '.join(owner.markets)}")
+        of_symbol = owner.product.category if isinstance(owner, Futures) else owner.contracts[market.symbol].category
+        if (category or of_symbol) != of_symbol:
+            raise Bad(f"category: {category!r} is not that of {symbol!r}; it is {of_symbol}")
         return owner, market
 
 

@@ -30,7 +30,7 @@ class Order:
     client_id: str = ""
     reduce_only: bool = False
     cum: int = 0  # lots filled
-    value: int = 0  # ticks × lots filled
+    value: int = 0  # of the lots filled, in the instrument's units (ticks × lots)
     status: str = "NEW"
     time: int = 0
     updated: int = 0
@@ -57,6 +57,9 @@ class Hooks(Protocol):
 
     def traded(self, taker: Order, maker: Order, price: int, lots: int) -> None:
         """Two orders met; their own numbers are already changed."""
+
+    def units(self, price: int, lots: int) -> int:
+        """What so many lots at a price are worth."""
 
     def reducible(self, order: Order) -> int:
         """How many lots this reduce-only order of the account may still fill."""
@@ -231,9 +234,10 @@ class Engine:
             self._trade(order, maker, other, level, price, lots)
 
     def _trade(self, order: Order, maker: Order, other: Side, level: Level, price: int, lots: int) -> None:
+        value = self.hooks.units(price, lots)
         for party in (order, maker):
             party.cum += lots
-            party.value += lots * price
+            party.value += value
             party.status = "PARTIALLY_FILLED" if party.left else "FILLED"
         level.total -= lots
         if not maker.left:

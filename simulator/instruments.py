@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from simulator.money import LINEAR, Inverse, Sums
+
 ORDER_TYPES = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
 TIMES_IN_FORCE = ["GTC", "IOC", "FOK", "GTX"]
 PERPETUAL_END = 4133404800000  # the delivery date Binance prints for contracts without one
+COIN_PLACES = 13  # inverse values are counted in 1e-13 coins: fine enough that an average price comes out exact
+COIN_PRICE_STEP = Decimal("0.00001")  # … to these places
 
 
 def places(text: str) -> int:
@@ -32,7 +36,7 @@ def scaled(units: int, step: int, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One perpetual contract of USD-M. Texts are as exchangeInfo prints them."""
+    """One perpetual contract. Texts are as exchangeInfo prints them. With a contract size it is one of COIN-M."""
 
     symbol: str
     base: str
@@ -48,6 +52,7 @@ class Instrument:
     volatility: float = 3e-4  # relative move of an ordinary minute
     quote: str = "USDT"
     crowd_step: int = 1  # strangers quote and trade in multiples of so many lots
+    contract_size: int | None = None  # dollars of one contract; None: quantities are coins (USD-M)
     tick: Decimal = field(init=False)
     lot: Decimal = field(init=False)
     min_notional: Decimal = field(init=False)
@@ -74,9 +79,49 @@ class Instrument:
         """Quantity as Binance prints it."""
         return scaled(lots, self.lot_step, self.qty_places)
 
+    def units(self, ticks: int, lots: int) -> int:
+        """What a trade is worth in the instrument's smallest unit of value: ticks × lots, inverse 1e-13 coins."""
+        if self.contract_size is None:
+            return ticks * lots
+        scale: int = 10 ** (COIN_PLACES + self.price_places - self.qty_places)
+        dollars = lots * self.lot_step * self.contract_size * scale
+        price = ticks * self.tick_step
+        return (2 * dollars + price) // (2 * price)
+
     def value_text(self, units: int) -> str:
-        """Quote amount of `units` ticks × lots, exact."""
-        return scaled(units, self.tick_step * self.lot_step, self.price_places + self.qty_places)
+        """Amount of `units`: in the quote exact, inverse in coins to eight places."""
+        if self.contract_size is None:
+            return scaled(units, self.tick_step * self.lot_step, self.price_places + self.qty_places)
+        return f"{Decimal(units).scaleb(-COIN_PLACES):.8f}"
+
+    def average(self, units: int, lots: int) -> Decimal:
+        """Average price of lots that were worth `units`; 0 without any."""
+        if not lots or not units:
+            return Decimal(0)
+        if self.contract_size is None:
+            return Decimal(units) * self.tick / lots
+        price = self.qty(lots) * self.contract_size / Decimal(units).scaleb(-COIN_PLACES)
+        return price.quantize(COIN_PRICE_STEP)
+
+    @property
+    def sums(self) -> Sums:
+        """Its arithmetic."""
+        return LINEAR if self.contract_size is None else Inverse(Decimal(self.contract_size))
+
+    @property
+    def asset(self) -> str:
+        """The coin of margin, profit and fees."""
+        return self.quote if self.contract_size is None else self.base
+
+    @property
+    def pair(self) -> str:
+        """The pair its contracts are of: the symbol itself, of COIN-M without the ending."""
+        return self.symbol.partition("_")[0]
+
+    @property
+    def family(self) -> int:
+        """`st` of stream payloads: 1 USD-M, 2 COIN-M."""
+        return 1 if self.contract_size is None else 2
 
     def price(self, ticks: int) -> Decimal:
         """Price of a number of ticks."""

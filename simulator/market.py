@@ -109,6 +109,10 @@ class Market:
         if taker.mine:
             self.account.filled(self, taker, price, lots, trade_id, False)
 
+    def units(self, price: int, lots: int) -> int:
+        """What so many lots at a price are worth."""
+        return self.instrument.units(price, lots)
+
     def reducible(self, order: Order) -> int:
         """Lots by which a reduce-only order may still reduce."""
         return int(self.account.reducible(order))

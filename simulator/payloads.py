@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of the account. Amounts in USDT; realised before fees; time ms."""
+    """One execution of the account. Amounts in the coin of the margin; realised before fees; time ms."""
 
     symbol: str
     trade_id: int
@@ -42,6 +42,7 @@ class Income:
     info: str
     time: int
     trade_id: str
+    asset: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,7 @@ def average(instrument: Instrument, value: int, cum: int) -> str:
     """Average fill price as text, "0.00" without a fill."""
     if not cum:
         return "0.00"
-    price = Decimal(value) * instrument.tick / cum
-    return plain(price.quantize(Decimal("0.00000001"), ROUND_HALF_UP))
+    return plain(instrument.average(value, cum).quantize(Decimal("0.00000001"), ROUND_HALF_UP))
 
 
 def money8(amount: Decimal) -> str:
@@ -87,20 +87,28 @@ def order_row(instrument: Instrument, order: Order, full: bool = True) -> Json:
         "selfTradePreventionMode": order.stp, "goodTillDate": 0, "updateTime": order.updated,
     }
     if full:
-        row |= {"avgPrice": average(instrument, order.value, order.cum),
-                "cumQuote": instrument.value_text(order.value), "cumBase": "0", "time": order.time}
+        worth = instrument.value_text(order.value)
+        inverse = instrument.family == 2
+        row |= {"avgPrice": average(instrument, order.value, order.cum), "time": order.time,
+                "cumQuote": "0" if inverse else worth, "cumBase": worth if inverse else "0"}
+    if instrument.family == 2:
+        row["pair"] = instrument.pair
     return row
 
 
 def fill_row(instrument: Instrument, fill: Fill) -> Json:
     """An execution as userTrades shows it."""
-    return {
+    row = {
         "symbol": fill.symbol, "id": fill.trade_id, "orderId": fill.order_id, "side": side_word(fill.side),
         "price": f"{fill.price:.{instrument.price_places}f}", "qty": f"{fill.qty:.{instrument.qty_places}f}",
-        "realizedPnl": money8(fill.realised), "marginAsset": instrument.quote, "quoteQty": plain(fill.qty * fill.price),
-        "commission": money8(fill.commission), "commissionAsset": instrument.quote, "time": fill.time,
+        "realizedPnl": money8(fill.realised), "marginAsset": instrument.asset,
+        "commission": money8(fill.commission), "commissionAsset": instrument.asset, "time": fill.time,
         "positionSide": fill.position_side, "buyer": fill.side > 0, "maker": fill.maker,
     }
+    worth = instrument.sums.value(fill.qty, fill.price)
+    if instrument.family == 2:
+        return row | {"pair": instrument.pair, "baseQty": money8(worth)}
+    return row | {"quoteQty": plain(worth)}
 
 
 def order_event(instrument: Instrument, order: Order, what: str, now: int, fill: Fill | None = None) -> Json:
@@ -116,9 +124,11 @@ def order_event(instrument: Instrument, order: Order, what: str, now: int, fill:
     }
     if fill:
         inner |= {"l": f"{fill.qty:.{instrument.qty_places}f}", "L": f"{fill.price:.{instrument.price_places}f}",
-                  "N": instrument.quote, "n": money8(fill.commission), "t": fill.trade_id, "m": fill.maker,
+                  "N": instrument.asset, "n": money8(fill.commission), "t": fill.trade_id, "m": fill.maker,
                   "rp": money8(fill.realised)}
-    return {"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "o": inner}
+    if instrument.family == 2:
+        inner["ma"] = instrument.asset
+    return {"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "st": instrument.family, "o": inner}
 
 
 def lite_event(instrument: Instrument, order: Order, fill: Fill) -> Json:
@@ -129,6 +139,7 @@ def lite_event(instrument: Instrument, order: Order, fill: Fill) -> Json:
             "l": f"{fill.qty:.{instrument.qty_places}f}", "t": fill.trade_id, "i": order.order_id}
 
 
-def account_event(reason: str, now: int, balances: list[Json], positions: list[Json]) -> Json:
+def account_event(instrument: Instrument, reason: str, now: int, balances: list[Json], positions: list[Json]) -> Json:
     """ACCOUNT_UPDATE."""
-    return {"e": "ACCOUNT_UPDATE", "T": now, "E": now, "a": {"m": reason, "B": balances, "P": positions}}
+    return {"e": "ACCOUNT_UPDATE", "T": now, "E": now, "st": instrument.family,
+            "a": {"m": reason, "B": balances, "P": positions}}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.binance_market import day_statistics
 from simulator.candles import INTERVALS, MINUTE, Candle, bucket, fold, join
+from simulator.futures import Futures
 from simulator.market import Market
 from simulator.payloads import Json, money8
-from simulator.venue import Venue
 
 if TYPE_CHECKING:
     from simulator.binance_streams import Hub
@@ -62,8 +62,8 @@ class Diffs(Held):
         for side, price in sorted(self.touched):
             sides[side].append([item.price_text(price), item.qty_text(engine.total(side, price))])
         self.touched.clear()
-        return {"e": "depthUpdate", "E": now, "T": now, "s": item.symbol, "ps": item.symbol, "st": 1, "U": first,
-                "u": self.last_id, "pu": before, "b": sides[1][::-1], "a": sides[-1]}
+        return {"e": "depthUpdate", "E": now, "T": now, "s": item.symbol, "ps": item.pair, "st": item.family,
+                "U": first, "u": self.last_id, "pu": before, "b": sides[1][::-1], "a": sides[-1]}
 
 
 class Rolling:
@@ -98,7 +98,7 @@ class Rolling:
 class Publisher:
     """Writes the public events of all symbols into the hub."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Futures, hub: Hub) -> None:
         self.venue = venue
         self.hub = hub
         self._tops: dict[str, Any] = {}
@@ -145,7 +145,7 @@ class Publisher:
         (bid, bids), = market.engine.depth(1, 1)
         (ask, asks), = market.engine.depth(-1, 1)
         return {"e": "bookTicker", "u": market.engine.update_id, "E": now, "T": now, "s": item.symbol,
-                "ps": item.symbol, "st": 1, "b": item.price_text(bid), "B": item.qty_text(bids),
+                "ps": item.pair, "st": item.family, "b": item.price_text(bid), "B": item.qty_text(bids),
                 "a": item.price_text(ask), "A": item.qty_text(asks)}
 
     def beat(self, count: int) -> None:
@@ -175,7 +175,7 @@ class Publisher:
                 self.hub.publish(f"{name}@aggTrade", {
                     "e": "aggTrade", "E": now, "a": a.agg_id, "s": item.symbol, "p": item.price_text(a.price),
                     "q": item.qty_text(a.lots), "nq": item.qty_text(a.lots), "f": a.first, "l": a.last, "T": a.time,
-                    "m": a.sold, "st": 1})
+                    "m": a.sold, "st": item.family})
         for t in market.printed:
             self.hub.publish(f"{name}@trade", {"e": "trade", "E": now, "T": t.time, "s": item.symbol, "t": t.trade_id,
                                                "p": item.price_text(t.price), "q": item.qty_text(t.lots), "X": "MARKET",
@@ -209,7 +209,7 @@ class Publisher:
             return  # the recording brings its own
         item = rolling.market.instrument
         self.hub.publish(stream, {
-            "e": "kline", "E": self.venue.clock.now(), "s": item.symbol, "ps": item.symbol, "st": 1, "k": {
+            "e": "kline", "E": self.venue.clock.now(), "s": item.symbol, "ps": item.pair, "st": item.family, "k": {
                 "t": c[0] * MINUTE, "T": (c[0] + INTERVALS[rolling.interval]) * MINUTE - 1, "s": item.symbol,
                 "i": rolling.interval, "f": c[10] if c[7] else -1, "L": c[11] if c[7] else -1,
                 "o": item.price_text(c[1]), "c": item.price_text(c[4]), "h": item.price_text(c[2]),
@@ -249,14 +249,16 @@ class Publisher:
         update = market.engine.update_id
         rows = {side: [[item.price_text(p), item.qty_text(q)] for p, q in market.engine.depth(side, limit)]
                 for side in (1, -1)}
-        self.hub.publish(stream, {"e": "depthUpdate", "E": now, "T": now, "s": symbol, "ps": symbol, "st": 1,
-                                  "U": update, "u": update, "pu": update - 1, "b": rows[1], "a": rows[-1]})
+        self.hub.publish(stream, {"e": "depthUpdate", "E": now, "T": now, "s": symbol, "ps": item.pair,
+                                  "st": item.family, "U": update, "u": update, "pu": update - 1,
+                                  "b": rows[1], "a": rows[-1]})
 
     def mark_event(self, market: Market) -> Json:
         """One markPriceUpdate."""
-        mark = money8(market.mark())
+        mark, family = money8(market.mark()), market.instrument.family
+        index = {"i": money8(market.index())} if family == 1 else {}  # COIN-M tells it on indexPrice
         return {"e": "markPriceUpdate", "E": self.venue.clock.now(), "s": market.symbol, "p": mark, "ap": mark,
-                "i": money8(market.index()), "P": mark, "r": money8(market.rate()), "T": market.next_funding, "st": 1}
+                **index, "P": mark, "r": money8(market.rate()), "T": market.next_funding, "st": family}
 
     def _marks(self, market: Market, third: bool) -> None:
         name, subscribers = market.symbol.lower(), self.hub.subscribers
@@ -278,7 +280,8 @@ class Publisher:
         names = {"p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice", "c": "lastPrice",
                  "Q": "lastQty", "o": "openPrice", "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume",
                  "O": "openTime", "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count"}
-        return {"e": "24hrTicker", "E": day["closeTime"], "s": market.symbol, "ps": market.symbol, "st": 1,
+        item = market.instrument
+        return {"e": "24hrTicker", "E": day["closeTime"], "s": item.symbol, "ps": item.pair, "st": item.family,
                 **{short: day[long] for short, long in names.items()}}
 
     def mini_event(self, market: Market) -> Json:

@@ -25,7 +25,7 @@ from simulator.candles import MINUTE, Candle
 from simulator.clock import Clock
 from simulator.errors import CannotStart
 from simulator.exchange import Engine, Order
-from simulator.instruments import Instrument, from_exchange_info
+from simulator.instruments import COIN_PLACES, Instrument, from_exchange_info
 from simulator.market import Aggregate, Market, Trade
 from simulator.payloads import Json
 from simulator.store import Counter
@@ -256,16 +256,16 @@ class ReplayEngine(Engine):
                 break
             lots = min(order.left, mine.left)
             order.cum += lots
-            order.value += lots * mine.price
+            order.value += self.instrument.units(mine.price, lots)
             self.fill_waiting(mine, lots)
         for price, lots in self.depth(-order.side, 1000):
             taken = min(order.left, lots)
             order.cum += taken
-            order.value += taken * price
+            order.value += self.instrument.units(price, taken)
 
     def _book_fill(self, order: Order, price: int, lots: int, maker: bool) -> None:
         order.cum += lots
-        order.value += lots * price
+        order.value += self.instrument.units(price, lots)
         order.status = "PARTIALLY_FILLED" if order.left else "FILLED"
         self.market.account.filled(self.market, order, price, lots, self.market.trade_ids.next(), maker)
 
@@ -297,7 +297,8 @@ def _candle(market: Market, k: Json) -> None:
         return int(Decimal(text) / item.lot)
 
     def value(text: str) -> int:
-        return int(Decimal(text) / (item.tick * item.lot))
+        return int(Decimal(text) / (item.tick * item.lot)) if item.contract_size is None else \
+            int(Decimal(text).scaleb(COIN_PLACES))
 
     candle: Candle = (k["t"] // MINUTE, ticks(k["o"]), ticks(k["h"]), ticks(k["l"]), ticks(k["c"]), lots(k["v"]),
                       value(k["q"]), k["n"], lots(k["V"]), value(k["Q"]), k["f"], k["L"])

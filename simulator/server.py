@@ -49,10 +49,11 @@ class Application:
         self.venue = venue
         self.transports = transports
         self.hub = Hub(venue)
-        self.api = Api(venue, self.hub)
+        self.coin_hub = Hub(venue.coin) if venue.coin else None
+        self.api = Api(venue, self.hub, self.coin_hub)
         self.bitmex_hub = BitmexHub(venue.bitmex) if venue.bitmex else None
         self.bitmex_api = BitmexApi(venue.bitmex) if venue.bitmex else None
-        self.control = Control(venue, self.hub, self.bitmex_hub)
+        self.control = Control(venue, [hub for hub in (self.hub, self.coin_hub, self.bitmex_hub) if hub])
         venue.reset_all = self.reset_all
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -64,10 +65,15 @@ class Application:
         if not control and self._refusing(scope["type"]):
             self.reset(client)
         elif scope["type"] == "websocket":
-            hub = self.bitmex_hub if self.bitmex_hub and BITMEX_SOCKET.search(scope["path"]) else self.hub
-            await hub.serve(scope, receive, send)
+            await self._hub(scope["path"]).serve(scope, receive, send)
         else:
             await self._http(scope, receive, send, client, control)
+
+    def _hub(self, path: str) -> Hub | BitmexHub:
+        """Whose websocket a path is."""
+        if self.bitmex_hub and BITMEX_SOCKET.search(path):
+            return self.bitmex_hub
+        return self.coin_hub if self.coin_hub and path.startswith("/coin/") else self.hub
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send, client: Any, control: bool) -> None:
         body = b""
@@ -112,6 +118,8 @@ class Application:
         """One heartbeat of the venue and its streams."""
         self.venue.beat(count)
         self.hub.publisher.beat(count)
+        if self.coin_hub:
+            self.coin_hub.publisher.beat(count)
         if self.bitmex_hub:
             self.bitmex_hub.beat(count)
 

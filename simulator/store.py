@@ -67,6 +67,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
+            self._widen()
         except (OSError, sqlite3.Error) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise CannotStart(f"the folder {path.parent} cannot be used for the exchange's state: {reason}") from None
@@ -80,6 +81,11 @@ class Store:
             except BlockingIOError:
                 time.sleep(0.1)
         raise CannotStart(f"another bundled exchange is running on the folder {path.parent}")
+
+    def _widen(self) -> None:
+        """Columns that files of earlier versions do not have yet."""
+        if "asset" not in {row[1] for row in self._db.execute("PRAGMA table_info(income)")}:
+            self._db.execute("ALTER TABLE income ADD COLUMN asset TEXT NOT NULL DEFAULT 'USDT'")
 
     def put(self, table: str, **row: Any) -> None:
         """Insert or replace one row."""

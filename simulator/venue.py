@@ -1,243 +1,67 @@
-"""The whole venue: markets, account, faults and time, and everything that may be done to them.
+"""The whole venue: USD-M, which is this object itself, COIN-M and BitMEX, on one clock, store and set of faults.
 
-One asyncio thread runs all of it. A change ends with `settle`: first the commit, then the events, then the answer.
+One asyncio thread runs all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from simulator import money
-from simulator.account import DEFAULT_LEVERAGE, Account
 from simulator.bitmex_venue import BitmexVenue
 from simulator.clock import Clock
-from simulator.errors import Refused
-from simulator.exchange import Order
+from simulator.coin_instruments import coin_catalogue
 from simulator.faults import Faults
+from simulator.futures import Futures
 from simulator.instruments import catalogue
 from simulator.limits import Limits
-from simulator.market import FUNDING_MS, Market
-from simulator.money import ZERO, Position
-from simulator.payloads import Json
+from simulator.owner import Owner
+from simulator.product import COINM, USDM
 from simulator.store import Store
 
 BEAT_S = 0.05
-THIN = 5  # levels
 
 
-class Venue:
+class Venue(Futures):
     """Everything behind the wire."""
 
     def __init__(self, home: Path, seed: int = 1, fresh: bool = False, replay: Path | None = None) -> None:
-        self.clock = Clock()
-        self.faults = Faults()
-        self.limits = Limits(self.clock)
-        self.private: Callable[[list[Json]], None] = lambda events: None  # where private events go (set by the streams)
+        clock, faults = Clock(), Faults()
         self.reset_all: Callable[[list[tuple[str, int]]], None] = lambda clients: None  # TCP reset of addresses
-        self.publish: Callable[[str, Any], None] = lambda stream, payload: None  # a public event
-        self.replayed: Callable[[str, Json], list[Json]] = lambda symbol, payload: [payload]  # a diff with its faults
-        self.changed: Callable[[], None] = lambda: None  # called after each settled change
-        self._outbox: list[Json] = []
-        self.replay: Any = None
-        instruments = catalogue()
+        recording = None
         if replay is not None:
             from simulator.replay import Replay
 
-            self.replay = Replay(replay, self.clock)
-            instruments = self.replay.instruments
-        self.store = Store(home / ("simulator-replay.db" if replay else "simulator.db"))
-        self.account = Account(self.store, self.clock, fresh, self._outbox.append)
-        self.account.lots = {i.symbol: i.lot for i in instruments}
-        self.rates: dict[str, list[tuple[int, Decimal]]] = {i.symbol: [] for i in instruments}
-        self.markets = {i.symbol: Market(i, self.store, self.clock, self.account) for i in instruments}
-        for market in self.markets.values():
-            self._open(market, seed)
-        for symbol, time, rate, _ in self.store.rows("SELECT symbol, time, rate, mark FROM rates ORDER BY time"):
-            if symbol in self.markets:
-                self.rates[symbol].append((time, Decimal(rate)))
+            recording = Replay(replay, clock)
+        store = Store(home / ("simulator-replay.db" if replay else "simulator.db"))
+        limits, owner = Limits(clock), Owner(store, fresh)
+        super().__init__(USDM, store, clock, faults, limits, owner, recording.instruments if recording else catalogue(),
+                         seed, recording)
         # A recording is of one market: beside it stands no other.
-        self.bitmex = None if replay else BitmexVenue(self.store, self.clock, self.faults, seed, fresh)
+        self.coin = None if replay else Futures(COINM, store, clock, faults, limits, owner, coin_catalogue(), seed)
+        self.bitmex = None if replay else BitmexVenue(store, clock, faults, seed, fresh)
+        if self.coin:
+            self.sibling, self.coin.sibling = self.coin, self
+            self.coin.settle()
         self.settle()
 
-    def _open(self, market: Market, seed: int) -> None:
-        """Put the account's resting orders back, then let the market in (what it has passed is filled)."""
-        waiting = sorted((o for o in self.account.open.values() if o.symbol == market.symbol), key=lambda o: o.seq)
-        if self.replay:
-            self.replay.open(market)
-        else:
-            buys = [o.price for o in waiting if o.side > 0]
-            sells = [o.price for o in waiting if o.side < 0]
-            market.open(seed, max(buys, default=0) + 1, min(sells, default=1 << 60) - 1)
-        for order in waiting:
-            market.engine.submit(order)
-
-    # ---- what clients ask
-
-    def market(self, symbol: str | None) -> Market:
-        """A listed symbol, or the venue's refusal."""
-        found = self.markets.get(symbol or "")
-        if found is None:
-            raise Refused(-1121, "Invalid symbol.")
-        return found
-
-    def place(self, market: Market, order: Order) -> None:
-        """Accept and match a checked order of the account."""
-        self._check_margin(market, order)
-        market.engine.check(order)
-        self.account.accept(market, order)
-        market.engine.submit(order)
-        self._refill(market)
-        market.series.save_running()  # a killed venue begins again at this price
-        self.settle()
-
-    def dry_run(self, market: Market, order: Order) -> None:
-        """All checks of `place` without placing (order/test)."""
-        self._check_margin(market, order)
-        market.engine.check(order)
-
-    def cancel(self, order: Order) -> None:
-        """Take an open order out."""
-        market = self.markets[order.symbol]
-        market.engine.remove(order)
-        self.account.ended(market, order, "CANCELED")
-        self.settle()
-
-    def modify(self, order: Order, price: int, qty: int) -> None:
-        """New price and quantity; the place in the queue is lost. May end in a cancel, as the venue's rules say."""
-        market = self.markets[order.symbol]
-        if (price, qty) == (order.price, order.qty):
-            raise Refused(-5027, "No need to modify the order.")
-        if qty <= order.cum:
-            self.cancel(order)
-            return
-        trial = Order(order.symbol, order.side, price, qty, order.kind, order.tif, True, cum=order.cum,
-                      reduce_only=order.reduce_only, position_side=order.position_side)
-        if order.tif == "GTX" and market.engine.crosses(trial):
-            self.cancel(order)
-            return
-        self._check_margin(market, trial, instead_of=order)
-        market.engine.remove(order)
-        self.account.amended(market, order, price, qty)
-        market.engine.submit(order)
-        self.settle()
-
-    # ---- what control and time do
-
-    def move(self, market: Market, price: int) -> None:
-        """Trade the market to a price."""
-        if self.replay:
-            self.replay.move(market, price)
-        elif market.crowd:
-            market.crowd.move_to(price)
-            market.series.save_running()  # a killed venue begins again at this price
-        self.settle()
-
-    def stranger(self, market: Market, side: int, lots: int) -> Order:
-        """A stranger's market order, as it ended."""
-        order = Order(market.symbol, side, 0, lots, kind="MARKET", tif="IOC")
-        market.engine.submit(order)
-        self._refill(market)
-        market.series.save_running()  # a killed venue begins again at this price
-        self.settle()
-        return order
-
-    def _refill(self, market: Market) -> None:
-        """A side that was traded empty is quoted anew at once, so that no order meets an empty book."""
-        if market.crowd and min(len(market.engine.sides[side].keys) for side in (1, -1)) < THIN:
-            market.crowd.fill_up()
-
-    def fund(self, market: Market, rate: Decimal, at: int | None = None) -> None:
-        """Funding falls due now (or at the time given)."""
-        now = at or self.clock.now()
-        mark = market.mark()
-        self.rates[market.symbol].append((now, rate))
-        self.store.put("rates", symbol=market.symbol, time=now, rate=f"{rate:f}", mark=f"{mark:f}")
-        self.account.pay_funding(market, rate, mark, now)
-        self.settle()
+    def products(self) -> list[Futures]:
+        """USD-M and, unless a recording is played, COIN-M."""
+        return [self, self.coin] if self.coin else [self]
 
     def beat(self, count: int) -> None:
-        """One heartbeat of the market: strangers act every second beat, minutes and funding fall due."""
-        frozen = self.faults.first("freeze")
-        for index, market in enumerate(self.markets.values()):
-            if market.crowd and (count + index) % 2 == 0 and not (frozen and frozen.concerns(market.symbol)):
-                market.crowd.step()
-            if count % 5 == 0:
-                market.roll()
-                if self.clock.now() >= market.next_funding:
-                    due = market.next_funding
-                    market.next_funding = (self.clock.now() // FUNDING_MS + 1) * FUNDING_MS
-                    self.fund(market, market.rate(), due)
-            if count % 100 == index:
-                market.series.save_running()
-        if self.replay:
-            self.replay.beat(self)
+        """One heartbeat of every market."""
+        super().beat(count)
+        if self.coin:
+            self.coin.beat(count)
         if self.bitmex:
             self.bitmex.beat(count)
-        self.settle()
-
-    def settle(self) -> None:
-        """Commit, then let the events out."""
-        for market in self.markets.values():
-            for order in self.account.stale_reducers(market.symbol):
-                market.engine.remove(order)
-                self.account.ended(market, order, "EXPIRED")
-        self.store.commit()
-        events, self._outbox[:] = list(self._outbox), []
-        if events:
-            self.private(events)
-        self.changed()
 
     def close(self) -> None:
         """Keep the running minutes and let go of the file."""
-        for market in self.markets.values():
-            market.series.save_running()
+        super().close()
+        if self.coin:
+            self.coin.close()
         if self.bitmex:
             self.bitmex.close()
         self.store.close()
-
-    # ---- margin
-
-    def leverage(self, symbol: str) -> int:
-        """Leverage of a symbol."""
-        return self.account.leverage.get(symbol, DEFAULT_LEVERAGE)
-
-    def symbol_margin(self, market: Market, extra: Order | None = None, without: Order | None = None) -> Decimal:
-        """Initial margin of one symbol: position and open orders, with one order more or less."""
-        buys = sells = ZERO
-        open_orders = [o for o in self.account.open.values() if o.symbol == market.symbol and o is not without]
-        for order in [*open_orders, *([extra] if extra else [])]:
-            if order.reduce_only:
-                continue
-            price = order.price or market.engine.best(-order.side) or market.last()
-            value = market.instrument.price(price) * market.instrument.qty(order.left)
-            if order.side > 0:
-                buys += value
-            else:
-                sells += value
-        qty = sum((p.qty for (s, _), p in self.account.positions.items() if s == market.symbol), ZERO)
-        return money.initial_margin(qty * market.mark(), buys, sells, self.leverage(market.symbol))
-
-    def unrealised(self) -> Decimal:
-        """Profit of all positions at the mark."""
-        return sum((money.unrealised(p, self.markets[s].mark()) for (s, _), p in self.account.positions.items()
-                    if s in self.markets), ZERO)
-
-    def available(self) -> Decimal:
-        """What may be used for new orders."""
-        used = sum((self.symbol_margin(m) for m in self.markets.values()), ZERO)
-        return self.account.wallet + self.unrealised() - used
-
-    def position(self, symbol: str, side: str = "BOTH") -> Position:
-        """A position, flat when there was none."""
-        return self.account.positions.get((symbol, side), Position())
-
-    def _check_margin(self, market: Market, order: Order, instead_of: Order | None = None) -> None:
-        if order.reduce_only:
-            return
-        before = self.symbol_margin(market)
-        after = self.symbol_margin(market, extra=order, without=instead_of)
-        if after > before and after - before > self.available():
-            raise Refused(-2019, "Margin is insufficient.")

@@ -15,7 +15,7 @@ from simulator.errors import Refused
 
 if TYPE_CHECKING:
     from simulator.binance_streams import Hub
-    from simulator.venue import Venue
+    from simulator.futures import Futures
 
 Json = dict[str, Any]
 NUMBER = re.compile(r"^-?[0-9]{1,20}(\.[0-9]{1,20})?$")
@@ -87,7 +87,7 @@ class Request:
 class Context:
     """What handlers work on."""
 
-    venue: Venue
+    venue: Futures
     hub: Hub
 
 
@@ -117,7 +117,7 @@ def decimal_of(name: str, value: str) -> Decimal:
     return Decimal(value)
 
 
-def check_key(venue: Venue, request: Request) -> None:
+def check_key(venue: Futures, request: Request) -> None:
     """Refuse a missing, malformed or foreign API key."""
     key = request.headers.get("x-mbx-apikey", "")
     if not key or not KEY_FORM.match(key):
@@ -126,7 +126,7 @@ def check_key(venue: Venue, request: Request) -> None:
         raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 
-def check_signed(venue: Venue, request: Request) -> None:
+def check_signed(venue: Futures, request: Request) -> None:
     """Refuse a request that is not of now or not signed over exactly what was sent."""
     check_key(venue, request)
     stamp = request.integer("timestamp")

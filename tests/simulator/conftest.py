@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulator.bitmex_client import Bitmex
+from tests.simulator.coin_client import Coin
 from tests.simulator.sim_client import Exchange
 
 
@@ -29,5 +30,13 @@ def exchange(running: Exchange) -> Exchange:
 def bitmex(running: Exchange) -> Bitmex:
     """The BitMEX face of the module's exchange without faults, orders or positions."""
     face = Bitmex(running)
+    face.calm()
+    return face
+
+
+@pytest.fixture
+def coin(running: Exchange) -> Coin:
+    """The COIN-M face of the module's exchange without faults, orders or positions."""
+    face = Coin(running)
     face.calm()
     return face

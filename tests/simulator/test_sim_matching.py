@@ -18,6 +18,9 @@ class Notes:
         self.ended: list[tuple[str, str]] = []
         self.position = 0
 
+    def units(self, price: int, lots: int) -> int:
+        return price * lots
+
     def traded(self, taker: Order, maker: Order, price: int, lots: int) -> None:
         self.trades.append((taker.client_id, maker.client_id, price, lots))
         for party in (taker, maker):

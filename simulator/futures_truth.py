@@ -1,0 +1,36 @@
+"""The part of USD-M and of COIN-M in the control interface's `truth`."""
+
+from __future__ import annotations
+
+from simulator.futures import Futures
+from simulator.money import plain
+from simulator.payloads import Json, side_word
+
+
+def futures_truth(venue: Futures) -> dict[str, list[Json]]:
+    """Everything the account did and has: ids with category and symbol, a funding's amount positive = paid."""
+    account, listed, category = venue.account, venue.account.listed, venue.product.category
+    base = {"account": account.name, "market": "Binance", "category": category}
+    orders = []
+    for order in account.orders.values():
+        item = listed.get(order.symbol)
+        if item:
+            orders.append({**base, "order_id": str(order.order_id), "client_id": order.client_id,
+                           "symbol": order.symbol, "side": side_word(order.side), "type": order.kind,
+                           "tif": order.tif, "qty": plain(item.qty(order.qty)),
+                           "price": plain(item.price(order.price)), "cum_qty": plain(item.qty(order.cum)),
+                           "reduce_only": order.reduce_only, "status": order.status, "time": order.time})
+    executions = [{**base, "exec_id": f"{category}:{f.symbol}:{f.trade_id}", "order_id": str(f.order_id),
+                   "client_id": f.client_id, "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
+                   "price": plain(f.price), "commission": plain(f.commission),
+                   "commission_asset": listed[f.symbol].asset, "realized_pnl": plain(f.realised), "maker": f.maker,
+                   "time": f.time} for f in account.fills if f.symbol in listed]
+    funding = [{**base, "id": f"{category}:{f.symbol}:F{f.tran_id}", "symbol": f.symbol,
+                "asset": listed[f.symbol].asset, "amount": plain(-f.amount), "rate": plain(f.rate),
+                "mark": plain(f.mark), "position": plain(f.position), "time": f.time}
+               for f in account.funding if f.symbol in listed]
+    positions = [{**base, "symbol": symbol, "position_side": side, "qty": plain(p.qty), "entry": plain(p.entry)}
+                 for (symbol, side), p in account.positions.items() if p.qty]
+    balances = [{**base, "asset": asset, "wallet": plain(amount)} for asset, amount in account.wallets.items()]
+    return {"orders": orders, "executions": executions, "funding": funding, "positions": positions,
+            "balances": balances}

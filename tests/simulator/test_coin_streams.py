@@ -1,0 +1,90 @@
+"""COIN-M's streams under /coin: market data, the book's chain, private events; and what survives a kill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from tests.simulator.coin_client import BTC, ETH, Coin
+from tests.simulator.sim_client import Book, Exchange, wait_for
+
+NAME = BTC.lower()
+
+
+def test_streams_name_family_and_pair(coin: Coin) -> None:
+    wanted = {"depthUpdate": "depth@100ms", "aggTrade": "aggTrade", "kline": "kline_1m", "bookTicker": "bookTicker",
+              "markPriceUpdate": "markPrice@1s"}
+    stream = coin.exchange.socket("/coin/stream?streams=" + "/".join(f"{NAME}@{s}" for s in wanted.values()))
+    coin.control("trade", side="BUY", qty="40")
+    seen: dict[str, dict[str, object]] = {}
+    stream.until(lambda m: seen.update({m["data"]["e"]: m["data"]}) or set(seen) == set(wanted))
+    stream.close()
+
+    assert {event["st"] for event in seen.values()} == {2} and {event["s"] for event in seen.values()} == {BTC}
+    assert {seen[e]["ps"] for e in ("depthUpdate", "kline", "bookTicker")} == {"BTCUSD"}
+    assert "i" not in seen["markPriceUpdate"] and Decimal(str(seen["markPriceUpdate"]["r"]))
+
+
+def test_book_chain(coin: Coin) -> None:
+    stream = coin.exchange.socket(f"/coin/ws/{NAME}@depth@100ms")
+    stream.read()
+    book = Book(coin.get("depth", symbol=BTC, limit=1000))
+    while not book.synced:
+        book.apply(stream.read())
+    coin.exchange.fault("freeze")
+    coin.control("trade", side="SELL", qty="150")
+
+    def same() -> bool:
+        for event in stream.during(0.15):
+            book.apply(event)
+        now = coin.get("depth", symbol=BTC, limit=20)
+        return book.best(20) == tuple([(Decimal(p), Decimal(q)) for p, q in now[side]]
+                                      for side in ("bids", "asks"))
+
+    wait_for(same)
+    stream.close()
+
+
+def test_private_events_of_a_fill(coin: Coin) -> None:
+    usdm, stream = coin.exchange.private(), coin.private()
+    placed = coin.order("BUY", 7, newClientOrderId="4.coin")
+    events = stream.until(lambda m: m["e"] == "ACCOUNT_UPDATE" and m["a"]["P"][0]["pa"] == "7")
+
+    assert [e["e"] for e in events[:4]] == ["ORDER_TRADE_UPDATE", "TRADE_LITE", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE"]
+    assert all(e["st"] == 2 for e in events if e["e"] != "TRADE_LITE")
+    trade = [e["o"] for e in events if e["e"] == "ORDER_TRADE_UPDATE"][-1]
+    assert (trade["X"], trade["i"], trade["ma"], trade["N"], trade["z"]) == (
+        "FILLED", placed["orderId"], "BTC", "BTC", "7")
+    last = events[-1]["a"]
+    assert last["B"][0]["a"] == "BTC" and last["P"][0]["s"] == BTC
+    assert usdm.during(0.2) == []
+    usdm.close()
+    stream.close()
+
+
+def test_listen_key_expires(coin: Coin) -> None:
+    stream = coin.private()
+    coin.exchange.fault("listen_key")
+    assert stream.until(lambda m: m["e"] == "listenKeyExpired")
+    stream.close()
+
+
+def test_everything_of_coin_m_survives_a_kill(tmp_path: Path) -> None:
+    first = Exchange(tmp_path, "--child")
+    coin = Coin(first)
+    filled = coin.order("SELL", 25, symbol=ETH)
+    resting = coin.order("BUY", 5, coin.top()[0] - 900)
+    coin.ok("POST", "leverage", symbol=ETH, leverage=7)
+    before = {name: coin.truth(name) for name in ("executions", "positions", "balances")}
+    first.kill()
+
+    again = Exchange(tmp_path, "--child")
+    coin = Coin(again)
+    try:
+        assert {name: coin.truth(name) for name in before} == before
+        assert coin.ok("GET", "order", symbol=ETH, orderId=filled["orderId"])["status"] == "FILLED"
+        assert [o["orderId"] for o in coin.ok("GET", "openOrders")] == [resting["orderId"]]
+        assert coin.position(ETH)["leverage"] == "7"
+        assert len(coin.get("klines", symbol=BTC, interval="1m", limit=1500)) == 1500
+    finally:
+        again.close()
