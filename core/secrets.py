@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import NoReturn
 from urllib.parse import quote
 
+from core import keyfile
+
 HIDDEN = "***"
 SHORTEST = 6  # hiding shorter texts would tear holes into ordinary words
 
@@ -86,24 +88,27 @@ class Password(_Sealed):
 
 
 class Credentials(_Sealed):
-    """An API key and its secret. Signs with HMAC-SHA256; the secret itself cannot be asked for."""
+    """An API key and its secret. Signs with HMAC-SHA256, or with Ed25519 where the secret is such a private key; the
+    secret itself cannot be asked for. ValueError: a private key of another kind."""
 
-    __slots__ = ("_begin", "_reveal")
-    _begin: Callable[[], hmac.HMAC]
+    __slots__ = ("_reveal", "_sign", "is_ed25519")
     _reveal: Callable[[], str]
+    _sign: Callable[[bytes], str]
+    is_ed25519: bool
 
     def __init__(self, key: str, secret: str, known: KnownSecrets) -> None:
         known.add(key)
         known.add(secret)
-        # The keyed hash object is kept instead of the secret, and inside a closure: vars() and asdict() find nothing.
-        self._begin = hmac.new(secret.encode(), digestmod=hashlib.sha256).copy
+        # What signs is kept instead of the secret, and inside a closure: vars() and asdict() find nothing.
+        self.is_ed25519 = keyfile.is_ed25519(secret)
+        if self.is_ed25519:
+            known.add(keyfile.line_of(secret))
+        self._sign = keyfile.signer(secret) if self.is_ed25519 else _hmac(secret)
         self._reveal = lambda: key
 
     def sign(self, payload: bytes) -> str:
-        """The signature of exactly these bytes, 64 hexadecimal digits."""
-        keyed = self._begin()
-        keyed.update(payload)
-        return keyed.hexdigest()
+        """The signature of exactly these bytes: 64 hexadecimal digits, or base64 of an Ed25519 key."""
+        return self._sign(payload)
 
     def header_key(self) -> str:
         """The API key, for the request's header and for nothing else."""
@@ -112,3 +117,14 @@ class Credentials(_Sealed):
     def masked(self) -> str:
         """What the window may show: the last four characters of the key."""
         return f"••••{self._reveal()[-4:]}"
+
+
+def _hmac(secret: str) -> Callable[[bytes], str]:
+    begin = hmac.new(secret.encode(), digestmod=hashlib.sha256).copy
+
+    def sign(payload: bytes) -> str:
+        keyed = begin()
+        keyed.update(payload)
+        return keyed.hexdigest()
+
+    return sign

@@ -59,7 +59,7 @@ class SettingFile:
     """One settings file: its values, and what was wrong with them."""
 
     def __init__(self, home: Path, name: str, market: str) -> None:
-        self.name, self.market = name, market
+        self.home, self.name, self.market = home, name, market
         self.notices: list[str] = []
         self.problems: list[Problem] = []
         self.keys = keys_of(name)

@@ -122,11 +122,11 @@ KEYS: tuple[SettingKey, ...] = (
     _url("HTTP_URL", "https", f"Address for requests, for every product; empty: Binance's own; {_FROM_LOOPBACK}."),
     _url("WS_URL", "wss", "Address of the streams, as HTTP_URL."),
     _secret("API_KEY", "Key of the real account, without the right to withdraw."),
-    _secret("API_SECRET", "Its secret."),
+    _secret("API_SECRET", "Its secret; of an Ed25519 key the .pem file, or the line between that file's marks."),
     _url("TESTNET_HTTP_URL", "https", "As HTTP_URL, for the test network; empty: Binance's demo network."),
     _url("TESTNET_WS_URL", "wss", "As WS_URL, for the test network."),
     _secret("TESTNET_API_KEY", "Key of the test account."),
-    _secret("TESTNET_API_SECRET", "Its secret."),
+    _secret("TESTNET_API_SECRET", "Its secret, as API_SECRET."),
 )
 
 

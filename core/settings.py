@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.hosts import Hosts, Reach, binance_hosts, host_of, reach, read_url
+from core.keyfile import secret_of
 from core.secrets import Credentials, KnownSecrets, Password
 from core.setting_file import Problem, SettingFile
 from core.setting_keys import ENV, LATER_MARKETS, MARKETS, MOST_SYMBOLS, read_names, shown
@@ -263,7 +264,13 @@ def _credentials(file: SettingFile, prefix: str, known: KnownSecrets) -> Credent
         if not file.values.get(name):
             file.refuse(name, "missing, though the other half of the pair is there")
     api_key, secret = (file.text(name) for name in names)
-    return Credentials(api_key, secret, known) if api_key and secret else None
+    if not (api_key and secret):
+        return None
+    try:
+        return Credentials(api_key, secret_of(secret, file.home), known)
+    except ValueError as error:
+        file.refuse(names[1], str(error))
+        return None
 
 
 def _demo_market(demo: Demo, known: KnownSecrets) -> MarketSettings:

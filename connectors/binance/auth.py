@@ -18,8 +18,8 @@ def encode(params: Iterable[tuple[str, str]]) -> str:
 
 
 def sign(credentials: Credentials, payload: str) -> str:
-    """The payload with its signature at the end."""
-    return f"{payload}&signature={credentials.sign(payload.encode())}"
+    """The payload with its signature at the end; that of an Ed25519 key is base64 and so encoded in turn."""
+    return f"{payload}&signature={quote(credentials.sign(payload.encode()), safe='')}"
 
 
 def prepare(call: Call, credentials: Credentials | None, venue_ms: int, recv_window_ms: int) -> Prepared:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors.binance import auth
 from connectors.http import Call, Security
@@ -58,3 +62,15 @@ def test_without_a_key_nothing_signed_is_prepared() -> None:
     with pytest.raises(KeysRejected):
         auth.prepare(Call("GET", "/a", security=Security.SIGNED), None, 0, 5000)
     assert auth.prepare(Call("GET", "/a"), None, 0, 5000).headers == {}
+
+
+def test_an_ed25519_key_signs_what_is_sent_and_its_signature_is_encoded() -> None:
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    ours = Credentials(KEY, text, KnownSecrets())
+
+    for number in range(20):           # a signature without "+", "/" or "=" would prove nothing
+        sent = auth.sign(ours, f"symbol=BTCUSDT&quantity={number}")
+        payload, _, signature = sent.partition("&signature=")
+        assert not set(signature) & set("+/=")
+        key.public_key().verify(base64.b64decode(unquote(signature)), payload.encode())

@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from core.errors import ConfigError
 from core.home import has_settings, prepare_home, save_choice
@@ -271,6 +273,18 @@ def test_secrets_are_in_no_text_and_known_to_the_filter(tmp_path: Path) -> None:
     assert settings.markets[0].credentials is not None and settings.markets[0].credentials.header_key() == KEY
     assert not [text for text in (KEY, SECRET, "the-live-secret", "hunter22") if text in repr(settings)]
     assert known.hide(f"{SECRET} the-live-secret hunter22 {KEY}") == "*** *** *** ***"
+
+
+def test_a_key_file_takes_the_place_of_the_secret(tmp_path: Path) -> None:
+    text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "mine.pem").write_bytes(text)
+    keys = f"TESTNET_API_KEY={KEY}\nTESTNET_API_SECRET="
+
+    settings, wrong = load(tmp_path, "", f"{keys}mine.pem\n"), load(tmp_path, "", f"{keys}other.pem\n")
+
+    credentials = settings.markets[0].credentials
+    assert credentials is not None and credentials.is_ed25519 and settings.problems == ()
+    assert [(one.key, "cannot be read" in one.text) for one in wrong.problems] == [("TESTNET_API_SECRET", True)]
 
 
 # ---------------------------------------------------------------- mode and hosts
