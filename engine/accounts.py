@@ -24,13 +24,23 @@ class Accounts:
         self.known: dict[VenueId, str] = {}
 
     def adopt(self, where: VenueId, account: str, now: Now) -> Decision | None:
-        """A venue is up: the first time for an account, its ledger is read; None when it is in memory."""
+        """A venue is up: the first time for an account, its ledger is read; None when it is in memory.
+
+        Products of one market may share their account: the first of them brings the ledger of all.
+        """
         if self.known.get(where) == account:
+            return None
+        if (where[0], account) in self.ledgers():
+            self.known[where] = account
             return None
         self.lock(where, account)
         decision = self.load(where[0], account, now)
         self.known[where] = account
         return decision
+
+    def ledgers(self) -> set[tuple[str, str]]:
+        """(market, account) of every ledger in memory."""
+        return {(market, account) for (market, _), account in self.known.items()}
 
     def lock(self, where: VenueId, account: str) -> None:
         """Keep other copies of the program off this account. Raises AlreadyRunning."""

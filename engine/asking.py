@@ -11,6 +11,7 @@ from decimal import Decimal
 from core import ids
 from core.numbers import text
 from core.rows import BookRow, CounterRow, OrderRow, RobotState, WatchRow
+from core.titles import title_of
 from engine import orders
 from engine.booking import opening
 from engine.commands import (
@@ -102,7 +103,7 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
     if command.by_hand:
         out.changes.append(SetLastHand(command, now.mono))
     out.owners.add(command.owner)
-    out.note(command.key.market, f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)}"
+    out.note(title_of(command.key), f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)}"
                                  f" as {name}", emi=command.owner)
     return accept(out, command.ticket, now, name)
 
@@ -139,7 +140,7 @@ def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refus
     if state.database_problem:
         return Refusal(f"the ledger cannot write: {state.database_problem}")
     if instrument is None:
-        return Refusal(f"{key.symbol} is not known at {key.market}", "symbol")
+        return Refusal(f"{key.symbol} is not known at {title_of(key)}", "symbol")
     if key not in state.configured:
         return Refusal(f"{key.symbol} is not in the list: add it to {key.category.value.upper()}_SYMBOLS "
                        f"in .env.{key.market}", "symbol")
@@ -158,21 +159,21 @@ def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refus
         return refusal
     venue = state.venues.get((key.market, key.category))
     if venue is None or not venue.account:
-        return Refusal(sight.venue_problem or f"{key.market} is not ready")
+        return Refusal(sight.venue_problem or f"{title_of(key)} is not ready")
     if not venue.can_trade:
-        return Refusal(venue.text or f"{key.market} does not take orders from this account")
+        return Refusal(venue.text or f"{title_of(key)} does not take orders from this account")
     unknown = next((o for o in state.orders.values()
                     if o.key == key and o.owner == owner and o.status is S.UNKNOWN), None)
     if unknown is not None:
         return Refusal(f"outcome of {unknown.name} is not known yet: no new orders for {key.symbol} / {owner} "
                        "until then")
     if not command.reduce_only:
-        problem = sight.venue_problem or ("" if venue.recovered else f"{key.market} is recovering") \
+        problem = sight.venue_problem or ("" if venue.recovered else f"{title_of(key)} is recovering") \
             or sight.book_problem or _blocked(state, key)
         if problem:
             return Refusal(problem)
         if not instrument.trading:
-            return Refusal(f"{key.symbol} is not open for trading at {key.market}")
+            return Refusal(f"{key.symbol} is not open for trading at {title_of(key)}")
     return check_post_only(command, sight.top) or _repeated(state, command, now)
 
 
@@ -293,7 +294,7 @@ def cancel_all(state: State, command: CancelAll, now: Now, out: Decision) -> Non
     for order in hit:
         cancel_order(state, order, now, out)
     where = command.key.symbol if command.key else "all markets"
-    out.note(command.key.market if command.key else "", f"cancel all of {where}: {len(hit)} orders")
+    out.note(title_of(command.key) if command.key else "", f"cancel all of {where}: {len(hit)} orders")
     accept(out, command.ticket, now)
 
 
@@ -336,7 +337,7 @@ def set_bot(state: State, command: SetBot, now: Now, out: Decision) -> None:
     if command.state is BotState.WORK:
         out.changes.append(SetRejects(command.emi, 0))
     reason = f": {command.reason}" if command.reason else ""
-    out.note(robot.key.market, f"{command.emi} {command.state.value}{reason}",
+    out.note(title_of(robot.key), f"{command.emi} {command.state.value}{reason}",
              "warning" if command.state is BotState.SUSPENDED else "info", command.emi)
     return accept(out, command.ticket, now)
 
@@ -345,12 +346,12 @@ def watch_symbol(state: State, command: Watch, now: Now, sight: Sight, out: Deci
     """Add a symbol to the watchlist or take it off."""
     key = command.key
     if command.on and sight.instrument is None:
-        return refuse(out, command.ticket, now, f"{key.symbol} is not known at {key.market}", "symbol")
+        return refuse(out, command.ticket, now, f"{key.symbol} is not known at {title_of(key)}", "symbol")
     if not command.on:
         if any(o.key == key and not o.status.is_terminal for o in state.orders.values()) or state.position(key):
             return refuse(out, command.ticket, now, f"{key.symbol} has orders or a position: it stays in the list")
         if key not in state.watched and key in state.configured:
-            out.note(key.market, f"{key.symbol} stands in the settings; it is back at the next start")
+            out.note(title_of(key), f"{key.symbol} stands in the settings; it is back at the next start")
     out.rows.append(WatchRow(key, command.on))
     return accept(out, command.ticket, now)
 
@@ -374,7 +375,7 @@ def take_over(state: State, command: TakeOver, now: Now, sight: Sight, out: Deci
     out.changes.append(SetDifference(key, None))
     venue = state.venues[(key.market, key.category)]
     out.changes.append(SetVenue(replace(venue, next_check=now.mono)))
-    out.note(key.market, f"{key.symbol}: {text(rest)} taken over at {text(entry)} into {key.reserved}", "warning")
+    out.note(title_of(key), f"{key.symbol}: {text(rest)} taken over at {text(entry)} into {key.reserved}", "warning")
     return accept(out, command.ticket, now)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core.board import Board
 from core.clock import Clock
+from core.titles import title_of
 from engine.commands import PlaceOrder, Verdict
 from models import BotPosition, CandleSeries, Key, Notice, Robot, Timings
 from strategies.loader import Loader
@@ -68,4 +69,4 @@ class BotDesk:
     def say(self, text: str, level: str = "info") -> None:
         """A line for the Messages panel and the bot's last event."""
         self.stats = replace(self.stats, event=text)
-        self.parts.note(Notice(self.row.key.market, text, level, self.row.emi))
+        self.parts.note(Notice(title_of(self.row.key), text, level, self.row.emi))

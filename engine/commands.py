@@ -106,10 +106,15 @@ class SetBot:
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """F3: reconnect and recover; `market` "" = all."""
+    """F3: reconnect and recover; `market` "" = all, `category` None = all products of the market."""
 
     ticket: str
     market: str = ""
+    category: Category | None = None
+
+    def is_about(self, market: str, category: Category) -> bool:
+        """Whether this product is to be reconnected."""
+        return self.market in ("", market) and self.category in (None, category)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from core.rows import (
     WatchRow,
     book_key,
 )
+from core.titles import market_title, product_title
 from engine import asking, hearing, recovery
 from engine.commands import (
     AskNow,
@@ -174,7 +175,7 @@ class Core:
                 out.requests += [AskAccount(v.market, v.category, "asked") for v in state.venues.values() if v.up]
                 asking.accept(out, message.ticket, now)
             case Recover():
-                out.note(message.market, "reconnecting and recovering")
+                out.note(_named(message), "reconnecting and recovering")
                 asking.accept(out, message.ticket, now)
 
     def _opinion(self, message: PositionReport | BalanceReport, out: Decision) -> None:
@@ -310,7 +311,7 @@ class Core:
     def adopt(self, market: str, account: str, loaded: Loaded, day: int, now: Now) -> Decision:
         """Take up what the ledger holds of an account; what was on its way becomes UNKNOWN (rows to commit)."""
         state = self.state
-        self._forget(account)
+        self._forget(market, account)
         for row in (*loaded.orders, *loaded.books, *loaded.cursors):
             self._apply_row(row, now)
         state.number = max(state.number, loaded.counters.get(asking.ORDER_NUMBER, 0))
@@ -323,14 +324,14 @@ class Core:
         recovery.restart_orders(state, now, out)
         return out
 
-    def _forget(self, account: str) -> None:
+    def _forget(self, market: str, account: str) -> None:
         state = self.state
-        for name in [n for n, order in state.orders.items() if order.account == account]:
+        for name in [n for n, order in state.orders.items() if (order.key.market, order.account) == (market, account)]:
             del state.orders[name]
             state.watches.pop(name, None)
             state.ended.pop(name, None)
             state.missing.pop(name, None)
-        for kept in [k for k in state.books if k[0] == account]:
+        for kept in [k for k in state.books if (k[1].market, k[0]) == (market, account)]:
             del state.books[kept]
             state.day_books.pop(kept, None)
 
@@ -385,6 +386,13 @@ def _leverage(state: State, message: LeverageReport, out: Decision) -> None:
                      most=message.most if message.most is not None else old.most)
     rest = tuple(report for report in venue.leverages if report.key != message.key)
     out.changes.append(SetVenue(replace(venue, leverages=(*rest, merged))))
+
+
+def _named(command: Recover) -> str:
+    """What is to be reconnected, as the window names it; "" = everything."""
+    if command.category is not None:
+        return product_title(command.market, command.category)
+    return market_title(command.market)
 
 
 def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal | None:

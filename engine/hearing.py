@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from core.numbers import text
 from core.rows import CounterRow, OrderRow, RobotState
+from core.titles import title_of
 from engine import orders
 from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
 from engine.booking import book_fill, fee_doubt, owner_of
@@ -55,7 +56,7 @@ def put(state: State, out: Decision, old: OrderRow | None, new: OrderRow, now: N
 def _tell_end(old: OrderRow, new: OrderRow, out: Decision) -> None:
     level = "warning" if new.status is S.REJECTED else "info"
     reason = f": {new.text}" if new.text else ""
-    out.note(new.key.market, f"{new.name} {new.key.symbol} {new.status.value}{reason}", level, new.owner)
+    out.note(title_of(new.key), f"{new.name} {new.key.symbol} {new.status.value}{reason}", level, new.owner)
 
 
 def hear_ack(state: State, message: Ack, now: Now, out: Decision) -> None:
@@ -108,7 +109,8 @@ def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
         out.requests.append(ask(order))
         return
     put(state, out, order, orders.change_refused(order, said), now)
-    out.note(order.key.market, f"{order.name}: {kind} refused, {said}. Nothing was sent again.", "warning", order.owner)
+    out.note(title_of(order.key), f"{order.name}: {kind} refused, {said}. Nothing was sent again.", "warning",
+             order.owner)
 
 
 def _count_reject(state: State, order: OrderRow, said: str, out: Decision) -> None:
@@ -120,7 +122,7 @@ def _count_reject(state: State, order: OrderRow, said: str, out: Decision) -> No
     if count >= REJECTS_IN_A_ROW and robot.state is BotState.WORK:
         reason = f"{count} orders refused in a row, the last with {said}"
         out.rows.append(RobotState(order.owner, BotState.SUSPENDED.value, reason))
-        out.note(order.key.market, f"{order.owner} SUSPENDED: {reason}", "warning", order.owner)
+        out.note(title_of(order.key), f"{order.owner} SUSPENDED: {reason}", "warning", order.owner)
 
 
 def hear_silence(state: State, message: Silence, now: Now, out: Decision) -> None:
@@ -138,8 +140,9 @@ def hear_silence(state: State, message: Silence, now: Now, out: Decision) -> Non
     out.changes.append(SetWatch(name, replace(watch, asked=watch.asked + 1, next_ask=now.mono + 2.0)))
     out.requests.append(ask(order))
     if isinstance(request, SubmitOrder):
-        out.note(order.key.market, f"{order.name}: no answer to the order ({message.text}). Asking; no new orders for "
-                                   f"{order.key.symbol} / {order.owner} until it is known.", "warning", order.owner)
+        out.note(title_of(order.key), f"{order.name}: no answer to the order ({message.text}). Asking; no new orders "
+                                      f"for {order.key.symbol} / {order.owner} until it is known.", "warning",
+                 order.owner)
 
 
 def hear_found(state: State, message: OrderFound, now: Now, sight: Sight, out: Decision) -> None:
@@ -153,18 +156,18 @@ def hear_found(state: State, message: OrderFound, now: Now, sight: Sight, out: D
     if watch is not None and watch.compare and not _same(order, report):
         out.rows.append(replace(order, status=S.REJECTED, text=orders.FOREIGN_ID))
         out.changes.append(SetWatch(name, None))
-        out.note(order.key.market, f"ALARM: the venue has another order under the id {order.name}; ours was not placed",
-                 "error", order.owner)
+        out.note(title_of(order.key), f"ALARM: the venue has another order under the id {order.name}; ours was not "
+                                      "placed", "error", order.owner)
         return
     new = orders.reported(order, report, answer=True)
     put(state, out, order, new, now)
     if order.status is S.UNKNOWN:
-        out.note(order.key.market, f"{order.name}: found at the venue, {new.status.value}", "info", order.owner)
+        out.note(title_of(order.key), f"{order.name}: found at the venue, {new.status.value}", "info", order.owner)
     if watch is None or new.status.is_terminal or not watch.cancel_wanted:
         return
     if watch.cancels >= CANCEL_TRIES:
         out.changes.append(SetWatch(name, None))
-        out.note(order.key.market, f"{order.name}: not cancelled after {watch.cancels} tries, it is still open",
+        out.note(title_of(order.key), f"{order.name}: not cancelled after {watch.cancels} tries, it is still open",
                  "error", order.owner)
         return
     cancel_order(state, new, now, out)
@@ -217,7 +220,7 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
     row = orders.from_report(report, state.account(report.key), name, owner.emi)
     out.rows.append(row)
     _pass_by(state, owner.number, out)
-    out.note(report.key.market, f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "
+    out.note(title_of(report.key), f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "
                                 f"program; shown under {owner.emi}")
 
 
@@ -227,7 +230,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     order = state.find(key, execution.cl_ord_id, execution.order_id)
     instrument = sight.instrument or _unlisted(execution)
     if sight.instrument is None:
-        out.note(key.market, f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
+        out.note(title_of(key), f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
     cl_ord_id = execution.cl_ord_id or (order.cl_ord_id if order is not None else None)
     holders = {row.emi for row in state.holders(key) if row.pos}
     owner = owner_of(cl_ord_id, key, state.robots, holders, execution.kind)
@@ -249,14 +252,14 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
         0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
         owner.emi, execution.exec_id, booking.realised)))
     gained = f", realised {text(booking.realised)} {first.currency}" if booking.realised is not None else ""
-    out.note(key.market, f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
+    out.note(title_of(key), f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
                          f"{text(execution.last_px)}{gained}", emi=owner.emi)
     if execution.kind is not ExecKind.TRADE:
-        out.note(key.market, f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
+        out.note(title_of(key), f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
                              f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")
     doubt = fee_doubt(execution, instrument)
     if doubt:
-        out.note(key.market, doubt, "warning")
+        out.note(title_of(key), doubt, "warning")
 
 
 def _pass_by(state: State, number: int, out: Decision) -> None:
@@ -273,10 +276,10 @@ def _is_counted(order: OrderRow, execution: Execution) -> bool:
 
 def _alarms(old: OrderRow, new: OrderRow, out: Decision) -> None:
     if new.qty and new.booked_qty > new.qty:
-        out.note(new.key.market, f"ALARM: {new.name} is filled with {text(new.booked_qty)}, ordered were "
+        out.note(title_of(new.key), f"ALARM: {new.name} is filled with {text(new.booked_qty)}, ordered were "
                                  f"{text(new.qty)}; booked, since it happened", "error", new.owner)
     if old.status is S.REJECTED:
-        out.note(new.key.market, f"ALARM: {new.name} was taken for rejected and has a fill; reopened", "error",
+        out.note(title_of(new.key), f"ALARM: {new.name} was taken for rejected and has a fill; reopened", "error",
                  new.owner)
 
 

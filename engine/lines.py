@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from accounting.position import average_entry, value_at_entry
 from core.rows import BookRow, OrderRow
+from core.titles import title_of
 from engine.state import Now, State, VenueBook
 from engine.view import (
     AccountLine,
@@ -151,7 +152,8 @@ class Lines:
         return tuple(line for venue in state.venues.values() for line in self._account(state, venue))
 
     def _account(self, state: State, venue: VenueBook) -> list[AccountLine]:
-        rows = [r for r in state.books.values() if r.account == venue.account]
+        rows = [r for r in state.books.values()
+                if r.account == venue.account and (r.key.market, r.key.category) == venue.id]
         told = {b.currency: b for b in venue.balances}
         lines = []
         for currency in sorted(set(told) | {r.currency for r in rows}):
@@ -191,8 +193,8 @@ class Lines:
             watch = state.watches.get((order.key, order.name))
             if order.status is OrdStatus.UNKNOWN and watch is not None:
                 times = f"{watch.asked} times" if watch.asked != 1 else "once"
-                strips.append(Strip("warning", f"{order.name}: asked {order.key.market} {times}, asking again. No new "
-                                               f"orders for {order.key.symbol} / {order.owner} until known."))
+                strips.append(Strip("warning", f"{order.name}: asked {title_of(order.key)} {times}, asking again. No "
+                                               f"new orders for {order.key.symbol} / {order.owner} until known."))
         for emi in stuck:
             strips.append(Strip("warning", f"{emi}: its strategy does not answer. The other bots go on."))
         resting = sum(1 for o in state.orders.values() if not o.status.is_terminal and o.owner in state.robots)

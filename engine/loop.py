@@ -274,6 +274,8 @@ class Engine:
                     self._keep_for_later(_rest_of(message, len(message.executions)), reply)
                     return
             self._decide(message, reply)
+            if isinstance(message, VenueUp):
+                self._crew.sync()                      # each bot hears its position before trading can be ON
         except StoreAway as error:
             self._away(str(error), message, reply)
 
@@ -344,12 +346,11 @@ class Engine:
         decision = self._accounts.adopt((message.market, message.category), message.account, now)
         if decision is not None:
             self._carry_out(decision, now, None, None)
-            self._crew.sync()                          # each bot hears its position before trading can be ON
 
     def _recover(self, message: Recover) -> None:
         self._load_bots()
-        for (market, _), venue in self._venues.items():
-            if message.market in ("", market):
+        for (market, category), venue in self._venues.items():
+            if message.is_about(market, category):
                 venue.reconnect()
 
     # ------------------------------------------------------------ database away
@@ -415,7 +416,7 @@ class Engine:
         self._note("", "the ledger can write again", "info")
         try:
             now = self._sights.now()
-            for (market, _), account in self._accounts.known.items():
+            for market, account in sorted(self._accounts.ledgers()):
                 self._carry_out(self._accounts.load(market, account, now), now, None, None)
             self._load_bots()
         except StoreAway as error:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.rows import CursorRow, OrderRow
+from core.titles import product_title, title_of
 from engine import orders
 from engine.asking import ask
 from engine.hearing import hear_report, missing_fills, put
@@ -53,16 +54,15 @@ S = OrdStatus
 def venue_up(state: State, message: VenueUp, now: Now, timings: Timings, out: Decision) -> None:
     """The venue can be reached: ask for the account, every fill since the cursors, and every order in doubt."""
     keys = [i.key for i in message.instruments]
-    held = {row.key for row in state.books.values()
-            if row.key.market == message.market and row.key.category is message.category and row.pos}
-    asked = sorted({*keys, *held})
     venue = state.venues.get((message.market, message.category)) or VenueBook(message.market, message.category)
+    held = {row.key for row in state.books.values() if _is_of(row.key, venue) and row.pos}
+    asked = sorted({*keys, *held})
     waiting = frozenset({"account", *(f"history {key.symbol}" for key in asked)})
     out.changes.append(SetVenue(replace(
         venue, account=message.account, up=True, recovered=False, can_trade=message.can_trade, text=message.text,
         waiting=waiting, next_check=now.mono + timings.check_account, next_history=now.mono + timings.read_history)))
     for order in state.orders.values():
-        if order.status is S.UNKNOWN and order.key.market == message.market:
+        if order.status is S.UNKNOWN and _is_of(order.key, venue):
             out.requests.append(ask(order))
     out.requests.append(AskAccount(message.market, message.category, "recovery"))
     out.requests += [AskHistory(key, since(state, message.account, key), "recovery") for key in asked]
@@ -79,7 +79,8 @@ def venue_down(state: State, message: VenueDown, out: Decision) -> None:
     venue = state.venues.get((message.market, message.category))
     if venue is not None:
         out.changes.append(SetVenue(replace(venue, up=False, recovered=False, waiting=frozenset())))
-    out.note(message.market, message.text, "info" if message.text == "stopped" else "warning")
+    title = product_title(message.market, message.category)
+    out.note(title, message.text, "info" if message.text == "stopped" else "warning")
 
 
 def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings, out: Decision) -> None:
@@ -91,14 +92,13 @@ def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings,
         hear_report(state, report, now, out)
     listed = {(r.key, r.order_id) for r in message.orders} | {(r.key, r.cl_ord_id) for r in message.orders}
     for order in state.orders.values():
-        if (order.key.market == message.market and order.key.category is message.category
-                and order.status not in (S.PENDING_NEW, S.UNKNOWN) and not order.status.is_terminal
+        if (_is_of(order.key, venue) and order.status not in (S.PENDING_NEW, S.UNKNOWN) and not order.status.is_terminal
                 and order.updated < message.asked and order.created < message.asked
                 and (order.key, order.order_id) not in listed and (order.key, order.cl_ord_id) not in listed):
             out.requests.append(ask(order))
     waiting = set(venue.waiting) - {"account"}
     if not venue.recovered and venue.up:
-        known = {f"history {k.symbol}" for k in state.configured} | set(venue.waiting)
+        known = {f"history {k.symbol}" for k in state.configured if _is_of(k, venue)} | set(venue.waiting)
         for held in message.positions:
             if held.qty and f"history {held.key.symbol}" not in known:
                 waiting.add(f"history {held.key.symbol}")
@@ -133,7 +133,7 @@ def _finish(venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None
     if venue.up and not venue.waiting:
         out.changes.append(SetVenue(replace(venue, recovered=True, next_check=now.mono + timings.check_account)))
         out.requests.append(AskAccount(venue.market, venue.category, "check"))
-        out.note(venue.market, f"recovered: account {venue.account}, orders and fills are up to date")
+        out.note(product_title(*venue.id), f"recovered: account {venue.account}, orders and fills are up to date")
     else:
         out.changes.append(SetVenue(venue))
 
@@ -141,8 +141,8 @@ def _finish(venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None
 def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, out: Decision) -> None:
     """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks."""
     told = {report.key: report for report in message.positions}
-    keys = {key for key in state.configured if (key.market, key.category) == venue.id} | set(told) | {
-        row.key for row in state.books.values() if row.account == venue.account and row.pos}
+    keys = {key for key in state.configured if _is_of(key, venue)} | set(told) | {
+        row.key for row in state.books.values() if row.account == venue.account and row.pos and _is_of(row.key, venue)}
     for key in sorted(keys):
         ours = state.position(key)
         report = told.get(key)
@@ -152,10 +152,15 @@ def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now,
             if known is not None:
                 out.changes.append(SetDifference(key, None))
                 if known.stage >= 2:
-                    out.note(key.market, f"{key.symbol}: ledger and venue agree again")
+                    out.note(title_of(key), f"{key.symbol}: ledger and venue agree again")
             continue
         _differ(key, ours, theirs, report.entry if report else None, known, message, out)
     out.changes.append(SetVenue(replace(venue, compared=now.wall)))
+
+
+def _is_of(key: Key, venue: VenueBook) -> bool:
+    """Whether this product trades the instrument: products of one market may share their account."""
+    return (key.market, key.category) == venue.id
 
 
 def _differ(key: Key, ours: Decimal, theirs: Decimal, entry: Decimal | None, known: Difference | None,
@@ -169,7 +174,7 @@ def _differ(key: Key, ours: Decimal, theirs: Decimal, entry: Decimal | None, kno
         days = 1 if stage == 0 else 7
         out.requests.append(AskHistory(key, message.asked - days * DAY_MS, "difference"))
     elif known is None or known.stage < 2:
-        out.note(key.market, f"{difference.text}. New orders for it are blocked until they agree", "error")
+        out.note(title_of(key), f"{difference.text}. New orders for it are blocked until they agree", "error")
 
 
 def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
@@ -189,7 +194,7 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
             out.changes.append(SetVenue(replace(venue, next_check=now.mono + timings.check_account)))
         elif venue.recovered and venue.next_history <= now.mono:
             out.requests += [AskHistory(key, since(state, venue.account, key), "hourly")
-                             for key in sorted(state.configured) if (key.market, key.category) == venue.id]
+                             for key in sorted(state.configured) if _is_of(key, venue)]
             out.changes.append(SetVenue(replace(venue, next_history=now.mono + timings.read_history)))
     for name, missing in state.missing.items():
         order_row = state.orders.get(name)
@@ -207,7 +212,7 @@ def _is_news(state: State, venue: VenueBook, now: Now, timings: Timings) -> bool
         return False
     told = {report.key for report in venue.positions if report.margin is not None}
     return any(changes[-1][0] > asked and changes[-1][1] and key not in told
-               for key, changes in state.recent.items() if (key.market, key.category) == venue.id)
+               for key, changes in state.recent.items() if _is_of(key, venue))
 
 
 def _ask_again(order: OrderRow, watch: OrderWatch, now: Now, timings: Timings, out: Decision) -> None:
@@ -234,6 +239,6 @@ def restart_orders(state: State, now: Now, out: Decision) -> None:
         if new != order:
             put(state, out, order, new, now)
             if new.status is S.UNKNOWN:
-                out.note(order.key.market, f"{order.name}: {new.text}. Asking the venue.", "warning", order.owner)
+                out.note(title_of(order.key), f"{order.name}: {new.text}. Asking the venue.", "warning", order.owner)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from core.board import Board
 from core.clock import Clock
+from core.titles import product_title
 from engine.commands import TakeOver
 from engine.state import Now, Sight, State
 from models import Category, Health, Key, Robot
@@ -62,7 +63,7 @@ class Sights:
     def _venue_problem(self, market: str, category: Category, state: State) -> str:
         venue = self._board.venues.get((market, category))
         if venue is None:
-            return f"{market} is not configured"
+            return f"{product_title(market, category)} is not configured"
         if venue.problem:
             return venue.problem
         if not venue.has_keys:

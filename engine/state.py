@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow
+from core.titles import full_name
 from engine.commands import PlaceOrder, Verdict
 from engine.orders import FOREIGN_ID
 from engine.view import KillState, MessageLine, TradeLine
@@ -118,7 +119,7 @@ class Difference:
     def text(self) -> str:
         """For the strip and the position's line."""
         from core.numbers import text
-        return f"{self.key.symbol}: ledger {text(self.ours)}, venue {text(self.theirs)}"
+        return f"{full_name(self.key)}: ledger {text(self.ours)}, venue {text(self.theirs)}"
 
 
 # ---------------------------------------------------------------- changes that are not rows

@@ -141,7 +141,7 @@ def test_refused_ticket_stays_refused() -> None:
     (place(qty="0.0005"), sight(), "not a multiple of 0.001"),
     (place(price="49000.05"), sight(), "not a multiple of the tick 0.1"),
     (place(qty="0.001", price="100"), sight(), "below the least value 5"),
-    (place(key=Key("Binance", Category.LINEAR, "NOPE")), Sight(), "NOPE is not known at Binance"),
+    (place(key=Key("Binance", Category.LINEAR, "NOPE")), Sight(), "NOPE is not known at Binance-F"),
     (place(key=ETH), sight(ETH), "ETHUSDT is not in the list: add it to LINEAR_SYMBOLS in .env.Binance"),
     (place(owner="9lives"), sight(), "owner “9lives”"),
     (place(owner="ETHUSDT.linear"), sight(), "owner “ETHUSDT.linear”"),
@@ -163,7 +163,7 @@ def test_refused_while_the_venue_recovers_or_is_away() -> None:
     driver = Driver()
     venue = driver.state.venues[("Binance", Category.LINEAR)]
     driver.state.venues[venue.id] = replace(venue, recovered=False)
-    assert driver.refusal(place()) == "Binance is recovering"
+    assert driver.refusal(place()) == "Binance-F is recovering"
 
     driver.state.venues[venue.id] = replace(venue, can_trade=False, text="the key may not trade")
     assert driver.refusal(place()) == "the key may not trade"
@@ -195,7 +195,7 @@ def test_difference_blocks_new_orders_of_its_instrument() -> None:
     driver = Driver(keys=(BTC, ETH))
     driver.state.differences[BTC] = Difference(BTC, D(0), D(1), 2)
 
-    assert "BTCUSDT: ledger 0, venue 1" in driver.refusal(place())
+    assert "BTCUSDT_Binance-F: ledger 0, venue 1" in driver.refusal(place())
     assert driver.verdict(place(key=ETH, price="50000")).ok
 
 

@@ -173,13 +173,13 @@ def test_trouble_is_a_strip_while_it_lasts() -> None:
 
     texts = [s.text for s in view.strips]
     assert texts[0] == "Ledger cannot write: disk full. Trading stopped, cancels work."
-    assert texts[1].startswith("BTCUSDT: ledger 500, venue 550.")
+    assert texts[1].startswith("BTCUSDT_Binance-F: ledger 500, venue 550.")
     assert view.strips[1].action == "takeover:Binance/linear/BTCUSDT"
-    assert texts[2].startswith("1.A: asked Binance 2 times")
+    assert texts[2].startswith("1.A: asked Binance-F 2 times")
     assert texts[3] == "A: its strategy does not answer. The other bots go on."
     assert (view.strips[4].text, view.strips[4].action) == ("1 bot order rest at the venue", "cancel_bot_orders")
     assert view.locked == "the ledger cannot write: disk full" and view.bot_orders == 1
-    assert view.positions[0].blocked == "BTCUSDT: ledger 500, venue 550" and view.positions[0].takeover
+    assert view.positions[0].blocked == "BTCUSDT_Binance-F: ledger 500, venue 550" and view.positions[0].takeover
 
 
 def test_difference_still_being_read_again_is_not_shown() -> None:

@@ -76,7 +76,7 @@ def test_recovery_asks_for_account_history_and_orders_in_doubt() -> None:
     assert driver.asked(AskOrder) == [AskOrder(BTC, "1.A", "")]
     assert driver.asked(AskAccount) == [AskAccount(*LINEAR, "recovery")]
     assert driver.asked(AskHistory) == [AskHistory(BTC, YEAR_2000, "recovery")]
-    assert driver.refusal(place()) == "Binance is recovering"
+    assert driver.refusal(place()) == "Binance-F is recovering"
 
 
 def test_history_is_read_from_the_cursor_less_five_minutes() -> None:
@@ -151,7 +151,7 @@ def test_connection_lost_stops_new_orders_until_the_next_recovery() -> None:
 
     driver.send(VenueDown(*LINEAR, "private stream lost"))
 
-    assert driver.refusal(place()) == "Binance is recovering"
+    assert driver.refusal(place()) == "Binance-F is recovering"
     assert driver.verdict(place(reduce_only=True, price=None)).ok
     driver.recover()
     assert driver.verdict(place()).ok
@@ -285,7 +285,7 @@ def test_difference_is_read_again_a_day_then_a_week_then_blocks() -> None:
     driver.send(page("difference"))
     checked(driver, "5")
 
-    assert driver.said("BTCUSDT: ledger 0, venue 5. New orders for it are blocked until they agree")
+    assert driver.said("BTCUSDT_Binance-F: ledger 0, venue 5. New orders for it are blocked until they agree")
     assert "ledger 0, venue 5" in driver.refusal(place(price="48000"))
     assert driver.verdict(place(reduce_only=True, price=None)).ok
 
