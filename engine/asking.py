@@ -103,8 +103,8 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
     if command.by_hand:
         out.changes.append(SetLastHand(command, now.mono))
     out.owners.add(command.owner)
-    out.note(title_of(command.key), f"ORDER {command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)}"
-                                 f" as {name}", emi=command.owner)
+    words = f"{command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)} as {name}"
+    out.note(title_of(command.key), f"ORDER {words}", emi=command.owner)
     return accept(out, command.ticket, now, name)
 
 
@@ -253,7 +253,7 @@ def change_leverage(state: State, command: ChangeLeverage, now: Now, sight: Sigh
         most = f" to {told.most}" if told is not None and told.most is not None else ""
         return refuse(out, command.ticket, now, f"{command.leverage}× is not offered: 1{most}")
     out.requests.append(SetLeverage(key, command.leverage))
-    out.note(key.market, f"{key.symbol}: leverage {command.leverage}× asked for")
+    out.note(title_of(key), f"{key.symbol}: leverage {command.leverage}× asked for")
     return accept(out, command.ticket, now)
 
 
