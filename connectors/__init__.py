@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from connectors.venue import Venue, VenueConfig, VenueParts
 from core.errors import ConfigError
+from models import Category
 
 
-def venue_class(market: str) -> type[Venue]:
-    """The class of a market named in MARKET_LIST; built as `cls(config, parts)`."""
+def venue_class(market: str, category: Category = Category.LINEAR) -> type[Venue]:
+    """The class of a market named in MARKET_LIST and one of its products; built as `cls(config, parts)`."""
+    if market == "Binance" and category is Category.SPOT:
+        from connectors.binance.spot_venue import BinanceSpot
+
+        return BinanceSpot
     if market == "Binance":
         from connectors.binance.venue import Binance
 

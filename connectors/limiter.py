@@ -16,7 +16,7 @@ from connectors.http import Call, Rank
 
 # Share of each budget a rank may fill; the rest is kept for the more urgent ones.
 SHARES = {Rank.CANCEL: 1.0, Rank.ORDER: 0.95, Rank.ACCOUNT: 0.9, Rank.MARKET: 0.85, Rank.HISTORY: 0.7}
-WEIGHT, ORDERS = "weight", "orders"
+WEIGHT, ORDERS, RAW = "weight", "orders", "requests"      # RAW: each request counts one
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +140,4 @@ class Limiter:
 
     @staticmethod
     def _amount(window: _Window, call: Call) -> int:
-        return call.weight if window.budget.kind == WEIGHT else call.orders
+        return {WEIGHT: call.weight, ORDERS: call.orders}.get(window.budget.kind, 1)

@@ -11,6 +11,7 @@ LONGEST_EMI = 20
 _EMI = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,19}", re.ASCII)
 _RESERVED = re.compile(r"[A-Za-z0-9_]{1,24}\.(linear|inverse|quanto|spot)", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_DASHED = re.compile(r"([1-9][0-9]{0,17})-([A-Za-z][A-Za-z0-9_]{0,19}|[A-Za-z0-9_]{1,24}-spot)", re.ASCII)
 
 
 class Tag(NamedTuple):
@@ -55,3 +56,24 @@ def read(cl_ord_id: str | None, separator: str = ".") -> Tag:
     if not _NUMBER.fullmatch(head):
         return Tag(0, cl_ord_id)
     return Tag(int(head), tail)
+
+
+def to_dashed(cl_ord_id: str) -> str:
+    """An id as it is sent where "." is forbidden (Binance spot): "12.BTCbot" → "12-BTCbot"; others go as they are."""
+    return cl_ord_id.replace(".", "-")
+
+
+def from_dashed(wire_id: str) -> str | None:
+    """The id that such a venue tells, as we write it. Of a foreign id nothing is changed, so that `to_dashed` names the
+    same order again: "12-BTCbot" → "12.BTCbot", "5-BTCUSDT-spot" → "5.BTCUSDT.spot", "web-1" → "web-1".
+
+    None: it has none, or one with a "." that would read as ours although we never send one.
+    """
+    if _DASHED.fullmatch(wire_id) and len(wire_id) <= LONGEST_ID:
+        return wire_id.replace("-", ".")
+    return None if not wire_id or "." in wire_id else wire_id
+
+
+def is_ours(cl_ord_id: str | None) -> bool:
+    """Whether the id has the form of those we make: a number and a tag."""
+    return bool(read(cl_ord_id).emi) and read(cl_ord_id).number > 0

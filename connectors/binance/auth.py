@@ -37,3 +37,12 @@ def prepare(call: Call, credentials: Credentials | None, venue_ms: int, recv_win
         headers["Content-Type"] = FORM
         return Prepared(call.method, call.path, payload.encode(), headers)
     return Prepared(call.method, f"{call.path}?{payload}" if payload else call.path, None, headers)
+
+
+def socket_params(credentials: Credentials, venue_ms: int, recv_window_ms: int,
+                  params: Iterable[tuple[str, str | int]] = ()) -> dict[str, str | int]:
+    """Signed parameters of a WebSocket API request: sorted by name, signed as plain text without any encoding."""
+    told = sorted([*params, ("apiKey", credentials.header_key()), ("recvWindow", recv_window_ms),
+                   ("timestamp", venue_ms)])
+    payload = "&".join(f"{name}={value}" for name, value in told)
+    return {**dict(told), "signature": credentials.sign(payload.encode())}

@@ -13,7 +13,7 @@ from connectors.subscriptions import Channel
 from core.board import Board
 from core.clock import Clock
 from core.errors import BadMessage
-from models import TIMEFRAMES, Candle, CandleSeries, Key, Side, Ticker, Timings
+from models import TIMEFRAMES, Candle, CandleSeries, Category, Key, Side, Ticker, Timings
 
 STREAMS = 3            # of one symbol, beside candles
 GRACE_MS = 1_500       # a close that the stream did not tell so long after the end is asked for
@@ -52,9 +52,11 @@ class MarketSymbol:
         symbol, bound = self.key.symbol, self._timings.silence_stream
         if self._only_candles:
             return {}
-        return {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self._publish, self._trade_overdue, bound),
-                stream.name(symbol, stream.MARK): Channel(self._on_mark, self._publish, self._mark_overdue, bound),
+        told = {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self._publish, self._trade_overdue, bound),
                 stream.name(symbol, stream.DAY): Channel(self._on_day, self._publish, self._day_overdue, bound)}
+        if self.key.category is not Category.SPOT:       # which has neither mark price nor funding
+            told[stream.name(symbol, stream.MARK)] = Channel(self._on_mark, self._publish, self._mark_overdue, bound)
+        return told
 
     def candle_channel(self, timeframe: str) -> dict[str, Channel]:
         """The stream of one timeframe; its history is asked for."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors import reading
-from connectors.limiter import ORDERS, WEIGHT, Budget
+from connectors.limiter import ORDERS, RAW, WEIGHT, Budget
 from core.errors import BadMessage
 from core.numbers import printable
 from models import (
@@ -39,6 +39,7 @@ _STATUSES = {
     "NEW": OrdStatus.NEW, "PARTIALLY_FILLED": OrdStatus.PARTIALLY_FILLED, "FILLED": OrdStatus.FILLED,
     "CANCELED": OrdStatus.CANCELED, "PENDING_CANCEL": OrdStatus.PENDING_CANCEL, "REJECTED": OrdStatus.REJECTED,
     "EXPIRED": OrdStatus.EXPIRED, "EXPIRED_IN_MATCH": OrdStatus.EXPIRED,
+    "PENDING_NEW": OrdStatus.NEW,      # spot: it waits for the first order of its list
     # taken over by the insurance fund or the auto-deleveraging: for us the order has ended
     "NEW_INSURANCE": OrdStatus.FILLED, "NEW_ADL": OrdStatus.FILLED,
 }
@@ -91,6 +92,7 @@ class _Symbol(msgspec.Struct, rename="camel"):
     contract_status: str = ""
     contract_type: str = ""
     margin_asset: str = ""
+    is_spot_trading_allowed: bool = True
 
 
 class _ExchangeInfo(msgspec.Struct, rename="camel"):
@@ -124,7 +126,7 @@ def exchange_info(raw: bytes, category: Category) -> tuple[tuple[Instrument, ...
 
 
 def _budgets(limits: list[_Limit]) -> tuple[Budget, ...]:
-    kinds = {"REQUEST_WEIGHT": WEIGHT, "ORDERS": ORDERS}
+    kinds = {"REQUEST_WEIGHT": WEIGHT, "ORDERS": ORDERS, "RAW_REQUESTS": RAW}
     return tuple(Budget(kinds[row.rate_limit_type], _INTERVALS[row.interval] * row.interval_num, row.limit)
                  for row in limits
                  if row.rate_limit_type in kinds and row.interval in _INTERVALS and row.limit > 0)
@@ -144,9 +146,17 @@ def _instrument(row: _Symbol, category: Category) -> Instrument:
         min_qty=_rule(filters, name, "LOT_SIZE", "minQty"),
         max_qty=_rule(filters, name, "LOT_SIZE", "maxQty"),
         market_max_qty=_rule(filters, name, market_lot, "maxQty"),
-        min_notional=_rule(filters, name, "MIN_NOTIONAL", "notional") if "MIN_NOTIONAL" in filters else _ZERO,
-        trading=(row.status or row.contract_status) == "TRADING",
+        min_notional=_least_notional(filters, name),
+        trading=(row.status or row.contract_status) == "TRADING" and row.is_spot_trading_allowed,
     )
+
+
+def _least_notional(filters: dict[str, dict[str, Any]], symbol: str) -> Decimal:
+    """Futures say MIN_NOTIONAL.notional, spot NOTIONAL.minNotional or, of old, MIN_NOTIONAL.minNotional."""
+    name = "NOTIONAL" if "NOTIONAL" in filters else "MIN_NOTIONAL"
+    if name not in filters:
+        return _ZERO
+    return _rule(filters, symbol, name, "minNotional" if "minNotional" in filters[name] else "notional")
 
 
 def _rule(filters: dict[str, dict[str, Any]], symbol: str, name: str, field: str) -> Decimal:

@@ -1,6 +1,6 @@
-"""What differs between Binance's products: paths, weights, windows. USD-M now; spot and COIN-M add a record each.
+"""What differs between Binance's products: paths, weights, windows. USD-M and spot; COIN-M adds a record.
 
-Sources: binance.md sections 8.1 to 8.4 and 9.4.
+Sources: binance.md sections 5 (spot), 8.1 to 8.4 and 9.4.
 """
 
 from __future__ import annotations
@@ -62,4 +62,33 @@ LINEAR = Product(
     status_field="status",
 )
 
-PRODUCTS: Mapping[Category, Product] = MappingProxyType({Category.LINEAR: LINEAR})
+SPOT = Product(
+    category=Category.SPOT,
+    exec_prefix="spot",
+    paths=MappingProxyType({
+        "time": "/api/v3/time",
+        "exchange_info": "/api/v3/exchangeInfo",
+        "depth": "/api/v3/depth",
+        "klines": "/api/v3/klines",
+        "order": "/api/v3/order",
+        "replace": "/api/v3/order/cancelReplace",
+        "amend": "/api/v3/order/amend/keepPriority",
+        "open_orders": "/api/v3/openOrders",
+        "all_open_orders": "/api/v3/openOrders",
+        "all_orders": "/api/v3/allOrders",
+        "user_trades": "/api/v3/myTrades",
+        "account": "/api/v3/account",
+    }),
+    weights=MappingProxyType({
+        "exchange_info": 20, "klines": 2, "amend": 4, "open_orders": 80, "all_orders": 20, "user_trades": 20,
+        "account": 20,
+    }),
+    snapshot_limit=5000,              # levels beyond a snapshot stay unknown until they change (binance.md 7.1)
+    klines_limit=1000,
+    history_rows=1000,
+    history_window_ms=_DAY,
+    history_reach_ms=100 * 365 * _DAY,     # fills are kept for ever
+    status_field="status",
+)
+
+PRODUCTS: Mapping[Category, Product] = MappingProxyType({Category.LINEAR: LINEAR, Category.SPOT: SPOT})

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 from connectors.binance import stream
 from connectors.binance.parse import MARKET
-from connectors.binance.sequence import FuturesSequence
+from connectors.binance.sequence import FuturesSequence, SpotSequence
 from connectors.book import BookBuilder, Pair
 from connectors.subscriptions import Channel
 from core.board import Board
 from core.clock import Clock
 from core.errors import BadMessage
-from models import Book, Key, Timings, Top
+from models import Book, Category, Key, Timings, Top
 
 STREAMS = 2       # of one symbol
 Snapshot = tuple[int, list[Pair], list[Pair]]
-_read_depth, _read_top = stream.read_depth, stream.read_top      # one look-up less for each frame
+_read_top = stream.read_top      # one look-up less for each frame
 
 
 class PublicSymbol:
@@ -32,7 +32,9 @@ class PublicSymbol:
         self._top_ok = self._heard
         self._shown_depth = 0
         self._top: stream.TopText | None = None
-        self.book = BookBuilder(FuturesSequence, self._publish, self._depth,
+        is_spot = key.category is Category.SPOT
+        self._read_depth = stream.read_spot_depth if is_spot else stream.read_depth
+        self.book = BookBuilder(SpotSequence if is_spot else FuturesSequence, self._publish, self._depth,
                                 lambda delay: ask_snapshot(key, delay), clock, timings)
 
     def channels(self) -> dict[str, Channel]:
@@ -102,7 +104,7 @@ class PublicSymbol:
         self._board.books[self.key] = book
 
     def _on_depth(self, raw: bytes) -> None:
-        told = _read_depth(raw).data
+        told = self._read_depth(raw).data
         self._heard = self._clock.monotonic()
         self.book.diff(told.first, told.last, told.previous, told.bids, told.asks, told.time)
 

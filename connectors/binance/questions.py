@@ -6,7 +6,8 @@ Fills and the ids of their orders come from two endpoints; here they are joined 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from typing import Protocol
 
 from connectors.asker import Question
 from connectors.binance import parse
@@ -27,6 +28,12 @@ from models import (
 
 _REMEMBERED = 20_000    # order id → client id
 _FEW = 3                # so many missing ids are asked one by one
+
+
+class _Fill(Protocol):
+    """A row of fills."""
+
+    order_id: int
 
 
 class Questions:
@@ -88,12 +95,12 @@ class Questions:
             raise BadMessage(parse.MARKET, f"more than {MOST_PAGES} pages of fills")
         pages.finish()
 
-    def _names(self, symbol: str, rows: list[parse.TradeRow]) -> Generator[Call | float, bytes, dict[int, str | None]]:
+    def _names(self, symbol: str, rows: Sequence[_Fill]) -> Generator[Call | float, bytes, dict[int, str | None]]:
         """The client ids of the rows' orders; an order the venue has forgotten has none."""
         known = self._client_ids
         missing = sorted({row.order_id for row in rows if (symbol, row.order_id) not in known})
         while len(missing) > _FEW:
-            found = parse.client_ids((yield self._calls.all_orders(symbol, missing[0])))
+            found = self._read_names((yield self._calls.all_orders(symbol, missing[0])))
             known.update({(symbol, order_id): name or None for order_id, name in found.items()})
             reached = max(found, default=0)
             beyond = [order_id for order_id in missing if order_id > reached]
@@ -115,8 +122,14 @@ class Questions:
             name: str | None = None
             try:
                 body = yield self._calls.query(symbol, str(order_id), "", Rank.HISTORY)
-                name = parse.order(body, self._category).cl_ord_id
+                name = self._read_name(body)
             except Rejected as error:
                 if error.code != ABSENT:
                     raise
             self._client_ids[(symbol, order_id)] = name
+
+    def _read_names(self, body: bytes) -> dict[int, str]:
+        return parse.client_ids(body)
+
+    def _read_name(self, body: bytes) -> str | None:
+        return parse.order(body, self._category).cl_ord_id

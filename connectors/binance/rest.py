@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from connectors.binance import auth, errors
 from connectors.binance.products import Product
@@ -11,7 +11,7 @@ from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Limiter
 from connectors.timesync import TimeSync
 from core.clock import Clock
-from core.errors import Throttled
+from core.errors import Throttled, VenueError
 from core.numbers import text
 from core.secrets import Credentials
 from models import AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce
@@ -144,12 +144,14 @@ class Rest:
     """Stamps, signs, sends once, reads the limits from the answer. Owned by one thread."""
 
     def __init__(self, client: Client, credentials: Credentials | None, sync: TimeSync, limiter: Limiter, clock: Clock,
-                 request_life: float) -> None:
+                 request_life: float,
+                 failure: Callable[[Answer, int], VenueError | None] = errors.failure) -> None:
         self.client = client
         self.latency_ms: float | None = None
         self.stamped = 0                       # venue's time of the last request
         self.recv_window_ms = max(1, round(request_life * 1000))
         self._credentials, self._sync, self._limiter, self._clock = credentials, sync, limiter, clock
+        self._failure = failure                # what an answer means; spot has codes of its own
 
     @property
     def expires(self) -> int:
@@ -167,7 +169,7 @@ class Rest:
         now = self._clock.monotonic()
         self.latency_ms = answer.seconds * 1000
         self._learn(answer, now)
-        error = errors.failure(answer, self._sync.now_ms())
+        error = self._failure(answer, self._sync.now_ms())
         if error is None:
             return answer.body
         # 429 and 418 speak for every request; overload, clock and order-count codes only for this one.

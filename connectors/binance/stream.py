@@ -1,6 +1,6 @@
 """The public streams by name, and their frames decoded: one typed decode per kind, only the used fields.
 
-Sources: binance.md 9.1 (which path serves what) and 9.2 (fields). The wire's names of public frames stay here.
+Sources: binance.md 9.1 (which path serves what), 9.2 (fields) and 7 (spot). The wire's names stay here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ class _Depth(msgspec.Struct, gc=False):
     bids: list[tuple[str, str]] = msgspec.field(name="b")
     asks: list[tuple[str, str]] = msgspec.field(name="a")
     time: int = msgspec.field(name="T", default=0)
+
+
+class _SpotDepth(msgspec.Struct, gc=False):
+    """Spot tells no pu and no T."""
+
+    first: int = msgspec.field(name="U")
+    last: int = msgspec.field(name="u")
+    bids: list[tuple[str, str]] = msgspec.field(name="b")
+    asks: list[tuple[str, str]] = msgspec.field(name="a")
+    time: int = msgspec.field(name="E", default=0)
+    previous: int = 0
 
 
 class TopText(msgspec.Struct, gc=False):
@@ -78,6 +89,10 @@ class _DepthFrame(msgspec.Struct, gc=False):
     data: _Depth
 
 
+class _SpotDepthFrame(msgspec.Struct, gc=False):
+    data: _SpotDepth
+
+
 class _TopFrame(msgspec.Struct, gc=False):
     data: TopText
 
@@ -99,6 +114,7 @@ class _KlineFrame(msgspec.Struct, gc=False):
 
 
 read_depth = msgspec.json.Decoder(_DepthFrame).decode
+read_spot_depth = msgspec.json.Decoder(_SpotDepthFrame).decode
 read_top = msgspec.json.Decoder(_TopFrame).decode
 read_trade = msgspec.json.Decoder(_TradeFrame).decode
 read_mark = msgspec.json.Decoder(_MarkFrame).decode

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids import LONGEST_ID, Tag, emi_problem, is_reserved, make, read
+from core.ids import LONGEST_ID, Tag, emi_problem, from_dashed, is_ours, is_reserved, make, read, to_dashed
 
 EMIS = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,19}", fullmatch=True).filter(str.isascii)
 NUMBERS = st.integers(1, 10**14)
@@ -58,3 +60,32 @@ def test_good_names_of_bots(emi: str) -> None:
 @pytest.mark.parametrize("emi", ["", "1a", "_a", "a-b", "a b", "a.b", "x" * 21, "ä", "a\n"])
 def test_bad_names_of_bots(emi: str) -> None:
     assert emi_problem(emi) is not None
+
+
+@given(NUMBERS, st.one_of(EMIS, st.from_regex(r"[A-Za-z0-9_]{1,15}\.spot", fullmatch=True).filter(str.isascii)))
+def test_our_ids_pass_a_venue_that_forbids_the_dot(number: int, emi: str) -> None:
+    made = make(number, emi)
+
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,36}", to_dashed(made))
+    assert from_dashed(to_dashed(made)) == made and is_ours(made)
+
+
+@given(st.one_of(st.from_regex(r"[a-zA-Z0-9_-]{1,36}", fullmatch=True), st.text(max_size=40),
+                 st.from_regex(r"[0-9]{0,3}[-.]?[A-Za-z0-9_]{0,9}[-.]?(spot|linear)?", fullmatch=True)))
+def test_any_id_of_such_a_venue_names_the_same_order_again(wire: str) -> None:
+    told = from_dashed(wire)
+
+    assert told is None or to_dashed(told) == wire
+    assert not is_ours(told) or (told is not None and make(*read(told)) == told)
+
+
+@pytest.mark.parametrize("foreign", [
+    "web_abc", "x-12-bot", "5-a-b", "012-bot", "0-bot", "12-9bot", "12-", "-bot", "12", "12_bot", "12-BTCUSDT-linear",
+    "9f1c2e7a-8f00-4f3e-9a51-0c2d6b1e7f4a", "12-" + "x" * 21])
+def test_a_foreign_id_stays_as_it_is(foreign: str) -> None:
+    assert from_dashed(foreign) == foreign and not is_ours(foreign)
+
+
+@pytest.mark.parametrize("odd", ["", "12.BTCbot", "5.a-b"])
+def test_an_id_that_we_cannot_have_sent_is_no_name(odd: str) -> None:
+    assert from_dashed(odd) is None

@@ -1,0 +1,167 @@
+"""Frames of spot's WebSocket API → our messages (binance.md section 6). Order of a frame's messages: facts first.
+
+Total: `BadMessage` for anything absurd. An event is taken bare or wrapped, as {"subscriptionId", "event"} or
+{"stream", "data"}.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from connectors.binance import spot_parse
+from connectors.binance.parse import MARKET, bad, finite, status
+from connectors.binance.spot_rest import moved_mark
+from core import ids
+from core.errors import BadMessage
+from core.numbers import printable
+from models import Category, Execution, Key, OrderReport, VenueMessage
+
+IGNORED = frozenset({"listStatus"})
+_DELTAS = frozenset({"balanceUpdate", "externalLockUpdate"})
+_ENDS = {"eventStreamTerminated": "the exchange ended the account's stream",
+         "serverShutdown": "the exchange's server shuts down", "listenKeyExpired": "the account's stream expired"}
+_NONE = ("", "null", "NONE")
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing more will come on this connection: it must be built anew."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceMoved:
+    """Money came or went from outside: the event tells the difference only, the sum has to be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a request of ours; `error` is its body, None when it was done."""
+
+    status: int
+    error: bytes | None
+
+
+class _Report(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    client_id: str = msgspec.field(name="c")
+    side: str = msgspec.field(name="S")
+    type: str = msgspec.field(name="o")
+    qty: Decimal = msgspec.field(name="q")
+    price: Decimal = msgspec.field(name="p")
+    what: str = msgspec.field(name="x")
+    state: str = msgspec.field(name="X")
+    order_id: int = msgspec.field(name="i")
+    last_qty: Decimal = msgspec.field(name="l")
+    cum_qty: Decimal = msgspec.field(name="z")
+    last_px: Decimal = msgspec.field(name="L")
+    time: int = msgspec.field(name="T")
+    trade_id: int = msgspec.field(name="t", default=-1)
+    tif: str = msgspec.field(name="f", default="")
+    stop_price: Decimal | None = msgspec.field(name="P", default=None)
+    trailing_delta: int | None = msgspec.field(name="d", default=None)
+    original_id: str | None = msgspec.field(name="C", default=None)
+    cum_worth: Decimal | None = msgspec.field(name="Z", default=None)
+    fee: Decimal | None = msgspec.field(name="n", default=None)
+    fee_currency: str | None = msgspec.field(name="N", default=None)
+    maker: bool | None = msgspec.field(name="m", default=None)
+    refusal: str = msgspec.field(name="r", default="")
+    expiry: str | None = msgspec.field(name="eR", default=None)
+
+
+class _Balance(msgspec.Struct):
+    asset: str = msgspec.field(name="a")
+    free: Decimal = msgspec.field(name="f")
+    locked: Decimal = msgspec.field(name="l")
+
+
+class _Balances(msgspec.Struct):
+    balances: list[_Balance] = msgspec.field(name="B")
+    time: int = msgspec.field(name="u", default=0)
+    event_time: int = msgspec.field(name="E", default=0)
+
+
+class _Envelope(msgspec.Struct):
+    name: str | None = msgspec.field(name="e", default=None)
+    event: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    id: str | int | None = None
+    status: int = 0
+    error: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_report = msgspec.json.Decoder(_Report).decode
+_balances = msgspec.json.Decoder(_Balances).decode
+
+Event = VenueMessage | Ended | BalanceMoved | Answered
+
+
+def private(raw: bytes, account: str) -> tuple[Event, ...] | None:
+    """What a frame says; None for an event nobody here knows, () for one without meaning for us."""
+    try:
+        outer = _envelope(raw)
+        if outer.name is None and outer.status:
+            error = bytes(outer.error)
+            return (Answered(outer.status, error if error and error != b"null" else None),)
+        frame = bytes(outer.event) or bytes(outer.data) or raw
+        name = outer.name if frame is raw else _envelope(frame).name
+        if name == "executionReport":
+            return _order_messages(_report(frame), account)
+        if name == "outboundAccountPosition":
+            return _balance_messages(_balances(frame))
+    except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
+        raise bad(raw, error) from None
+    if name in _DELTAS:
+        return (BalanceMoved(),)
+    if name in _ENDS:
+        return (Ended(_ENDS[name]),)
+    return () if name in IGNORED else None
+
+
+def _order_messages(row: _Report, account: str) -> tuple[Event, ...]:
+    if row.what == "CANCELED" and row.client_id == moved_mark(str(row.order_id)):
+        return ()        # it goes on under the same client id; what the move came to is told by its answer
+    # Of a cancel, the plain field is the id of the cancel (binance.md section 10).
+    is_renamed = row.what == "CANCELED" and row.original_id not in (None, *_NONE)
+    cl_ord_id = ids.from_dashed((row.original_id if is_renamed else row.client_id) or "")
+    key = Key(MARKET, Category.SPOT, row.symbol)
+    kind, tif, trigger = spot_parse.kind_of(row.type, row.tif, row.stop_price, row.trailing_delta)
+    cum_qty, worth = finite("z", row.cum_qty, _ZERO), row.cum_worth
+    report = OrderReport(
+        key=key, order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=spot_parse.side(row.side), ord_type=kind,
+        tif=tif, qty=finite("q", row.qty, _ZERO), price=_known(row.price), cum_qty=cum_qty, status=status(row.state),
+        time=row.time, avg_px=worth / cum_qty if worth is not None and worth > 0 and cum_qty else None,
+        type_text=printable(row.type, 40), reason=_reason(row), trigger=trigger)
+    if row.what != "TRADE" or not finite("l", row.last_qty, _ZERO):
+        return (report,)
+    if row.trade_id < 0 or row.last_px <= 0:
+        raise BadMessage(MARKET, f"field t = {row.trade_id}, L = {row.last_px}: a fill without id or price")
+    fill = Execution(
+        key=key, account=account, exec_id=spot_parse.exec_id(row.symbol, row.trade_id), order_id=str(row.order_id),
+        cl_ord_id=cl_ord_id, side=report.side, last_qty=row.last_qty, last_px=finite("L", row.last_px),
+        fee=None if row.fee is None else finite("n", row.fee), fee_currency=row.fee_currency if row.fee else None,
+        time=row.time, maker=row.maker, order_price=report.price, order_qty=row.qty,
+        leaves_qty=max(_ZERO, row.qty - cum_qty))
+    return (fill, report)
+
+
+def _reason(row: _Report) -> str:
+    for told in (row.expiry, row.refusal):
+        if told is not None and told not in _NONE:
+            return printable(told, 60)
+    return ""
+
+
+def _balance_messages(told: _Balances) -> tuple[Event, ...]:
+    return tuple(spot_parse.balance(row.asset, row.free, row.locked, told.time or told.event_time)
+                 for row in told.balances)
+
+
+def _known(value: Decimal | None) -> Decimal | None:
+    return value if value is not None and value.is_finite() and value else None
