@@ -214,6 +214,7 @@ class App:
         self.desk.recall(self._memory.quantities, self._memory.symbol)
         self.layout = Layout(inner, self.shell, self._want_candles, self._memory)
         self.layout.book.recall_steps(self._memory.steps)
+        self.layout.book.choose_view(self._memory.book)
         self.layout.arrange(width, height)
         root.bind("<Configure>", self._resized)
 
@@ -401,6 +402,8 @@ class App:
         if top is not None:
             if getattr(top, "closable", lambda: True)():
                 top.close()
+        elif self.layout.book.chip_mouse.cancel():
+            pass
         elif self.desk.draft is not None:
             self.desk.drop()
         elif self._question is not None:
@@ -477,7 +480,8 @@ class App:
         columns = {name: kept.arrangement() for name, kept in self.shell.column_sets.items() if kept.order}
         desk, layout = self.desk, self.layout
         memory = Memory(dict(layout.sashes), columns, layout.tabs.open, layout.chart.timeframe,
-                        name_of(desk.key) if desk.key else desk.wanted, layout.book.steps(), desk.quantities())
+                        name_of(desk.key) if desk.key else desk.wanted, layout.book.steps(), desk.quantities(),
+                        layout.book.view)
         if self.hooks is not None and memory != self._memory:
             self._memory = memory
             self.hooks.remember(memory)

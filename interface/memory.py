@@ -1,4 +1,5 @@
-"""What the window remembers from one run to the next: sashes, columns, tab, timeframe, steps, quantities. No tkinter.
+"""What the window remembers from one run to the next: sashes, columns, tab, timeframe, steps, the book's view,
+quantities. No tkinter.
 
 Plain values: the session reads them before the window opens and writes them on a thread of its own. Quantities are
 kept by account kind, so that a habit from the simulator never becomes a proposal on a live account.
@@ -32,6 +33,7 @@ class Memory:
     symbol: str = ""                                                 # as `name_of`
     steps: Mapping[str, int] = field(default_factory=dict)           # symbol → ticks of a ladder's row
     quantities: Mapping[str, str] = field(default_factory=dict)      # kind and symbol → as typed last
+    book: str = ""                                                   # the book's view: ladder or levels
 
 
 def name_of(key: Key) -> str:
@@ -49,7 +51,8 @@ def to_json(memory: Memory) -> str:
     return json.dumps({"sashes": dict(memory.sashes), "columns": {name: list(map(list, columns)) for name, columns
                                                                   in memory.columns.items()},
                        "tab": memory.tab, "timeframe": memory.timeframe, "symbol": memory.symbol,
-                       "steps": dict(memory.steps), "quantities": dict(memory.quantities)}, indent=1) + "\n"
+                       "steps": dict(memory.steps), "quantities": dict(memory.quantities), "book": memory.book},
+                      indent=1) + "\n"
 
 
 def from_json(text: str) -> Memory:
@@ -64,7 +67,7 @@ def from_json(text: str) -> Memory:
     return Memory(_kept(read.get("sashes"), _pixels), _kept(read.get("columns"), _arrangement),
                   _word(read.get("tab")) or "", timeframe if timeframe in TIMEFRAMES else "",
                   _word(read.get("symbol")) or "", _kept(read.get("steps"), _pixels),
-                  _kept(read.get("quantities"), _word))
+                  _kept(read.get("quantities"), _word), _word(read.get("book")) or "")
 
 
 def _kept(read: object, check: Callable[[object], V | None]) -> dict[str, V]:

@@ -1,7 +1,8 @@
 """The book: ladder, own orders, the slip, and every rule about clicking it. Main thread.
 
 A click makes a draft; a second, later act (Enter, a click on the slip) sends it. ✕ on a chip cancels at once, also on
-a stale book. The ladder never moves under the pointer.
+a stale book. The ladder never moves under the pointer; the levels view shows the venue's rows as they are, and a click
+counts only on a row whose price has stood still.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from interface.bar import Bar, Segment
 from interface.draft import Draft
 from interface.guards import HINT_S, MOVED, OUTSIDE_S, left_the_middle, moved_lately
 from interface.memory import name_of
+from interface.panels.book_chips import ChipMouse
 from interface.panels.ladder import LadderCanvas, Spread
 from interface.presenters.glance import Glance, orders_of, stale_age
 from interface.presenters.ladder import (
@@ -25,7 +27,9 @@ from interface.presenters.ladder import (
     chips,
     fold,
     make_ladder,
+    make_levels,
     middle,
+    moved_rows,
     row_of,
     side_of_row,
     spread_words,
@@ -36,6 +40,8 @@ from interface.shell import Shell
 from models import Book, Health, Instrument, Key, Side
 
 WAIT_S = 5.0             # before a missing book gives its reason
+LADDER, LEVELS = "ladder", "levels"
+VIEWS = ((LADDER, "Ladder: fixed prices"), (LEVELS, "Levels: the venue's rows"))
 
 
 class BookPanel:
@@ -52,13 +58,18 @@ class BookPanel:
         self.ladder: Ladder | None = None
         self.moved_at = -1e9                   # when the rows last showed other prices
         self._moved_in_tick = False
+        self.view = LADDER                     # or LEVELS
+        self._row_moved: dict[int, float] = {}  # the levels view: when a row last showed another price
+        self._rows_in_tick: set[int] = set()
+        self._levels_of: tuple[object, object] = (None, None)
         self._steps: dict[str, int] = {}       # by symbol's name: which of STEPS
         self._key: Key | None = None
         self._asked_since = 0.0
         self._left_at: float | None = -1e9     # when the pointer left; None while inside
         self._drawn: tuple[object, ...] = ()
         self._chips_drawn: tuple[object, ...] = ()
-        self._orders: tuple[OrderLine, ...] = ()
+        self.orders: tuple[OrderLine, ...] = ()
+        self.chip_mouse = ChipMouse(self, lambda at, row: self._why_not(self.desk.glance(), at, row))
         self._hint: tuple[str, int, float] = ("", 0, 0.0)
         self._slip_for: tuple[int, str] | None = None
         self._bind()
@@ -67,6 +78,8 @@ class BookPanel:
         bind = self.canvas.bind
         bind("<Configure>", lambda _event: self._resized())
         bind("<ButtonPress-1>", self._on_press)
+        bind("<B1-Motion>", self._on_drag)
+        bind("<ButtonRelease-1>", self.chip_mouse.release)
         bind("<Motion>", self._on_motion)
         bind("<Enter>", self._on_motion)
         bind("<Leave>", self._on_leave)
@@ -77,12 +90,29 @@ class BookPanel:
 
     def centre(self) -> None:
         """Space: the best pair in the middle."""
-        self._anchor(self.desk.glance())
+        if self.view == LADDER:
+            self._anchor(self.desk.glance())
         self.shell.refresh()
+
+    def choose_view(self, view: str) -> None:
+        """Fixed prices, or exactly the venue's levels."""
+        if view in (LADDER, LEVELS) and view != self.view:
+            self.view, self.ladder, self._slip_for = view, None, None
+            self._levels_of = (None, None)
+            self._moved()
+            self.shell.refresh()
+
+    def _view_menu(self, _time: int) -> None:
+        x, y = self.shell.place_of(self.bar.canvas)
+        span = self.bar.span("view") or (0, 0)
+        self.shell.menu(x + span[0], y + self.bar.height,
+                        [(words, partial(self.choose_view, view)) for view, words in VIEWS], dict(VIEWS)[self.view])
 
     def step(self, by: int) -> None:
         """[ and ]: the next finer or coarser step."""
-        if self.desk.key is not None:
+        if self.view == LEVELS:
+            self.hint("levels view: the venue's rows, no step", self.ladder_canvas.sides)
+        elif self.desk.key is not None:
             now = self._steps.get(name_of(self.desk.key), 0)
             self._set_step(min(max(0, now + by), len(STEPS) - 1))
 
@@ -129,9 +159,17 @@ class BookPanel:
 
     def after_tick(self) -> None:
         """The tick that moved the rows is over: only now could anybody see them."""
+        now = self.desk.monotonic()
         if self._moved_in_tick:
             self._moved_in_tick = False
-            self.moved_at = self.desk.monotonic()
+            self.moved_at = now
+        for row in self._rows_in_tick:
+            self._row_moved[row] = now
+        self._rows_in_tick.clear()
+
+    def moved_lately(self, row: int) -> bool:
+        """Whether a row showed another price so shortly ago that a click may have been meant for that."""
+        return moved_lately(max(self.moved_at, self._row_moved.get(row, -1e9)), self.desk.monotonic())
 
     def _resized(self) -> None:
         if self.ladder_canvas.lay_out():
@@ -151,13 +189,31 @@ class BookPanel:
         self.ladder_canvas.lay_out()
         if not self.ladder_canvas.size[0]:
             return
-        if self._wants_anchor(glance):
+        if self.view == LEVELS:
+            self._follow_levels(glance)
+        elif self._wants_anchor(glance):
             self._anchor(glance)
         self._show_book(glance)
         self._show_slip(glance)
         words, row, until = self._hint
         self.ladder_canvas.show_hint(words if glance.now < until else "", row)
         self.ladder_canvas.flush()
+
+    def _follow_levels(self, glance: Glance) -> None:
+        """The levels view: rows are what the newest book has."""
+        book, instrument = glance.book, glance.instrument
+        if book is None or instrument is None:
+            self.ladder = None
+            return
+        if self.ladder is not None and self._levels_of[0] is book.bids and self._levels_of[1] is book.asks:
+            return
+        self._levels_of = (book.bids, book.asks)
+        made = make_levels(book, self.ladder_canvas.sides, instrument)
+        rows = moved_rows(self.ladder, made)
+        if rows:
+            self.ladder = made
+            self._rows_in_tick.update(rows)
+            self._row_moved.update(dict.fromkeys(rows, glance.now))
 
     def _wants_anchor(self, glance: Glance) -> bool:
         if glance.top is None or glance.instrument is None:
@@ -172,8 +228,12 @@ class BookPanel:
         key, instrument = glance.key, glance.instrument
         parts = [Segment("title", "Book", font="bold"), Segment("symbol", key.symbol if key else "", "dim")]
         if instrument is not None:
-            parts.append(Segment("step", f"step {text(self._step(instrument))} ▾", action=self._step_menu))
-            parts.append(Segment("centre", "centre  Space", "dim", "small", lambda _time: self.centre(), right=True))
+            if self.view == LADDER:
+                parts.append(Segment("step", f"step {text(self._step(instrument))} ▾", action=self._step_menu))
+            parts.append(Segment("view", f"{self.view} ▾", action=self._view_menu))
+            if self.view == LADDER:
+                parts.append(Segment("centre", "centre  Space", "dim", "small", lambda _time: self.centre(),
+                                     right=True))
             parts.append(Segment("way", "two-step", "dim", "small", right=True, drop=1))
         self.bar.show(parts)
 
@@ -216,9 +276,9 @@ class BookPanel:
         if len(self._chips_drawn) == 2 and self._chips_drawn[0] is orders and self._chips_drawn[1] is self.ladder:
             return
         self._chips_drawn = state
-        self._orders = orders_of(glance.view, glance.key)
+        self.orders = orders_of(glance.view, glance.key)
         if self.ladder is not None and glance.instrument is not None:
-            self.ladder_canvas.show_chips(*chips(self.ladder, self._orders, glance.instrument))
+            self.ladder_canvas.show_chips(*chips(self.ladder, self.orders, glance.instrument))
 
     def _show_slip(self, glance: Glance) -> None:
         draft, reading = self.desk.draft, self.desk.reading()
@@ -237,7 +297,11 @@ class BookPanel:
         row = self.ladder_canvas.sides
         if self.ladder is not None and at is not None:
             row = min(max(0, row_of(self.ladder, at, draft.side)), len(self.ladder.prices) - 1)
-        self._slip_for = (row, draft.order)
+        self.slip_over(row, draft.order)
+
+    def slip_over(self, row: int, order: str) -> None:
+        """The open draft's slip stands over this row, and there it stays."""
+        self._slip_for = (row, order)
         self.ladder_canvas.place_slip(row)
 
     def _waiting(self, glance: Glance) -> str:
@@ -262,6 +326,11 @@ class BookPanel:
         self._left_at = None
         inside = self.ladder_canvas.in_slip(event.y)
         self.ladder_canvas.hover(None if inside else self.ladder_canvas.row_at(event.y))
+
+    def _on_drag(self, event: tk.Event[tk.Misc]) -> None:
+        self._left_at = None
+        if not self.chip_mouse.drag(event):
+            self._on_motion(event)
 
     def _on_leave(self, _event: tk.Event[tk.Misc]) -> None:
         self._left_at = self.desk.monotonic()
@@ -301,21 +370,21 @@ class BookPanel:
         if row is None or self.ladder is None or row >= len(self.ladder.prices):
             self.desk.drop()
             return
-        if self.ladder_canvas.in_mine(event.x) and self._press_chip(row, event):
+        if self.ladder_canvas.in_mine(event.x) and self.chip_mouse.press(row, event):
             return
         glance, at = self.desk.glance(), self.ladder.prices[row]
-        refusal = self._why_not(glance, at)
+        refusal = self._why_not(glance, at, row)
         if refusal:
             self.hint(refusal, row)
         elif glance.key is not None and glance.top is not None and glance.instrument is not None:
             self._draft_at(glance.key, at, side_of_row(at, glance.top, self.ladder.step), row, event.time)
 
-    def _why_not(self, glance: Glance, at: Decimal) -> str:
+    def _why_not(self, glance: Glance, at: Decimal, row: int) -> str:
         """Why a click on a price makes no draft now."""
         old = stale_age(glance)
         if old is not None:
             return f"The book is {age(old)} old: clicks are off." if old < 1e9 else "No book yet."
-        if moved_lately(self.moved_at, glance.now):
+        if self.moved_lately(row):
             return MOVED
         return "" if at > 0 else "No such price."
 
@@ -329,26 +398,7 @@ class BookPanel:
             if not self.desk.begin(draft, event_time):
                 self.hint(self.desk.note.text if self.desk.note else "", row)
                 return
-        self._slip_for = (row, "")
-        self.ladder_canvas.place_slip(row)
-
-    def _press_chip(self, row: int, event: tk.Event[tk.Misc]) -> bool:
-        """A click in the column of own orders: ✕ cancels at once, the rest selects."""
-        instrument = self.desk.instrument()
-        if self.ladder is None or instrument is None:
-            return False
-        chip = next((chip for chip in chips(self.ladder, self._orders, instrument)[0] if chip.row == row), None)
-        if chip is None or self.desk.key is None:
-            return False
-        if moved_lately(self.moved_at, self.desk.monotonic()):
-            self.hint(MOVED, row)
-        elif self.ladder_canvas.on_cross(event.x):
-            for order in chip.orders:
-                self.desk.cancel(self.desk.key, order)
-        else:
-            self.desk.selected = (self.desk.key, chip.orders[0])
-            self.hint("selected: F2 moves, Delete cancels", row)
-        return True
+        self.slip_over(row, "")
 
     def draft_at_best(self, side: Side, event_time: int) -> None:
         """B and S: a draft at the best price of that side."""

@@ -1,4 +1,7 @@
-"""The ladder: rows of fixed prices, levels folded into them, own orders as chips. Pure."""
+"""The ladder: rows of fixed prices, levels folded into them, own orders as chips. Pure.
+
+The levels view is a ladder whose rows are exactly the venue's levels: it is made anew with each book.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,16 @@ class Ladder:
     sides: int
     prices: tuple[Decimal, ...]      # top to bottom, without the spread row
     texts: tuple[str, ...]
+    exact: bool = False              # the levels view; a row without a level has the price 0
 
     @property
     def top(self) -> Decimal:
         """Highest price shown."""
-        return self.prices[0]
+        return next((price for price in self.prices if price > 0), _ZERO) if self.exact else self.prices[0]
 
-    @property
-    def bottom(self) -> Decimal:
-        """Lowest price shown."""
-        return self.prices[-1]
+    def row(self, price: Decimal) -> int | None:
+        """The row of exactly this price."""
+        return self.prices.index(price) if price in self.prices else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,23 @@ def make_ladder(mid: Decimal, step: Decimal, sides: int, instrument: Instrument)
     return Ladder(anchor, step, sides, prices, tuple(grouped(price, places) if price > 0 else "" for price in prices))
 
 
+def make_levels(book: Book, sides: int, instrument: Instrument) -> Ladder:
+    """The best levels of each side, as many as there are rows."""
+    asks, bids = [price for price, _qty in book.asks[:sides]], [price for price, _qty in book.bids[:sides]]
+    blank = [_ZERO] * sides
+    prices = (*(blank + asks[::-1])[-sides:], *(bids + blank)[:sides])
+    places = decimals(instrument.tick)
+    return Ladder(bids[0] if bids else _ZERO, instrument.tick, sides, prices,
+                  tuple(grouped(price, places) if price > 0 else "" for price in prices), True)
+
+
+def moved_rows(old: Ladder | None, new: Ladder) -> list[int]:
+    """Which rows show another price than before."""
+    if old is None or len(old.prices) != len(new.prices):
+        return list(range(len(new.prices)))
+    return [row for row, (before, now) in enumerate(zip(old.prices, new.prices, strict=True)) if before != now]
+
+
 def middle(top: Top) -> Decimal:
     """Half way between the best pair."""
     return (top.bid + top.ask) / 2
@@ -77,6 +97,10 @@ def middle(top: Top) -> Decimal:
 
 def row_of(ladder: Ladder, price: Decimal, side: Side) -> int:
     """The row an order or level of this side folds into; may lie outside."""
+    if ladder.exact:
+        rows = [row for row, at in enumerate(ladder.prices) if at > 0 and (at <= price if side is Side.BUY
+                                                                           else at >= price)]
+        return (min(rows, default=len(ladder.prices))) if side is Side.BUY else max(rows, default=-1)
     folded = multiple_down(price, ladder.step) if side is Side.BUY else multiple_up(price, ladder.step)
     return int((ladder.top - folded) / ladder.step)
 
@@ -84,8 +108,10 @@ def row_of(ladder: Ladder, price: Decimal, side: Side) -> int:
 def fold(ladder: Ladder, book: Book, instrument: Instrument, stale: bool = False) -> list[LadderRow]:
     """Sizes and sums for each row: bids fold down to the step, asks up."""
     places = decimals(instrument.lot)
-    bids = _folded(book.bids, ladder, Side.BUY)
-    asks = _folded(book.asks, ladder, Side.SELL)
+    if ladder.exact:
+        bids, asks = _listed(book.bids, ladder, Side.BUY), _listed(book.asks, ladder, Side.SELL)
+    else:
+        bids, asks = _folded(book.bids, ladder, Side.BUY), _folded(book.asks, ladder, Side.SELL)
     most = max([total for _size, total in bids.values()] + [total for _size, total in asks.values()], default=_ZERO)
     scale = 1 / float(most) if most else 0.0
     rows = [NO_ROW] * len(ladder.prices)
@@ -114,6 +140,16 @@ def _folded(levels: Sequence[Level], ladder: Ladder, side: Side) -> dict[int, tu
             out[row] = (qty if known is None else known[0] + qty, total)
         elif (buy and row > last) or (not buy and row < 0):
             break
+    return out
+
+
+def _listed(levels: Sequence[Level], ladder: Ladder, side: Side) -> dict[int, tuple[Decimal, Decimal]]:
+    """The same of the levels view: one level, one row."""
+    out: dict[int, tuple[Decimal, Decimal]] = {}
+    total, sides = _ZERO, ladder.sides
+    for place, (_price, qty) in enumerate(levels[:sides]):
+        total += qty
+        out[sides + place if side is Side.BUY else sides - 1 - place] = (qty, total)
     return out
 
 
@@ -163,5 +199,7 @@ def spread_words(top: Top, book: Book, instrument: Instrument, ladder: Ladder) -
     bid = sum((qty for _price, qty in book.bids[:10]), _ZERO)
     ask = sum((qty for _price, qty in book.asks[:10]), _ZERO)
     share = f"imb {100 * bid / (bid + ask):.0f} % bid" if bid + ask else ""
-    way = " ↓" if top.ask <= ladder.anchor else " ↑" if top.bid >= ladder.anchor + ladder.step else ""
+    way = ""
+    if not ladder.exact:
+        way = " ↓" if top.ask <= ladder.anchor else " ↑" if top.bid >= ladder.anchor + ladder.step else ""
     return f"spread {grouped(top.ask - top.bid, places)}{way}", share

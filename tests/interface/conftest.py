@@ -52,6 +52,7 @@ class Driver:
         app.layout.book.ladder = None
         app.layout.form._key = None
         app.layout.book._steps.clear()
+        app.layout.book.choose_view("ladder")
         app.layout.book._hint = ("", 0, 0.0)
         app.layout.chart.timeframe = "1m"
         app.layout.tabs.choose("Orders")
@@ -96,6 +97,18 @@ class Driver:
             target.event_generate(f"<KeyRelease-{name}>", time=at + 30, state=state)
         else:
             self.app.keys.held.release(name, at + 30)
+        self.app.root.update()
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int], time: int = 0, widget: tk.Misc | None = None) -> None:
+        """Press in one place of the book, carry it to another in steps, and let go there."""
+        canvas = widget or self.app.layout.book.canvas
+        at = time or self.time()
+        canvas.event_generate("<ButtonPress-1>", x=start[0], y=start[1], time=at)
+        for step in range(1, 5):
+            x, y = (round(a + (b - a) * step / 4) for a, b in zip(start, end, strict=True))
+            canvas.event_generate("<B1-Motion>", x=x, y=y, time=at + step * 40)
+        self.app.root.update()
+        canvas.event_generate("<ButtonRelease-1>", x=end[0], y=end[1], time=at + 200)
         self.app.root.update()
 
     def row_y(self, price: str) -> int:
