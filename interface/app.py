@@ -28,6 +28,7 @@ from types import TracebackType
 
 from core.board import Board
 from core.numbers import use_ledger_context
+from core.titles import full_name
 from engine.commands import Command
 from engine.view import View
 from interface.desk import Desk, Note
@@ -224,8 +225,9 @@ class App:
 
     def _bind(self) -> None:
         everywhere: dict[str, Callable[[int], object]] = {
-            "F1": lambda _t: self._help(), "F2": lambda t: self.move_selected(t), "F3": lambda _t: self.desk.recover(),
-            "F4": lambda _t: self._cancel_twice(), "F5": lambda _t: self.desk.ask_now(),
+            "F1": lambda _t: self._help(), "F2": lambda t: self.move_selected(t),
+            "F3": lambda _t: self.desk.recover_chosen(), "F4": lambda _t: self._cancel_twice(),
+            "F5": lambda _t: self.desk.ask_now(),
             "F7": lambda _t: open_bot(self.shell), "F8": lambda _t: self._settings(),
             "Control-comma": lambda _t: self._settings(), "F9": lambda _t: self.toggle_trading(),
             "Shift-F9": lambda _t: self._kill_twice(), "F11": lambda _t: self._full_screen(),
@@ -349,7 +351,7 @@ class App:
 
     def _live_question(self) -> StripLine:
         view = self.desk.view
-        bots = [f"{bot.emi} {bot.key.symbol} {bot.quantity if bot.quantity is not None else ''}".strip()
+        bots = [f"{bot.emi} {full_name(bot.key)} {bot.quantity if bot.quantity is not None else ''}".strip()
                 for bot in (view.bots if view else ()) if is_bot(bot) and bot.status == "WORK"]
         who = ", ".join(bots[:6]) + (f" and {len(bots) - 6} more" if len(bots) > 6 else "")
         return StripLine("warning", f"Trading ON with real money? Bots that will trade: {who or 'none'}.",
@@ -411,7 +413,7 @@ class App:
         elif self.layout.overlay is not None and self.layout.overlay.winfo_ismapped():
             self.layout.toggle_overlay()
         else:
-            self.desk.note = self.desk.selected = None
+            self.desk.note = self.desk.selected = self.desk.venue = None
         self.root.focus_set() if not self.shell.layers else None
         self.refresh()
 
@@ -519,6 +521,9 @@ class App:
         if kind == "takeover":
             market, category, symbol = rest.split("/", 2)
             self.shell.sheet("takeover", partial(TakeOverSheet, self.shell, market, Category(category), symbol))
+        elif kind == "recover" and rest:
+            market, name = rest.split("/")
+            self.desk.recover(market, Category(name))
         elif kind == "venue":
             self.status.bar.invoke(action, 0)
         elif action in plain:

@@ -42,7 +42,7 @@ from interface.guards import (
     slip_answers,
 )
 from interface.memory import habit_of, name_of
-from interface.presenters.glance import Glance, look, position_of, stale_age
+from interface.presenters.glance import Glance, look, position_of, shown_twins, stale_age
 from interface.presenters.words import age
 from interface.tickets import Tickets, new_ticket
 from models import BotState, Category, Instrument, Key, Mode, OrdType, Side, TimeInForce
@@ -96,6 +96,8 @@ class Desk:
         self._live_agreed = False
         self._last_event = (0, 0.0)                   # time of the event that sent last, and ours then
         self._trading: tuple[bool, float] = (False, -1e9)
+        self._twins: frozenset[str] = frozenset()
+        self.venue: tuple[str, Category] | None = None   # market line chosen in the watchlist
 
     # ------------------------------------------------------------ looking
 
@@ -105,8 +107,10 @@ class Desk:
 
     def update(self, view: View | None) -> None:
         """The newest view: verdicts are handed out, a draft nobody answers goes away."""
-        self.view = view
+        old, self.view = self.view, view
         if view is not None:
+            if old is None or (old.configured, old.positions, old.bots) != (view.configured, view.positions, view.bots):
+                self._twins = shown_twins(view)
             self.tickets.settle(view.verdicts)
             if self.key is None and view.configured:
                 self.select(next((key for key in view.configured if name_of(key) == self.wanted), view.configured[0]))
@@ -116,10 +120,12 @@ class Desk:
 
     def glance(self) -> Glance:
         """Everything about the selected instrument, now."""
-        return look(self.board, self.view, self.key, self.monotonic(), self.wall_ms(), self.quote)
+        return look(self.board, self.view, self.key, self.monotonic(), self.wall_ms(), self.quote,
+                    self._twins)
 
     def select(self, key: Key) -> None:
         """Show this instrument everywhere."""
+        self.venue = None
         if key == self.key:
             return
         self.drop()
@@ -395,9 +401,13 @@ class Desk:
         state = BotState.OFF if bot.status == BotState.WORK else BotState.WORK
         self._ask(SetBot(new_ticket(), bot.emi, state))
 
-    def recover(self, market: str = "") -> None:
-        """F3."""
-        self._ask(Recover(new_ticket(), market))
+    def recover(self, market: str = "", category: Category | None = None) -> None:
+        """Reconnect and recover all markets, or one of them."""
+        self._ask(Recover(new_ticket(), market, category))
+
+    def recover_chosen(self) -> None:
+        """F3: the market whose line is chosen in the watchlist, else all."""
+        self.recover(*(self.venue or ()))
 
     def ask_now(self) -> None:
         """F5."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from core.titles import market_title
 from engine.view import MessageLine
 from interface.bar import Bar, Segment
-from interface.presenters.words import market_title
 from interface.shell import Shell
 
 LEVELS = (("", "all levels"), ("warning", "warnings and errors"), ("error", "errors"))

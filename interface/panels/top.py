@@ -6,6 +6,7 @@ import tkinter as tk
 from collections.abc import Callable
 from functools import partial
 
+from core.titles import title_of
 from interface.bar import Bar, Segment
 from interface.panels.watchlist import show_venue
 from interface.presenters.glance import Glance, pnl_of_position, position_of
@@ -36,9 +37,10 @@ class TopLine:
         parts = [Segment("badge", word, "bright", "bold", act["badge"], colour, pad=6),
                  Segment("trading", trading, "bright", "bold", act["trading"], shade, pad=6)]
         if glance.key is not None:
-            venue = glance.venue.title if glance.venue else glance.key.market
+            venue = glance.venue.title if glance.venue else title_of(glance.key)
             parts.append(Segment("symbol", glance.key.symbol, font="bold", pad=10))
-            parts.append(Segment("venue", venue, "dim", "small", pad=4, drop=6))
+            doubled = glance.key.symbol in glance.twins
+            parts.append(Segment("venue", venue, "dim", "small", pad=4, drop=0 if doubled else 6))
         drops = {"Last": 1, "Mark": 4, "24h": 3, "Fund": 5}
         for label, value, ink in prices(glance):
             parts.append(Segment(f"{label} label", label, "dim", "small", pad=12, drop=drops[label]))

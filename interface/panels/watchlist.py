@@ -5,12 +5,13 @@ from __future__ import annotations
 import tkinter as tk
 from functools import partial
 
+from core.titles import market_title, product_title
 from engine.view import AccountLine, MessageLine
 from interface.bar import Bar, Segment
 from interface.presenters.glance import Glance
 from interface.presenters.tables import ACCOUNT, account_facts
 from interface.presenters.watch import WatchRow, watch_columns, watch_rows
-from interface.presenters.words import Cell, age, market_title
+from interface.presenters.words import Cell, age
 from interface.sheets.facts import FactsSheet
 from interface.sheets.finder import Finder
 from interface.shell import Shell
@@ -31,7 +32,7 @@ class WatchPanel:
         self.bar.canvas.pack(fill="x")
         self.bar.show([Segment("title", "Watchlist", font="bold"),
                        Segment("find", "find  Ctrl+K", "dim", "small", lambda _time: self.find(), right=True)])
-        events = Events[WatchRow](self._clicked, self._activated, action=self._add_first)
+        events = Events[WatchRow](self._clicked, self._activated, self._chosen, self._add_first)
         self.table = Table(self.frame, shell.theme, watch_columns(small), lambda row: row.id,
                            "No symbols. Ctrl+K adds one.", events, lambda row: row.key is None,
                            self._first_words(), given=shell.columns_of("Watchlist"))
@@ -61,9 +62,15 @@ class WatchPanel:
         if (keys, tuple(glance.board.venues)) != self._made_from:
             self._made_from = (keys, tuple(glance.board.venues))
             self._rows = watch_rows(keys, glance.board.venues)
-        if glance.key is not None:
+        if self.desk.venue is not None:
+            self.table.selected = WatchRow(*self.desk.venue).id
+        elif glance.key is not None and self.table.canvas.focus_get() is not self.table.canvas:
             self.table.selected = WatchRow(glance.key.market, glance.key.category, glance.key).id
         self.table.show(self._rows, glance)
+
+    def _chosen(self, row: WatchRow) -> None:
+        """A market line chosen is what F3 reconnects."""
+        self.desk.venue = (row.market, row.category) if row.key is None else None
 
     def _clicked(self, row: WatchRow, column: str, _time: int) -> None:
         self.shell.close_menus()
@@ -76,7 +83,9 @@ class WatchPanel:
         self.shell.refresh()
 
     def _activated(self, row: WatchRow, _time: int) -> None:
-        if row.key is not None:
+        if row.key is None:
+            self._market(row)
+        else:
             self.desk.select(row.key)
             self.shell.refresh()
 
@@ -98,8 +107,8 @@ def show_venue(shell: Shell, market: str, category: Category) -> None:
              ("Requests", Cell(f"{venue.weight_used * 100:.0f} % of the budget")),
              ("Reconnects", Cell(str(venue.reconnects))),
              ("Last data", Cell(f"{age(now - venue.last_data)} ago" if venue.last_data is not None else "–"))]
-    shell.sheet(f"venue {market}", partial(FactsSheet, shell, f"{venue.title}", facts,
-                                           (("Reconnect  F3", partial(desk.recover, market)),)))
+    shell.sheet(f"venue {market} {category.value}", partial(
+        FactsSheet, shell, venue.title, facts, (("Reconnect  F3", partial(desk.recover, market, category)),)))
 
 
 class AccountPanel:
@@ -131,8 +140,8 @@ class AccountPanel:
         self._open(line)
 
     def _open(self, line: AccountLine) -> None:
-        self.shell.sheet("account", partial(FactsSheet, self.shell,
-                                            f"{line.currency} on {market_title(line.market)}", account_facts(line)))
+        title = f"{line.currency} on {product_title(line.market, line.category)}"
+        self.shell.sheet("account", partial(FactsSheet, self.shell, title, account_facts(line)))
 
 
 def message_facts(line: MessageLine) -> list[tuple[str, Cell]]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from core.numbers import printable
 from engine.view import BotLine, View
 from interface.presenters.columns import Column
-from interface.presenters.glance import Glance, pnl_of_bot
+from interface.presenters.glance import Glance, pnl_of_bot, symbol_word
 from interface.presenters.tables import owner_word
 from interface.presenters.words import Cell, grouped_plain, money, signed_money, signed_quantity
 
@@ -64,7 +64,8 @@ def _capital(line: BotLine) -> Cell:
 BOTS: tuple[Column[BotLine], ...] = (
     Column("mark", "", 1, lambda b, g: mark_cell(b)),
     Column("emi", "EMI", 12, lambda b, g: Cell(owner_word(b.emi, b.key)), sort=lambda b, g: b.emi),
-    Column("symbol", "Symbol", 11, lambda b, g: Cell(b.key.symbol), sort=lambda b, g: b.key.symbol, drop=2),
+    Column("symbol", "Symbol", 11, lambda b, g: Cell(symbol_word(b.key, g)),
+           sort=lambda b, g: symbol_word(b.key, g), drop=2),
     Column("timeframe", "TF", 4, lambda b, g: Cell(b.timeframe, "dim"), sort=lambda b, g: b.timeframe,
            drop=4),
     Column("status", "Status", 12, lambda b, g: status_cell(b), sort=lambda b, g: b.status),

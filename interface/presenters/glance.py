@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.board import Board
+from core.titles import tail_of, twins
 from engine.view import BotLine, OrderLine, PositionLine, View, bot_pnl, position_pnl
 from models import Book, Health, Instrument, Key, Side, Ticker, Top, VenueState
 
@@ -27,12 +28,14 @@ class Glance:
     top: Top | None = None
     ticker: Ticker | None = None
     venue: VenueState | None = None
+    twins: frozenset[str] = frozenset()      # symbols that several products show: these are named with their product
 
 
-def look(board: Board, view: View | None, key: Key | None, now: float, wall: int, quote: bool = False) -> Glance:
+def look(board: Board, view: View | None, key: Key | None, now: float, wall: int, quote: bool = False,
+         doubled: frozenset[str] = frozenset()) -> Glance:
     """Read the slots of one instrument."""
     if key is None:
-        return Glance(board, view, None, now, wall, quote)
+        return Glance(board, view, None, now, wall, quote, twins=doubled)
     venue = board.venues.get((key.market, key.category))
     top, book = board.tops.get(key), board.books.get(key)
     if book is not None and book.live and book.bids and book.asks and (top is None or book.received >= top.received):
@@ -43,7 +46,17 @@ def look(board: Board, view: View | None, key: Key | None, now: float, wall: int
         book = Book(((top.bid, top.bid_qty),), ((top.ask, top.ask_qty),), top.time, top.received, alive,
                     "" if alive else "connection lost")
     return Glance(board, view, key, now, wall, quote, board.instruments.get(key), book, top,
-                  board.tickers.get(key), venue)
+                  board.tickers.get(key), venue, doubled)
+
+
+def symbol_word(key: Key, glance: Glance) -> str:
+    """The symbol; where several products show the same one, with what tells them apart: “BTCUSDT-F”."""
+    return key.symbol + tail_of(key.market, key.category) if key.symbol in glance.twins else key.symbol
+
+
+def shown_twins(view: View) -> frozenset[str]:
+    """Symbols that more than one product shows now."""
+    return twins((*view.configured, *(line.key for line in view.positions), *(line.key for line in view.bots)))
 
 
 def stale_age(glance: Glance) -> float | None:

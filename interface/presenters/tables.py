@@ -5,15 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.numbers import printable
+from core.titles import market_title, tail_of
 from engine.view import AccountLine, MessageLine, OrderLine, PositionLine, TradeLine
 from interface.presenters.columns import Column
-from interface.presenters.glance import Glance, pnl_of_position
+from interface.presenters.glance import Glance, pnl_of_position, symbol_word
 from interface.presenters.words import (
     UNKNOWN,
     Cell,
     clock,
     grouped_plain,
-    market_title,
     moment,
     money,
     price,
@@ -73,7 +73,7 @@ def _order_price(line: OrderLine, glance: Glance) -> Cell:
 
 ORDERS: tuple[Column[OrderLine], ...] = (
     Column("time", "Time", 12, lambda o, g: Cell(moment(o.time, g.wall), "dim"), sort=lambda o, g: o.time, drop=3),
-    Column("symbol", "Symbol", 11, lambda o, g: Cell(o.key.symbol), sort=lambda o, g: o.key.symbol),
+    Column("symbol", "Symbol", 11, lambda o, g: Cell(symbol_word(o.key, g)), sort=lambda o, g: symbol_word(o.key, g)),
     Column("side", "Side", 4, lambda o, g: side_cell(o.side), sort=lambda o, g: o.side.value),
     Column("type", "Type", 9, lambda o, g: Cell(order_type(o)), sort=lambda o, g: order_type(o), drop=4),
     Column("price", "Price", 11, _order_price, True, lambda o, g: o.price),
@@ -113,7 +113,7 @@ def _position_qty(line: PositionLine, glance: Glance) -> Cell:
 
 
 POSITIONS: tuple[Column[PositionLine], ...] = (
-    Column("symbol", "Symbol", 11, lambda p, g: Cell(p.key.symbol), sort=lambda p, g: p.key.symbol),
+    Column("symbol", "Symbol", 11, lambda p, g: Cell(symbol_word(p.key, g)), sort=lambda p, g: symbol_word(p.key, g)),
     Column("category", "Category", 8, lambda p, g: Cell(p.key.category.value, "dim"),
            sort=lambda p, g: p.key.category.value, drop=8),
     Column("pos", "Pos", 10, _position_qty, True, lambda p, g: p.qty),
@@ -137,7 +137,7 @@ def _fee(line: TradeLine, glance: Glance) -> Cell:
 
 TRADES: tuple[Column[TradeLine], ...] = (
     Column("time", "Time", 12, lambda t, g: Cell(moment(t.time, g.wall), "dim"), sort=lambda t, g: t.time),
-    Column("symbol", "Symbol", 11, lambda t, g: Cell(t.key.symbol), sort=lambda t, g: t.key.symbol),
+    Column("symbol", "Symbol", 11, lambda t, g: Cell(symbol_word(t.key, g)), sort=lambda t, g: symbol_word(t.key, g)),
     Column("side", "Side", 4, lambda t, g: side_cell(t.side), sort=lambda t, g: t.side.value),
     Column("qty", "Qty", 9, lambda t, g: _instrument_qty(t.key, t.qty, g), True, lambda t, g: t.qty),
     Column("price", "Price", 11, lambda t, g: Cell(price(t.price, g.board.instruments.get(t.key)),
@@ -166,8 +166,16 @@ MESSAGES: tuple[Column[MessageLine], ...] = (
     Column("text", "Message", 20, _message, sort=lambda m, g: m.text, rest=True),
 )
 
+
+def _asset(line: AccountLine, glance: Glance) -> Cell:
+    """The currency; where several products hold it, with what tells them apart."""
+    holders = glance.view.balances if glance.view else ()
+    is_alone = sum(other.currency == line.currency for other in holders) < 2
+    return Cell(line.currency if is_alone else line.currency + tail_of(line.market, line.category))
+
+
 ACCOUNT: tuple[Column[AccountLine], ...] = (
-    Column("currency", "Asset", 6, lambda a, g: Cell(a.currency), sort=lambda a, g: a.currency),
+    Column("currency", "Asset", 7, _asset, sort=lambda a, g: (a.currency, a.market, a.category.value)),
     Column("margin", "Balance", 12, lambda a, g: Cell(money(a.margin_balance if a.margin_balance is not None
                                                             else a.wallet, a.currency)), True,
            lambda a, g: a.margin_balance),

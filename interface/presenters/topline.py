@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.titles import full_name
 from engine.view import Strip, View
 from interface.presenters.bots import is_bot
 from interface.presenters.glance import Glance, position_of
@@ -37,7 +38,9 @@ def title(mode: Mode | None, glance: Glance, on: bool) -> str:
     parts = [badge(mode, glance.view)[0]]
     if glance.key is not None:
         last = glance.ticker.last if glance.ticker else None
-        parts.append(f"{glance.key.symbol} {price(last, glance.instrument) if last is not None else ''}".strip())
+        at = price(last, glance.instrument) if last is not None else ""
+        name = full_name(glance.key) if glance.key.symbol in glance.twins else glance.key.symbol
+        parts.append(f"{name} {at}".strip())
     parts.append("TRADING ON" if on else "TRADING OFF")
     return " · ".join(parts)
 
@@ -75,16 +78,17 @@ class StripLine:
 
 def venue_strip(venue: VenueState, now: float) -> StripLine | None:
     """The strip of a venue that is lost, banned or kept off by a setting."""
+    where = f"{venue.market}/{venue.category.value}"
     if venue.health is Health.LOST:
         silent = f"no data for {age(now - venue.last_data)}" if venue.last_data is not None else venue.text or "lost"
         attempt = f", attempt {venue.attempt}" if venue.attempt else ""
         soon = f", next in {max(0.0, venue.retry_at - now):.0f} s" if venue.retry_at is not None else ""
         return StripLine("warning", f"{venue.title}: {silent}{attempt}{soon}. Orders for it are paused.",
-                         (("Details", f"venue:{venue.market}/{venue.category.value}"), ("F3 retry", "recover")))
+                         (("Details", f"venue:{where}"), ("F3 retry", f"recover:{where}")))
     if venue.health is Health.BANNED:
         until = f" until {clock(venue.banned_until)}" if venue.banned_until else ""
         return StripLine("error", f"{venue.title}: banned{until} (Retry-After). Data by stream; cancels are queued.",
-                         (("Details", f"venue:{venue.market}/{venue.category.value}"),))
+                         (("Details", f"venue:{where}"),))
     if venue.health is Health.OFF and venue.problem:
         return StripLine("error", f"{venue.title} stays off: {venue.problem}", (("Settings F8", "settings"),))
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from core.titles import full_name, title_of
 from engine.view import View
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance, position_of, tops_of
@@ -120,8 +121,8 @@ def find(typed: str, instruments: Iterable[Instrument]) -> list[Instrument]:
     prefix = typed.strip().upper()
     if not prefix:
         return []
-    hits = [one for one in instruments if one.trading and one.key.symbol.upper().startswith(prefix)]
-    return sorted(hits, key=lambda one: (len(one.key.symbol), one.key.symbol, one.key.market))[:MOST_HITS]
+    hits = [one for one in instruments if one.trading and full_name(one.key).upper().startswith(prefix)]
+    return sorted(hits, key=lambda one: (len(one.key.symbol), one.key.symbol, title_of(one.key)))[:MOST_HITS]
 
 
 def watched(view: View | None) -> tuple[Key, ...]:

@@ -14,8 +14,6 @@ THIN = "\u2009"
 MINUS = "-"
 UNKNOWN = "–"                     # a value nobody knows yet
 
-TITLES = {"Bitmex": "BitMEX"}     # how a market's name is printed where it differs
-
 
 class Cell(NamedTuple):
     """One cell of a table: its text, the name of its colour, and of its background ("" = the row's)."""
@@ -119,11 +117,6 @@ def age(seconds: float) -> str:
 def cut(text: str, chars: int) -> str:
     """At most `chars` characters, the last one … where something was left out."""
     return text if len(text) <= chars else text[: max(0, chars - 1)] + "…"
-
-
-def market_title(market: str) -> str:
-    """The market's name as printed."""
-    return TITLES.get(market, market)
 
 
 def csv_field(text: str) -> str:

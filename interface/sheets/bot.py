@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from core.titles import full_name
 from engine.view import BotLine
 from interface.presenters.bots import is_bot, status_cell
 from interface.presenters.glance import pnl_of_bot
@@ -32,7 +33,7 @@ class BotSheet(Sheet):
         desk, status = shell.desk, status_cell(bot)
         instrument = desk.board.instruments.get(bot.key)
         day, total = pnl_of_bot(bot, desk.board)
-        rows = [("Symbol", f"{bot.key.symbol}  {bot.key.market} {bot.key.category.value}", "text"),
+        rows = [("Symbol", full_name(bot.key), "text"),
                 ("Status", bot.status, status.colour)]
         if bot.reason:
             rows.append(("Reason", bot.reason, "warning"))

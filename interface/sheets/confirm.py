@@ -6,9 +6,10 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
+from core.titles import full_name, product_title
 from interface.desk import Desk
 from interface.presenters.glance import position_of
-from interface.presenters.words import market_title, money, price, quantity, signed_quantity
+from interface.presenters.words import money, price, quantity, signed_quantity
 from interface.sheets.sheet import Sheet
 from interface.shell import Shell
 from models import Category, Key
@@ -64,7 +65,7 @@ class LiveOrderSheet(Sheet):
         settle = instrument.settle if instrument else ""
         most = instrument.max_qty if instrument else None
         self.words(["This order is for real money."], "warning")
-        self.facts([("Account", account, "text"), ("Symbol", f"{draft.key.symbol} {draft.key.market}", "text"),
+        self.facts([("Account", account, "text"), ("Symbol", full_name(draft.key), "text"),
                     ("Order", f"{draft.side.value} {quantity(reading.qty, instrument)} "
                               + ("at market" if draft.market else f"@ {price(reading.price, instrument)}"),
                      "buy" if draft.side.value == "BUY" else "sell"),
@@ -103,7 +104,8 @@ class TakeOverSheet(Sheet):
         line, instrument = position_of(desk.view, key), desk.board.instruments.get(key)
         ours = line.qty if line else None
         theirs = line.venue_qty if line else None
-        self.words([f"{market_title(market)} holds a position in {symbol} that no row of the ledger explains.",
+        self.words([f"{product_title(market, category)} holds a position in {symbol} that no row of the ledger "
+                    "explains.",
                     "Taking over books the difference as one opening row of the line "
                     f"“{key.reserved}”, at the venue's entry price. From then on it is counted like any position "
                     "of yours; no order is sent, and the row cannot be taken back."])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tkinter as tk
 from tkinter import ttk
 
+from core.titles import full_name
 from interface.presenters.watch import find
-from interface.presenters.words import market_title
 from interface.sheets.sheet import Sheet
 from interface.shell import Shell
 from models import Instrument
@@ -80,7 +80,7 @@ class Finder(Sheet):
             if index == self.at:
                 canvas.create_rectangle(0, top, 4000, top + theme.row, width=0, fill=theme["selection"])
             canvas.create_text(theme.gap, top + theme.row // 2, anchor="w", font=theme.mono, fill=theme["text"],
-                               text=f"{hit.key.symbol:<18} {market_title(hit.key.market)} {hit.key.category.value}")
+                               text=full_name(hit.key))
             if view is not None and hit.key in view.configured:
                 canvas.create_text(theme.zero * 44, top + theme.row // 2, anchor="e", font=theme.ui, fill=theme["dim"],
                                    text="✓ listed")

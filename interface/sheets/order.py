@@ -7,6 +7,7 @@ from decimal import Decimal
 from tkinter import ttk
 
 from core.numbers import padded, text
+from core.titles import full_name
 from engine.view import OrderLine
 from interface.draft import Draft, read_draft
 from interface.presenters.tables import order_status, order_type, owner_word
@@ -23,7 +24,7 @@ class OrderSheet(Sheet):
         self.line, desk = line, shell.desk
         instrument = desk.board.instruments.get(line.key)
         status = order_status(line, desk.monotonic())
-        self.facts([("Symbol", f"{line.key.symbol}  {line.key.market} {line.key.category.value}", "text"),
+        self.facts([("Symbol", full_name(line.key), "text"),
                     ("Order", f"{line.side.value} {quantity(line.qty, instrument)} @ {price(line.price, instrument)}",
                      "buy" if line.side.value == "BUY" else "sell"),
                     ("Leaves", quantity(line.leaves, instrument), "text"),

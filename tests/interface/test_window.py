@@ -249,9 +249,9 @@ def test_a_market_line_opens_its_details_with_reconnect(window: Driver) -> None:
     place = table.point_of(("Binance", "linear", ""), "symbol")
     assert place is not None
     window.click(table.canvas, *place)
-    sheet = window.app.shell.sheets["venue Binance"]
+    sheet = window.app.shell.sheets["venue Binance linear"]
     sheet.actions.winfo_children()[0].invoke()  # type: ignore[attr-defined]  # its sheet
-    assert [command.market for command in window.sent(Recover)] == ["Binance"]
+    assert [(command.market, command.category) for command in window.sent(Recover)] == [("Binance", Category.LINEAR)]
 
 
 def test_the_chart_cancels_by_its_cross_and_zooms(window: Driver) -> None:
