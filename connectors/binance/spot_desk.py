@@ -105,7 +105,7 @@ class SpotDesk:
     def _move(self, request: AmendOrder) -> OrderReport:
         now = self._stands(request)
         if now.status.is_terminal:
-            raise Rejected(MARKET, f"Unknown order: it is {now.status.value}", spot_errors.NO_ORDER)
+            raise Rejected(MARKET, f"Unknown order: it is {now.status.value}", -2011)
         way = how(request, now)
         if isinstance(way, str):
             raise Rejected(MARKET, way)

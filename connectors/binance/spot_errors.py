@@ -14,7 +14,8 @@ from core.errors import Rejected, VenueError
 from core.numbers import printable
 
 HALF_DONE, NOT_DONE = -2021, -2022
-NO_ORDER, REFUSED = -2011, -2010
+NO_ORDER = frozenset({-2011, -2038})    # of a cancel, of an amendment
+REFUSED = -2010
 ABSENT = frozenset({-2013, -2026})     # -2026: ended without a fill more than 90 days ago
 GONE_TEXT = "unknown order"
 NO_SHORT = "spot sells only what the account holds, there is no short"
@@ -76,7 +77,7 @@ def is_duplicate(error: VenueError) -> bool:
 
 def is_gone(error: VenueError) -> bool:
     """Whether the order to be cancelled or changed is not open any more; -2011 has other reasons, too."""
-    return error.code in ABSENT or (error.code == NO_ORDER and GONE_TEXT in error.text.lower())
+    return error.code in ABSENT or (error.code in NO_ORDER and GONE_TEXT in error.text.lower())
 
 
 def explained(error: VenueError, is_sell: bool) -> str:

@@ -15,7 +15,6 @@ from connectors.binance import spot_parse
 from connectors.binance.parse import MARKET, bad, finite, status
 from connectors.binance.spot_rest import moved_mark
 from core import ids
-from core.errors import BadMessage
 from core.numbers import printable
 from models import Category, Execution, Key, OrderReport, VenueMessage
 
@@ -140,11 +139,11 @@ def _order_messages(row: _Report, account: str) -> tuple[Event, ...]:
         type_text=printable(row.type, 40), reason=_reason(row), trigger=trigger)
     if row.what != "TRADE" or not finite("l", row.last_qty, _ZERO):
         return (report,)
-    if row.trade_id < 0 or row.last_px <= 0:
-        raise BadMessage(MARKET, f"field t = {row.trade_id}, L = {row.last_px}: a fill without id or price")
+    if row.trade_id < 0 or not finite("L", row.last_px, _ZERO):
+        return (report,)     # told without id or price: the engine sees what is missing and asks the history
     fill = Execution(
         key=key, account=account, exec_id=spot_parse.exec_id(row.symbol, row.trade_id), order_id=str(row.order_id),
-        cl_ord_id=cl_ord_id, side=report.side, last_qty=row.last_qty, last_px=finite("L", row.last_px),
+        cl_ord_id=cl_ord_id, side=report.side, last_qty=row.last_qty, last_px=row.last_px,
         fee=None if row.fee is None else finite("n", row.fee), fee_currency=row.fee_currency if row.fee else None,
         time=row.time, maker=row.maker, order_price=report.price, order_qty=row.qty,
         leaves_qty=max(_ZERO, row.qty - cum_qty))

@@ -216,6 +216,13 @@ def test_the_cancel_inside_a_move_is_no_end_but_any_other_is() -> None:
     assert len(spot_events.private(raw({**moved, "i": 78}), "A") or ()) == 1
 
 
+@pytest.mark.parametrize("change", [{"t": -1}, {"L": "0.00"}, {"l": "0"}])
+def test_a_fill_without_id_price_or_quantity_is_left_to_the_history(change: dict[str, object]) -> None:
+    (report,) = spot_events.private(raw({**EVENT, **change}), "A") or ()
+
+    assert isinstance(report, OrderReport) and report.cum_qty == Decimal("0.3")
+
+
 def test_no_fee_is_zero_and_not_unknown() -> None:
     fill = (spot_events.private(raw({**EVENT, "n": "0", "N": None}), "A") or ())[0]
 
@@ -246,7 +253,7 @@ def test_balances_and_what_ends_a_subscription() -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"S": "HOLD"}, {"X": "DREAMING"}, {"q": "NaN"}, {"l": "-1"}, {"i": "x"}, {"t": -1}, {"L": "0"}, {"z": "much"}])
+    {"S": "HOLD"}, {"X": "DREAMING"}, {"q": "NaN"}, {"l": "-1"}, {"i": "x"}, {"L": "-5"}, {"z": "much"}])
 def test_absurd_events_are_named(change: dict[str, object]) -> None:
     with pytest.raises(BadMessage, match="field"):
         spot_events.private(raw({**EVENT, **change}), "A")
