@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.binance import parse
+from connectors.binance import parse, rights, spot_parse
 from connectors.binance.products import PRODUCTS
 from connectors.binance.rest import Endpoints, Rest
-from connectors.http import Call, Client, Security, tls_context
+from connectors.binance.spot_rest import SpotEndpoints
+from connectors.http import Client, tls_context
 from connectors.limiter import Limiter
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig
 from core.clock import SystemClock
 from core.errors import VenueError
 from core.secrets import Credentials
-from models import Timings
+from models import Category, Timings
 
-RESTRICTIONS = Call("GET", "/sapi/v1/account/apiRestrictions", security=Security.SIGNED)
 CLOCK_WARNING_MS = 500
 
 
@@ -39,13 +38,14 @@ def probe(config: VenueConfig, credentials: Credentials | None, timings: Timings
     context = tls_context() if config.http.startswith("https:") else None
     client = Client(parse.MARKET, config.http, timings.connect, timings.answer, context)
     rest = Rest(client, credentials, sync, Limiter(()), clock, timings.request_life)
-    calls = Endpoints(PRODUCTS[config.category])
+    calls = SpotEndpoints() if config.category is Category.SPOT else Endpoints(PRODUCTS[config.category])
     try:
         yield from _public(config, rest, calls, sync)
         if credentials is None:
             yield Step("key", None, "no API key: market data only", "set API_KEY and API_SECRET")
             return
-        yield from _private(rest, calls)
+        yield from _account(rest, calls)
+        yield from _rights(rest, config.category)
     except VenueError as error:
         yield Step("answer", False, str(error), "check the address, the key and this machine's network")
     finally:
@@ -69,7 +69,13 @@ def _public(config: VenueConfig, rest: Rest, calls: Endpoints, sync: TimeSync) -
                else f"{len(config.symbols)} configured, all trading", "correct the symbol list" if missing else "")
 
 
-def _private(rest: Rest, calls: Endpoints) -> Iterator[Step]:
+def _account(rest: Rest, calls: Endpoints) -> Iterator[Step]:
+    if isinstance(calls, SpotEndpoints):
+        account = spot_parse.account(rest.send(calls.account()))
+        yield Step("key", True, f"accepted, account {account.name}")
+        yield Step("account", account.can_trade, "may trade" if account.can_trade else "may not trade",
+                   "" if account.can_trade else "see the account's state at Binance")
+        return
     yield Step("key", True, f"accepted, account {parse.account_alias(rest.send(calls.account_id()))}")
     hedge = parse.is_hedge_mode(rest.send(calls.position_mode()))
     yield Step("position mode", not hedge, "hedge mode" if hedge else "one-way",
@@ -77,13 +83,16 @@ def _private(rest: Rest, calls: Endpoints) -> Iterator[Step]:
     multi = parse.is_multi_assets(rest.send(calls.multi_assets()))
     yield Step("asset mode", not multi, "multi-assets" if multi else "single-asset",
                "set Asset Mode to Single-Asset Mode on Binance" if multi else "")
+
+
+def _rights(rest: Rest, category: Category) -> Iterator[Step]:
     try:
-        rights = json.loads(rest.send(RESTRICTIONS))
-    except (VenueError, ValueError):
+        told = rights.read(rest.send(rights.RESTRICTIONS))
+    except VenueError:
         yield Step("key rights", None, "this network does not tell the rights of a key")
         return
-    may_withdraw = bool(rights.get("enableWithdrawals"))
-    may_trade = bool(rights.get("enableFutures"))
-    text = f"{'may' if may_trade else 'may not'} trade futures, {'may' if may_withdraw else 'may not'} withdraw"
-    cure = "make a key without the withdrawal right" if may_withdraw else "" if may_trade else "allow futures trading"
-    yield Step("key rights", may_trade and (None if may_withdraw else True), text, cure)
+    may_trade, product = told.may_trade(category), "spot" if category is Category.SPOT else "futures"
+    withdraws = told.enable_withdrawals
+    text = f"{'may' if may_trade else 'may not'} trade {product}, {'may' if withdraws else 'may not'} withdraw"
+    cure = "make a key without the withdrawal right" if withdraws else "" if may_trade else f"allow {product} trading"
+    yield Step("key rights", may_trade and not withdraws, text, cure)

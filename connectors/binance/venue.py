@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors import keeper
 from connectors.asker import Question
-from connectors.binance import parse
+from connectors.binance import parse, rights
 from connectors.binance.desk import OrderDesk, read_clock
 from connectors.binance.errors import LISTEN_KEY_GONE, is_clock
 from connectors.binance.listen_key import ListenKey
@@ -84,13 +84,13 @@ class Binance(ProductVenue[Rest]):
 
     def _read_account(self) -> Asking:
         account = parse.account_alias((yield self._calls.account_id()))
-        problem = ""
+        problem = rights.problem(self.config.http, self._parts, self._sync, self._clients)
         if parse.is_hedge_mode((yield self._calls.position_mode())):
             problem = HEDGE
         elif parse.is_multi_assets((yield self._calls.multi_assets())):
             problem = MULTI
         if problem:
-            self._say_once("mode", problem, "error")
+            self._say_once("account", problem, "error")
         self._standing = Standing(account, self._missing(), problem, ready=True)
 
     def _keep_listen_key(self) -> Question:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from connectors.binance.rights import WITHDRAWS
 from connectors.binance.venue import HEDGE, MULTI
 from models import (
     Ack,
@@ -426,3 +427,21 @@ def test_keys_withdrawn_while_running_end_trading_without_hammering(terminal: Te
 
     assert state and exchange.hits("status") == 1
     assert terminal.board.books[BTC].live
+
+
+def test_a_key_that_may_withdraw_is_refused(make: Make, exchange: Exchange) -> None:
+    exchange.fault("withdraw")
+    terminal = make().start()
+    up = terminal.got(VenueUp)
+    refused = terminal.answer(terminal.order())
+
+    assert not up.can_trade and up.text == WITHDRAWS
+    assert isinstance(refused, Reject) and not refused.sent and "withdraw" in refused.text
+
+
+@pytest.mark.parametrize("http", [403, 404])
+def test_a_network_that_does_not_tell_the_rights_of_a_key_is_used(make: Make, exchange: Exchange, http: int) -> None:
+    exchange.fault("status", path="GET /sapi/v1/account/apiRestrictions", http=http, body="<html>no</html>")
+    up = make().start().got(VenueUp)
+
+    assert up.can_trade and exchange.hits("status") == 0
