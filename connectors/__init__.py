@@ -24,4 +24,9 @@ def venue_class(market: str, category: Category = Category.LINEAR) -> type[Venue
     raise ConfigError("MARKET_LIST", market, "not a market of this version; Binance and Bitmex are")
 
 
-__all__ = ["Venue", "VenueConfig", "VenueParts", "venue_class"]
+def limit_pool(market: str, category: Category) -> str:
+    """Products with the same answer share one budget of requests at the exchange (binance.md 8.6, bitmex.md 9)."""
+    return "Binance spot" if (market, category) == ("Binance", Category.SPOT) else market
+
+
+__all__ = ["Venue", "VenueConfig", "VenueParts", "limit_pool", "venue_class"]

@@ -106,7 +106,7 @@ class ProductVenue(Venue, Generic[R]):
         self.config = config
         self._parts = parts
         self._sync = TimeSync(parts.clock, may_be_recorded=is_loopback(urlsplit(config.http).hostname or ""))
-        self._limiter = parts.limiter or limiter
+        self.limiter = parts.limiter or limiter
         self._standing = Standing(text="connecting")
         self._instruments: dict[str, Instrument] = {}
         self._watched: tuple[Key, ...] = tuple(Key(self.market, config.category, one) for one in config.symbols)
@@ -196,7 +196,7 @@ class ProductVenue(Venue, Generic[R]):
         watched = Watched(self.market, self.config.category, self.config.title, self._has_keys,
                           lambda: self._pool.streams, self._private if self._has_keys else None,
                           lambda: self._standing, lambda: self._trader_rest.latency_ms or self._keeper_rest.latency_ms)
-        self._keeper.post("state", lambda: state_loop(watched, self._parts.board, self._limiter, self._sync,
+        self._keeper.post("state", lambda: state_loop(watched, self._parts.board, self.limiter, self._sync,
                                                       self._parts.clock, self._parts.timings.keeper),
                           keeper.RANK_STATE)
         self._keeper.post("start", self._bring_up, keeper.RANK_START)
@@ -302,6 +302,9 @@ class ProductVenue(Venue, Generic[R]):
         if unknown and not self._has_been_up:
             self._be_off(self._symbols_wrong(unknown))
             return
+        if (missing := self._currency_missing()) and not self._has_been_up:
+            self._be_off(missing)
+            return
         if not self._has_keys:
             self._standing = Standing(text=NO_KEYS, ready=True)
         else:
@@ -324,6 +327,14 @@ class ProductVenue(Venue, Generic[R]):
 
     def _symbols_wrong(self, unknown: Sequence[str]) -> str:
         return f"{self.config.category.value.upper()}_SYMBOLS: {'; '.join(map(self._elsewhere, unknown))}"
+
+    def _currency_missing(self) -> str:
+        """Which settlement currency of a configured symbol is not in CURRENCIES."""
+        allowed = {name.casefold() for name in self.config.currencies}
+        strange = {one.settle: symbol for symbol in reversed(self.config.symbols)
+                   if allowed and (one := self._instruments.get(symbol)) and one.settle.casefold() not in allowed}
+        named = ", ".join(f"{settle} ({symbol} is settled in it)" for settle, symbol in strange.items())
+        return f"CURRENCIES: {named} is missing; add it, then start again" if named else ""
 
     def _watch_all(self) -> None:
         self._may_stream = True

@@ -48,6 +48,7 @@ class VenueConfig:
     quote_only: bool = False         # ORDER_BOOK_DEPTH=quote: best prices only, no depth stream
     full_book: bool = False          # ORDER_BOOK_DEPTH=full: every level, where the venue has a choice
     options: tuple[str, ...] = ()    # OPTION_SYMBOLS: accepted, and answered that there are none
+    currencies: tuple[str, ...] = ()  # CURRENCIES: settlement currencies allowed for `symbols`; empty: any
     candles: int = 500               # closed candles loaded per timeframe
 
 
@@ -71,6 +72,7 @@ class Venue(ABC):
 
     market: str
     config: VenueConfig
+    limiter: Limiter                 # the one of `VenueParts`, or its own
 
     @abstractmethod
     def start(self) -> None:

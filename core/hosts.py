@@ -35,24 +35,34 @@ class Hosts:
     private: str           # own orders and balances
 
 
-_FUTURES = "wss://fstream.binance.com"
-_DEMO_FUTURES = "wss://demo-fstream.binance.com"
+def _one(rest: str, stream: str, private: str = "") -> Hosts:
+    return Hosts(rest, stream, stream, private or stream)
 
-# Binance's own addresses by network and product; protocols/binance.md section 2. Further products add a line here.
+
+_FUTURES = "wss://fstream.binance.com"
+
+# The exchanges' own addresses by network and product (protocols/binance.md section 2, bitmex.md section 1).
 BINANCE: dict[tuple[Mode, Category], Hosts] = {
-    (Mode.LIVE, Category.LINEAR): Hosts(
-        rest="https://fapi.binance.com",
-        public=f"{_FUTURES}/public",
-        market=f"{_FUTURES}/market",
-        private=f"{_FUTURES}/private",
-    ),
+    (Mode.LIVE, Category.SPOT): _one("https://api.binance.com", "wss://stream.binance.com:9443",
+                                     "wss://ws-api.binance.com:443/ws-api/v3"),
+    (Mode.LIVE, Category.LINEAR): Hosts("https://fapi.binance.com", f"{_FUTURES}/public", f"{_FUTURES}/market",
+                                        f"{_FUTURES}/private"),
+    (Mode.LIVE, Category.INVERSE): _one("https://dapi.binance.com", "wss://dstream.binance.com"),
+    (Mode.TESTNET, Category.SPOT): _one("https://demo-api.binance.com", "wss://demo-stream.binance.com",
+                                        "wss://demo-ws-api.binance.com/ws-api/v3"),
     # The demo network's streams are not known to be split: one base carries all.
-    (Mode.TESTNET, Category.LINEAR): Hosts(
-        rest="https://demo-fapi.binance.com",
-        public=_DEMO_FUTURES,
-        market=_DEMO_FUTURES,
-        private=_DEMO_FUTURES,
-    ),
+    (Mode.TESTNET, Category.LINEAR): _one("https://demo-fapi.binance.com", "wss://demo-fstream.binance.com"),
+    (Mode.TESTNET, Category.INVERSE): _one("https://demo-dapi.binance.com", "wss://demo-dstream.binance.com"),
+}
+BITMEX: dict[Mode, Hosts] = {
+    Mode.LIVE: _one("https://www.bitmex.com/api/v1", "wss://ws.bitmex.com/realtime"),
+    Mode.TESTNET: _one("https://testnet.bitmex.com/api/v1", "wss://ws.testnet.bitmex.com/realtime"),
+}
+# Below a configured stream address without a path: as the networks themselves are laid out (public, market, private).
+_PATHS = {
+    Category.SPOT: ("", "", "/ws-api/v3"),
+    Category.LINEAR: ("/public", "/market", "/private"),
+    Category.INVERSE: ("", "", ""),
 }
 
 _TEST_HOST = re.compile(r"demo-[a-z0-9-]+\.binance\.com|(.+\.)?binancefuture\.com|(.+\.)?testnet\.binance\.vision"
@@ -110,14 +120,24 @@ def read_url(text: str, schemes: tuple[str, str]) -> str:
     return text.rstrip("/")
 
 
-def binance_hosts(mode: Mode, category: Category, rest: str | None, stream: str | None) -> Hosts:
-    """Binance's addresses for a product, with the configured ones in their place.
+def own_hosts(market: str, mode: Mode, category: Category) -> Hosts:
+    """The exchange's own addresses for a product."""
+    network = Mode.TESTNET if mode is Mode.TESTNET else Mode.LIVE
+    return BITMEX[network] if market != "Binance" else BINANCE[(network, category)]
 
-    A configured stream address without a path is split as the network's own are; one with a path is taken as is.
+
+def product_hosts(market: str, mode: Mode, category: Category, rest: str | None, stream: str | None,
+                  user: str | None = None) -> Hosts:
+    """The exchange's addresses for a product, with the configured ones in their place.
+
+    A configured stream address of Binance without a path is laid out as the networks are; one with a path is taken as
+    is. `user`: where the account's events come from, when configured apart.
     """
-    own = BINANCE[(Mode.TESTNET if mode is Mode.TESTNET else Mode.LIVE, category)]
+    own = own_hosts(market, mode, category)
     if stream is None:
-        return Hosts(rest or own.rest, own.public, own.market, own.private)
-    is_split = not urlsplit(stream).path and own.public != own.private
-    public, market, private = ("/public", "/market", "/private") if is_split else ("", "", "")
-    return Hosts(rest or own.rest, stream + public, stream + market, stream + private)
+        return Hosts(rest or own.rest, own.public, own.market, user or own.private)
+    paths = ("", "", "")
+    if market == "Binance" and not urlsplit(stream).path and (category is Category.SPOT or own.public != own.private):
+        paths = _PATHS[category]
+    public, market_path, private = paths
+    return Hosts(rest or own.rest, stream + public, stream + market_path, user or stream + private)

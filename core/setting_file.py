@@ -21,7 +21,6 @@ from core.hosts import read_url
 from core.secrets import KnownSecrets
 from core.setting_keys import (
     KEYS,
-    LATER_KEYS,
     LONGEST_VALUE,
     Kind,
     SettingKey,
@@ -105,8 +104,6 @@ class SettingFile:
 
     def _stranger(self, name: str, line: int) -> str:
         where = f"{self.name} line {line}: {_word(name)}"
-        if name in LATER_KEYS:
-            return f"{where} comes later; this version trades LINEAR_SYMBOLS."
         home = next((key.file for key in KEYS if key.name == name), None)
         if home is not None:
             return f"{where} belongs into {home}; it is not used here."
@@ -161,13 +158,13 @@ class SettingFile:
             self.refuse(key.name, f"{key.allowed} expected")
         return default
 
-    def names(self, name: str, most: int) -> tuple[str, ...]:
+    def names(self, name: str, most: int, may_be_empty: bool = False) -> tuple[str, ...]:
         """The list's parts in upper case, repeats left out with a notice."""
         key = self.keys[name]
         parts = tuple(part.upper() for part in read_names(self.values.get(name, key.default)))
         for wrong in [part for part in parts if not re.fullmatch(key.pattern, part)][:1]:
             self.refuse(name, "not a name: 2 to 40 letters A-Z, digits or _", wrong)
-        if not parts:
+        if not parts and not may_be_empty:
             self.refuse(name, f"empty; {key.allowed} expected")
         if len(parts) > most:
             self.refuse(name, f"{len(parts)} names, at most {most} are taken")

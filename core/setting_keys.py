@@ -12,9 +12,9 @@ from enum import Enum
 
 ENV = ".env"
 ENV_BINANCE = ".env.Binance"
-MARKETS = {"Binance": ENV_BINANCE}             # markets this version can trade, with their files
-LATER_MARKETS = ("Bitmex",)
-LATER_KEYS = ("SPOT_SYMBOLS", "INVERSE_SYMBOLS", "QUANTO_SYMBOLS", "OPTION_SYMBOLS")
+ENV_BITMEX = ".env.Bitmex"
+MARKETS = {"Binance": ENV_BINANCE, "Bitmex": ENV_BITMEX}       # markets this version can trade, with their files
+PRODUCTS = {"Binance": ("LINEAR", "INVERSE", "SPOT"), "Bitmex": ("INVERSE", "LINEAR", "QUANTO", "SPOT")}
 LONGEST_VALUE = 20_000                         # 400 symbols of 40 characters fit
 MOST_SYMBOLS = 400
 SHOWN = 60                                     # so much of a wrong value is repeated in a message
@@ -77,22 +77,57 @@ def _text(name: str, sentence: str, allowed: str, pattern: str) -> SettingKey:
     return SettingKey(ENV, name, "Database", Kind.TEXT, "", sentence, allowed, pattern=pattern)
 
 
-def _names(name: str, default: str, sentence: str, allowed: str) -> SettingKey:
-    return SettingKey(ENV_BINANCE, name, "Binance", Kind.NAMES, default, sentence, allowed, pattern=_SYMBOL, needs="F3")
+def _names(file: str, name: str, default: str, sentence: str, allowed: str = "") -> SettingKey:
+    return SettingKey(file, name, _group(file), Kind.NAMES, default, sentence,
+                      allowed or f"up to {MOST_SYMBOLS} symbols as the exchange writes them; empty: none",
+                      pattern=_SYMBOL, needs="a restart")
 
 
-def _url(name: str, scheme: str, sentence: str) -> SettingKey:
-    return SettingKey(ENV_BINANCE, name, "Binance", Kind.URL, "", sentence, f"{scheme}://host[:port]")
+def _url(file: str, name: str, scheme: str, sentence: str, group: str = "") -> SettingKey:
+    return SettingKey(file, name, group or _group(file), Kind.URL, "", sentence, f"{scheme}://host[:port]")
 
 
-def _secret(name: str, sentence: str) -> SettingKey:
-    return SettingKey(ENV_BINANCE, name, "Binance", Kind.HIDDEN, "", sentence, "the text the exchange gave",
+def _secret(file: str, name: str, sentence: str, group: str = "") -> SettingKey:
+    return SettingKey(file, name, group or _group(file), Kind.HIDDEN, "", sentence, "the text the exchange gave",
                       pattern=_API)
+
+
+def _group(file: str) -> str:
+    return file.rpartition(".")[2]
+
+
+def _access(file: str, live: str, test: str, closed: str = "") -> tuple[SettingKey, ...]:
+    """Addresses and keys of a market, of the live and of the test network."""
+    ed25519 = "; of an Ed25519 key the .pem file, or the line between that file's marks" if file == ENV_BINANCE else ""
+    return (
+        _url(file, "HTTP_URL", "https",
+             f"Address for requests, for every product; empty: {live}; {_FROM_LOOPBACK}.{closed}"),
+        _url(file, "WS_URL", "wss", "Address of the streams, as HTTP_URL."),
+        _secret(file, "API_KEY", "Key of the real account, without the right to withdraw."),
+        _secret(file, "API_SECRET", f"Its secret{ed25519}."),
+        _url(file, "TESTNET_HTTP_URL", "https", f"As HTTP_URL, for the test network; empty: {test}."),
+        _url(file, "TESTNET_WS_URL", "wss", "As WS_URL, for the test network."),
+        _secret(file, "TESTNET_API_KEY", "Key of the test account."),
+        _secret(file, "TESTNET_API_SECRET", "Its secret, as API_SECRET."),
+    )
+
+
+def _per_product() -> Iterable[SettingKey]:
+    """Addresses and keys of one product of Binance alone, in place of the common ones."""
+    for network, words in (("", ""), ("TESTNET_", " of the test network")):
+        for product, name in (("SPOT", "spot"), ("LINEAR", "USD-M futures"), ("INVERSE", "COIN-M futures")):
+            start, group = f"{network}{product}_", "One product alone"
+            yield _url(ENV_BINANCE, f"{start}HTTP_URL", "https", f"For {name}{words} in place of HTTP_URL.", group)
+            yield _url(ENV_BINANCE, f"{start}WS_URL", "wss", f"For {name}{words} in place of WS_URL.", group)
+            yield _url(ENV_BINANCE, f"{start}USER_URL", "wss", f"Where the account's events of {name}{words} come "
+                       "from, when not from WS_URL.", group)
+            yield _secret(ENV_BINANCE, f"{start}API_KEY", f"For {name}{words} in place of API_KEY.", group)
+            yield _secret(ENV_BINANCE, f"{start}API_SECRET", "Its secret.", group)
 
 
 KEYS: tuple[SettingKey, ...] = (
     SettingKey(ENV, "MARKET_LIST", "General", Kind.NAMES, "Binance", "The exchanges to trade on.",
-               "names of exchanges: Binance", pattern=r"[A-Za-z]{2,20}"),
+               "names of exchanges: Binance, Bitmex", pattern=r"[A-Za-z]{2,20}"),
     _flag("TESTNET", True, "True: play money on the exchange's test network. False: real money."),
     _flag("DEMO", False, "True: start the bundled exchange and trade there; keys and addresses are then not read."),
     _choice("General", "ORDER_BOOK_DEPTH", ("full", "orderBook10", "quote"), "full",
@@ -115,18 +150,21 @@ KEYS: tuple[SettingKey, ...] = (
                pattern=r"[^\x00-\x1f\x7f]{1,256}"),
     _text("MYSQL_DATABASE", "The database there; empty: botbook_sim, botbook_testnet or botbook_live by mode.",
           "letters, digits and _", _DATABASE),
-    _names("LINEAR_SYMBOLS", "BTCUSDT, ETHUSDT", "USD-M futures to show and trade.",
-           f"1 to {MOST_SYMBOLS} symbols as the exchange writes them"),
-    _names("CURRENCIES", "USDT", "Settlement currencies of those symbols; coins used only for fees need not be listed.",
-           "names of coins"),
-    _url("HTTP_URL", "https", f"Address for requests, for every product; empty: Binance's own; {_FROM_LOOPBACK}."),
-    _url("WS_URL", "wss", "Address of the streams, as HTTP_URL."),
-    _secret("API_KEY", "Key of the real account, without the right to withdraw."),
-    _secret("API_SECRET", "Its secret; of an Ed25519 key the .pem file, or the line between that file's marks."),
-    _url("TESTNET_HTTP_URL", "https", "As HTTP_URL, for the test network; empty: Binance's demo network."),
-    _url("TESTNET_WS_URL", "wss", "As WS_URL, for the test network."),
-    _secret("TESTNET_API_KEY", "Key of the test account."),
-    _secret("TESTNET_API_SECRET", "Its secret, as API_SECRET."),
+    _names(ENV_BINANCE, "SPOT_SYMBOLS", "", "Spot pairs to show and trade."),
+    _names(ENV_BINANCE, "LINEAR_SYMBOLS", "BTCUSDT, ETHUSDT", "USD-M futures to show and trade."),
+    _names(ENV_BINANCE, "INVERSE_SYMBOLS", "", "COIN-M futures to show and trade, for example BTCUSD_PERP."),
+    _names(ENV_BINANCE, "CURRENCIES", "USDT", "Settlement currencies of those symbols: USDT, for COIN-M the coin "
+           "(BTC), for spot what is paid with; coins used only for fees need not be listed.", "names of coins"),
+    *_access(ENV_BINANCE, "Binance's own", "Binance's demo network"),
+    *_per_product(),
+    _names(ENV_BITMEX, "INVERSE_SYMBOLS", "XBTUSD", "Contracts margined and settled in bitcoin."),
+    _names(ENV_BITMEX, "LINEAR_SYMBOLS", "", "Contracts settled in USDt, for example XBTUSDT."),
+    _names(ENV_BITMEX, "QUANTO_SYMBOLS", "", "Contracts on another coin settled in bitcoin, for example ETHUSD."),
+    _names(ENV_BITMEX, "SPOT_SYMBOLS", "", "Spot pairs."),
+    _names(ENV_BITMEX, "OPTION_SYMBOLS", "", "Options: there are none any more; named symbols are answered so."),
+    _names(ENV_BITMEX, "CURRENCIES", "XBt, USDt", "Settlement currencies of those symbols.", "names of coins"),
+    *_access(ENV_BITMEX, "BitMEX's own", "BitMEX's test network",
+             " The exchange closed on 2026-09-23: its own addresses keep the market off."),
 )
 
 
@@ -182,13 +220,13 @@ def example_text() -> str:
     lines = [
         "# Settings of Botbook, made from core/setting_keys.py. Every line starting with #KEY is the default.",
         "# Copy what you change into the file named above it, in the home folder (home/), without the #.",
-        "# A file with keys must be readable by you alone: chmod 600 .env .env.Binance",
+        "# A file with keys must be readable by you alone: chmod 600 .env .env.Binance .env.Bitmex",
     ]
     for file in (ENV, *MARKETS.values()):
         lines += ["", f"# ======== {file} ========"]
         group = ""
         for key in keys_of(file).values():
-            if key.group != group and file == ENV:
+            if key.group != group and (file == ENV or group):
                 lines += ["", f"# ---- {key.group}"]
             group = key.group
             lines += ["", f"# {key.sentence}", f"# Allowed: {key.allowed}. A change needs {key.needs}.",

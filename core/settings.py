@@ -8,27 +8,16 @@ The table of keys is core.setting_keys, one file's reading core.setting_file, gu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from core.hosts import Hosts, Reach, binance_hosts, host_of, reach, read_url
-from core.keyfile import secret_of
-from core.secrets import Credentials, KnownSecrets, Password
+from core.market_settings import Demo, MarketSettings, ProductSettings, read_demo, read_market
+from core.secrets import KnownSecrets, Password
 from core.setting_file import Problem, SettingFile
-from core.setting_keys import ENV, LATER_MARKETS, MARKETS, MOST_SYMBOLS, read_names, shown
-from models import Category, Mode
+from core.setting_keys import ENV, MARKETS, read_names, shown
+from models import Mode
 
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """What the ready line of the bundled exchange said; it takes the place of `.env.Binance`."""
-
-    http: str
-    ws: str
-    api_key: str = field(repr=False)
-    api_secret: str = field(repr=False)
-    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
-    currencies: tuple[str, ...] = ("USDT",)
+__all__ = ["Demo", "MarketSettings", "ProductSettings", "Settings", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +37,6 @@ class General:
     def quote_only(self) -> bool:
         """Only the best prices are followed."""
         return self.order_book_depth == "quote"
-
-
-@dataclass(frozen=True, slots=True)
-class ProductSettings:
-    """One product of a market: its symbols and addresses."""
-
-    category: Category
-    symbols: tuple[str, ...]
-    hosts: Hosts
-
-
-@dataclass(frozen=True, slots=True)
-class MarketSettings:
-    """One market without a problem. `credentials` None: no keys, prices only."""
-
-    name: str
-    products: tuple[ProductSettings, ...]
-    currencies: tuple[str, ...]
-    credentials: Credentials | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +93,16 @@ def load_settings(home: Path, known: KnownSecrets, flag: Mode | None = None, dem
     market_list = _market_list(general_file)
 
     files = [general_file]
-    markets: list[MarketSettings] = []
     mode = Mode.SIM if child else asked
+    sources = [SettingFile(home, MARKETS[name], name) for name in market_list]
     if child:
-        markets += [_demo_market(demo, known)] if demo is not None else []
+        read = [read_demo(file, demo, known) for file in sources] if demo is not None else []
     else:
-        read = [_market(SettingFile(home, MARKETS[name], name), asked, known) for name in market_list]
-        files += [file for file, _, _ in read]
-        markets = [market for _, market, _ in read if market is not None]
-        mode = _common_mode(general_file, asked, [is_local for _, _, is_local in read])
+        read = [read_market(file, asked, known) for file in sources]
+        mode = _common_mode(general_file, asked, [one.is_local for one in read])
+    files += [one.file for one in read]
+    markets = [one.market for one in read if one.market is not None]
+    if not child:
         if mode is Mode.LIVE and is_testnet:
             general_file.refuse("TESTNET", '--live needs TESTNET="False" too')
     for file in files:
@@ -171,8 +142,6 @@ def _market_list(file: SettingFile) -> tuple[str, ...]:
         name = known.get(word.casefold())
         if name is not None:
             found[name] = None
-        elif word.casefold() in {later.casefold() for later in LATER_MARKETS}:
-            file.notices.append(f"MARKET_LIST: {word} comes later and is left out.")
         else:
             text = f"{shown(None, word)} is no exchange known here; {' or '.join(MARKETS)} is"
             file.problems.append(Problem(file.name, "MARKET_LIST", shown(None, word), text, shown(None, word)))
@@ -181,103 +150,12 @@ def _market_list(file: SettingFile) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _market(file: SettingFile, asked: Mode,
-            known: KnownSecrets) -> tuple[SettingFile, MarketSettings | None, bool | None]:
-    """The market, None when it has a problem, and whether it is on this computer (None: not known)."""
-    prefix = _address_set(file, asked)
-    rest = file.url(f"{prefix}HTTP_URL", ("http", "https"))
-    stream = file.url(f"{prefix}WS_URL", ("ws", "wss"))
-    has_bad_address = any(problem.key.endswith("_URL") for problem in file.problems)
-    hosts = binance_hosts(asked, Category.LINEAR, rest, stream)
-    if has_bad_address:
-        is_local = None
-    else:
-        is_local = _is_local(file, prefix, hosts)
-    if is_local is False:
-        _check_network(file, prefix, asked, hosts)
-    if is_local:
-        hosts = binance_hosts(Mode.SIM, Category.LINEAR, rest, stream)
-    symbols = file.names("LINEAR_SYMBOLS", MOST_SYMBOLS)
-    currencies = file.names("CURRENCIES", MOST_SYMBOLS)
-    credentials = _credentials(file, prefix, known)
-    if file.problems:
-        return file, None, is_local
-    product = ProductSettings(Category.LINEAR, symbols, hosts)
-    return file, MarketSettings(file.market, (product,), currencies, credentials), is_local
-
-
-def _address_set(file: SettingFile, asked: Mode) -> str:
-    """Which set of addresses and keys is used: "" or "TESTNET_"."""
-    if asked is Mode.LIVE:
-        return ""
-    if file.values.get("TESTNET_HTTP_URL") or file.values.get("TESTNET_WS_URL"):
-        return "TESTNET_"
-    plain = [url for url in (file.values.get("HTTP_URL"), file.values.get("WS_URL")) if url]
-    return "" if any(_looks_local(url) for url in plain) else "TESTNET_"
-
-
-def _looks_local(url: str) -> bool:
-    try:
-        return reach(url) is Reach.LOOPBACK
-    except ValueError:
-        return False
-
-
-def _is_local(file: SettingFile, prefix: str, hosts: Hosts) -> bool | None:
-    """Whether the market is on this computer; None and a problem when only half of it is."""
-    local = {reach(url) is Reach.LOOPBACK for url in (hosts.rest, hosts.public, hosts.private)}
-    if len(local) == 1:
-        return local.pop()
-    missing = next((n for n in ("HTTP_URL", "WS_URL") if not file.values.get(prefix + n)), "WS_URL")
-    file.refuse(prefix + missing, "HTTP_URL and WS_URL must both be on this computer or both on the exchange: "
-                                  f"{host_of(hosts.rest)} and {host_of(hosts.public)} are mixed")
-    return None
-
-
-def _check_network(file: SettingFile, prefix: str, asked: Mode, hosts: Hosts) -> None:
-    """A request of the test network never leaves for a live host, and the reverse."""
-    wrong = Reach.LIVE if asked is Mode.TESTNET else Reach.TEST
-    for name, url in (("HTTP_URL", hosts.rest), ("WS_URL", hosts.public)):
-        if reach(url) is wrong:
-            text = (f"{host_of(url)} is a live host; the test network is never traded there" if wrong is Reach.LIVE
-                    else f"{host_of(url)} is a host of the test network; live orders do not go there")
-            file.refuse(prefix + name, text)
-        elif reach(url) is Reach.UNKNOWN:
-            file.notices.append(f"{file.name}: {prefix}{name} {host_of(url)} is no address of {file.market}; "
-                                f"used as {asked.value} because you say so.")
-
-
 def _common_mode(file: SettingFile, asked: Mode, locals_: Iterable[bool | None]) -> Mode:
     """SIM when every market is on this computer; a mixture is a problem for all."""
     known = {is_local for is_local in locals_ if is_local is not None}
     if len(known) == 2:
         file.refuse("MARKET_LIST", "some markets are on this computer and some are not; they are never mixed")
     return Mode.SIM if known == {True} else asked
-
-
-def _credentials(file: SettingFile, prefix: str, known: KnownSecrets) -> Credentials | None:
-    """The keys of the set in use, None when there are none; half a pair is a problem."""
-    names = (f"{prefix}API_KEY", f"{prefix}API_SECRET")
-    if not any(file.values.get(name) for name in names):
-        return None
-    for name in names:
-        if not file.values.get(name):
-            file.refuse(name, "missing, though the other half of the pair is there")
-    api_key, secret = (file.text(name) for name in names)
-    if not (api_key and secret):
-        return None
-    try:
-        return Credentials(api_key, secret_of(secret, file.home), known)
-    except ValueError as error:
-        file.refuse(names[1], str(error))
-        return None
-
-
-def _demo_market(demo: Demo, known: KnownSecrets) -> MarketSettings:
-    hosts = binance_hosts(Mode.SIM, Category.LINEAR, read_url(demo.http, ("http", "https")),
-                          read_url(demo.ws, ("ws", "wss")))
-    product = ProductSettings(Category.LINEAR, demo.symbols, hosts)
-    return MarketSettings("Binance", (product,), demo.currencies, Credentials(demo.api_key, demo.api_secret, known))
 
 
 def _database(file: SettingFile, home: Path, mode: Mode, known: KnownSecrets) -> DatabaseSettings:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from connectors import venue_class
+from connectors import limit_pool, venue_class
+from connectors.limiter import Limiter
 from connectors.venue import Venue, VenueConfig, VenueParts
 from core.board import Board
 from core.clock import SystemClock
@@ -28,7 +29,12 @@ from strategies.loader import Loader
 
 log = logging.getLogger(__name__)
 
-TITLES = {Category.SPOT: "Binance", Category.LINEAR: "Binance-F", Category.INVERSE: "Binance-D"}
+TITLES = {
+    ("Binance", Category.SPOT): "Binance", ("Binance", Category.LINEAR): "Binance-F",
+    ("Binance", Category.INVERSE): "Binance-D",
+    ("Bitmex", Category.INVERSE): "BitMEX", ("Bitmex", Category.LINEAR): "BitMEX-USDt",
+    ("Bitmex", Category.QUANTO): "BitMEX-quanto", ("Bitmex", Category.SPOT): "BitMEX-spot",
+}
 
 
 def open_store(settings: Settings) -> Store:
@@ -43,13 +49,15 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def venue_config(settings: Settings, product: ProductSettings) -> VenueConfig:
+def venue_config(settings: Settings, market: MarketSettings, product: ProductSettings) -> VenueConfig:
     """Addresses and choices of one product."""
     general, hosts = settings.general, product.hosts
+    is_first = product is market.products[0]
     return VenueConfig(
-        category=product.category, title=TITLES[product.category], http=hosts.rest, public_ws=hosts.public,
-        market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols, quote_only=general.quote_only,
-        candles=general.history_candles)
+        category=product.category, title=TITLES[(market.name, product.category)], http=hosts.rest,
+        public_ws=hosts.public, market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
+        quote_only=general.quote_only, full_book=general.order_book_depth == "full",
+        options=market.options if is_first else (), currencies=market.currencies, candles=general.history_candles)
 
 
 class Session:
@@ -78,16 +86,21 @@ class Session:
             place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,
             want_candles=self.want_candles, note=self.engine.post, board=self.board, clock=clock, timings=timings,
             loader=self._loader))
+        self._limiters: dict[tuple[str, str], Limiter] = {}    # pool of the exchange, API key
         self.venues = tuple(self._venue(market, product, clock) for market in settings.markets
                             for product in market.products)
         self.engine.attach(self.venues, self.bots)
 
     def _venue(self, market: MarketSettings, product: ProductSettings, clock: SystemClock) -> Venue:
+        keys = product.credentials.header_key() if product.credentials else ""
+        pool = (limit_pool(market.name, product.category), keys)
         parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
-                           on_death=self._died, clock=clock, timings=self.timings, credentials=market.credentials,
-                           known=self._known)
+                           on_death=self._died, clock=clock, timings=self.timings, credentials=product.credentials,
+                           known=self._known, limiter=self._limiters.get(pool))
         make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name)
-        return make(venue_config(self.settings, product), parts)
+        venue = make(venue_config(self.settings, market, product), parts)
+        self._limiters[pool] = venue.limiter
+        return venue
 
     # ------------------------------------------------------------ what the window and the command line use
 

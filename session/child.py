@@ -10,9 +10,17 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from core.errors import VenueError
-from core.settings import Demo
+from core.market_settings import Demo, DemoVenue
 
 READY_WITHIN_S = 20.0
+
+
+def demo_of(ready: dict[str, dict[str, str]]) -> Demo:
+    """The addresses and keys of a ready line."""
+    one = {name: DemoVenue(told["http"], told["ws"], told["api_key"], told["api_secret"])
+           for name, told in ready.items() if name in ("binance", "bitmex")}
+    binance = one["binance"]
+    return Demo(binance.http, binance.ws, binance.api_key, binance.api_secret, one.get("bitmex"))
 
 
 class Child:
@@ -30,8 +38,7 @@ class Child:
             raise VenueError("simulator", f"the bundled exchange cannot be started: {error.strerror}") from None
         self.ready = self._wait()
         self.control = str(self.ready["control"])
-        binance = self.ready["binance"]
-        self.demo = Demo(binance["http"], binance["ws"], binance["api_key"], binance["api_secret"])
+        self.demo = demo_of(self.ready)
 
     @property
     def pid(self) -> int:

@@ -60,9 +60,9 @@ def _markets(settings: Settings) -> Iterator[Check]:
         yield Check("market", lambda: good("the bundled exchange, started with the terminal"))
     for market in settings.markets:
         for product in market.products:
-            config = venue_config(settings, product)
+            config = venue_config(settings, market, product)
             # One connection for all steps of a market; each step becomes a line.
-            steps = list(probe(config, market.credentials, replace(Timings(), answer=5.0)))
+            steps = list(probe(config, product.credentials, replace(Timings(), answer=5.0)))
             for step in steps:
                 yield Check(f"{config.title} {step.name}", lambda step=step: _finding(step))  # type: ignore[misc]
 

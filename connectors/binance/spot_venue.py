@@ -42,7 +42,7 @@ class BinanceSpot(ProductVenue[Rest]):
     # ------------------------------------------------------------ parts
 
     def _make_rest(self, client: Client) -> Rest:
-        return Rest(client, self._parts.credentials, self._sync, self._limiter, self._parts.clock,
+        return Rest(client, self._parts.credentials, self._sync, self.limiter, self._parts.clock,
                     self._parts.timings.request_life, spot_errors.failure)
 
     def _make_pool(self) -> Pool:
@@ -73,7 +73,7 @@ class BinanceSpot(ProductVenue[Rest]):
     def _read_instruments(self) -> Asking:
         instruments, budgets, problems = spot_parse.exchange_info((yield self._calls.exchange_info()))
         if budgets:
-            self._limiter.set_budgets(budgets)
+            self.limiter.set_budgets(budgets)
         self._publish_instruments(instruments, problems)
 
     def _read_account(self) -> Asking:

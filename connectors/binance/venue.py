@@ -43,7 +43,7 @@ class Binance(ProductVenue[Rest]):
     # ------------------------------------------------------------ parts
 
     def _make_rest(self, client: Client) -> Rest:
-        return Rest(client, self._parts.credentials, self._sync, self._limiter, self._parts.clock,
+        return Rest(client, self._parts.credentials, self._sync, self.limiter, self._parts.clock,
                     self._parts.timings.request_life)
 
     def _make_pool(self) -> Pool:
@@ -79,7 +79,7 @@ class Binance(ProductVenue[Rest]):
         body = yield self._calls.exchange_info()
         instruments, budgets, problems = parse.exchange_info(body, self.config.category)
         if budgets:
-            self._limiter.set_budgets(budgets)
+            self.limiter.set_budgets(budgets)
         self._publish_instruments(instruments, problems)
 
     def _read_account(self) -> Asking:

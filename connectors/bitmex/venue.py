@@ -60,7 +60,7 @@ class Bitmex(ProductVenue[Rest]):
     # ------------------------------------------------------------ parts
 
     def _make_rest(self, client: Client) -> Rest:
-        return Rest(client, self._parts.credentials, self._sync, self._limiter, self._parts.clock,
+        return Rest(client, self._parts.credentials, self._sync, self.limiter, self._parts.clock,
                     self._parts.timings.request_life,
                     lambda: bool(self._standing.account) and not self._standing.keys_refused)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from core.errors import ConfigError
-from core.home import has_settings, prepare_home, save_choice
+from core.home import has_settings, prepare_home, save_choice, write_private
 from core.hosts import Reach, is_loopback, reach, read_url
 from core.secrets import KnownSecrets
 from core.setting_file import Problem
 from core.setting_keys import KEYS, example_text
 from core.settings import Demo, MysqlSettings, Settings, SqliteSettings, load_settings
-from models import Mode
+from models import Category, Mode
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY, SECRET = "key-of-the-account", "secret-of-the-account"
@@ -52,11 +53,12 @@ def test_example_has_no_values_and_reads_back_as_the_defaults(tmp_path: Path) ->
     example = example_text()
     assert all(line.startswith("#") or not line for line in example.splitlines())
 
-    general, market = example.replace("\n#", "\n").split("======== .env.Binance ========")
-    uncommented = [part[part.index("MARKET_LIST") if "MARKET_LIST" in part else part.index("USD-M") :]
-                   for part in (general, market)]
-    lines = ["\n".join(line for line in part.splitlines() if '="' in line) for part in uncommented]
-    settings, plain = load(tmp_path, lines[0], lines[1]), load(tmp_path)
+    general, market, bitmex = re.split(r"======== \.env\.\w+ ========", example)
+    lines = ["\n".join(line[1:] for line in part.splitlines() if re.match(r'#[A-Z_]+="', line))
+             for part in (general, market, bitmex)]
+    write_private(tmp_path / ".env.Bitmex", lines[2])
+    settings, plain = load(tmp_path, lines[0].replace('MARKET_LIST="Binance"', 'MARKET_LIST="Binance, Bitmex"'),
+                           lines[1]), load(tmp_path)
 
     assert settings.problems == () and settings.notices == ()
     assert (settings.general, settings.mode, settings.database) == (plain.general, plain.mode, plain.database)
@@ -64,7 +66,7 @@ def test_example_has_no_values_and_reads_back_as_the_defaults(tmp_path: Path) ->
 
 def test_every_key_has_a_sentence_and_a_range() -> None:
     assert all(key.sentence.endswith(".") and key.allowed for key in KEYS)
-    assert len({key.name for key in KEYS}) == len(KEYS)
+    assert len({(key.file, key.name) for key in KEYS}) == len(KEYS)
 
 
 # ---------------------------------------------------------------- the text of the files
@@ -136,13 +138,13 @@ def test_utf16_is_refused_with_the_way_out(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_name_the_nearest(tmp_path: Path) -> None:
-    notices = load(tmp_path, "REFRESHRATE=3\nAPI_KEY=x\nZZZ=1\n", "SPOT_SYMBOLS=BTCUSDT\n").notices
+    notices = load(tmp_path, "REFRESHRATE=3\nAPI_KEY=x\nZZZ=1\n", "SPOTSYMBOLS=BTCUSDT\n").notices
 
     assert notices == (
         ".env line 1: REFRESHRATE is not known; is REFRESH_RATE meant?",
         ".env line 2: API_KEY belongs into .env.Binance; it is not used here.",
         ".env line 3: ZZZ is not known and not used.",
-        ".env.Binance line 1: SPOT_SYMBOLS comes later; this version trades LINEAR_SYMBOLS.",
+        ".env.Binance line 1: SPOTSYMBOLS is not known; is SPOT_SYMBOLS meant?",
     )
 
 
@@ -247,11 +249,54 @@ def test_a_wrong_common_value_is_a_problem(tmp_path: Path, env: str, key: str, m
     assert settings.markets == ()
 
 
-def test_an_exchange_of_a_later_version_is_left_out_and_said(tmp_path: Path) -> None:
-    settings = load(tmp_path, "MARKET_LIST='binance, Bitmex'")
+def test_each_list_chooses_a_product_with_its_own_addresses(tmp_path: Path) -> None:
+    settings = load(tmp_path, "MARKET_LIST='binance, Bitmex'",
+                    "SPOT_SYMBOLS=BNBUSDT\nLINEAR_SYMBOLS=\nINVERSE_SYMBOLS=BTCUSD_PERP\nCURRENCIES='USDT, BTC'")
+    binance, bitmex = settings.markets
 
-    assert settings.market_list == ("Binance",) and settings.problems == ()
-    assert settings.notices == ("MARKET_LIST: Bitmex comes later and is left out.",)
+    assert settings.problems == () and [one.name for one in settings.markets] == ["Binance", "Bitmex"]
+    assert {one.category: one.symbols for one in binance.products} == {
+        Category.SPOT: ("BNBUSDT",), Category.INVERSE: ("BTCUSD_PERP",)}
+    hosts = {one.category: one.hosts for one in binance.products}
+    assert hosts[Category.SPOT].private == "wss://demo-ws-api.binance.com/ws-api/v3"
+    assert hosts[Category.INVERSE].rest == "https://demo-dapi.binance.com"
+    assert [(one.category, one.symbols, one.hosts.public) for one in bitmex.products] == [
+        (Category.INVERSE, ("XBTUSD",), "wss://ws.testnet.bitmex.com/realtime")]
+
+
+def test_a_products_own_keys_and_addresses_win(tmp_path: Path) -> None:
+    own = "o" * 64
+    settings = load(tmp_path, binance="\n".join((
+        "SPOT_SYMBOLS=BTCUSDT", "HTTP_URL=http://127.0.0.1:1", "WS_URL=ws://127.0.0.1:1", f"API_KEY={KEY}",
+        f"API_SECRET={SECRET}", "SPOT_HTTP_URL=http://127.0.0.1:2", "SPOT_USER_URL=ws://127.0.0.1:3/user",
+        f"SPOT_API_KEY={own}", f"SPOT_API_SECRET={SECRET}")))
+    linear, spot = settings.markets[0].products
+
+    assert settings.mode is Mode.SIM and settings.problems == ()
+    assert (linear.hosts.rest, linear.hosts.private) == ("http://127.0.0.1:1", "ws://127.0.0.1:1/private")
+    assert (spot.hosts.rest, spot.hosts.public) == ("http://127.0.0.1:2", "ws://127.0.0.1:1")
+    assert spot.hosts.private == "ws://127.0.0.1:3/user"
+    assert linear.credentials is not None and linear.credentials.header_key() == KEY
+    assert spot.credentials is not None and spot.credentials.header_key() == own
+
+
+def test_half_a_pair_of_a_products_own_keys_is_refused(tmp_path: Path) -> None:
+    problem = only(load(tmp_path, binance="SPOT_SYMBOLS=BTCUSDT\nTESTNET_SPOT_API_KEY=" + KEY).problems)
+
+    assert problem.key == "TESTNET_SPOT_API_SECRET" and "missing" in problem.text
+
+
+def test_a_wrong_common_address_is_said_once_for_all_products(tmp_path: Path) -> None:
+    problem = only(load(tmp_path, binance="SPOT_SYMBOLS=BTCUSDT\nTESTNET_HTTP_URL=ftp://demo-api.binance.com").problems)
+
+    assert problem.key == "TESTNET_HTTP_URL"
+
+
+def test_a_live_host_for_one_product_is_refused_on_the_test_network(tmp_path: Path) -> None:
+    problem = only(load(tmp_path, binance="SPOT_SYMBOLS=BTCUSDT\n"
+                        "TESTNET_SPOT_HTTP_URL=https://api.binance.com").problems)
+
+    assert problem.key == "TESTNET_SPOT_HTTP_URL" and "live host" in problem.text
 
 
 def test_mysql_is_taken_only_when_its_host_is_set(tmp_path: Path) -> None:
