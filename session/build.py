@@ -97,7 +97,7 @@ class Session:
         parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
                            on_death=self._died, clock=clock, timings=self.timings, credentials=product.credentials,
                            known=self._known, limiter=self._limiters.get(pool))
-        make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name)
+        make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name, product.category)
         venue = make(venue_config(self.settings, market, product), parts)
         self._limiters[pool] = venue.limiter
         return venue

@@ -113,7 +113,7 @@ def test_a_symbol_that_does_not_exist(ground: Ground) -> None:
     program = ground.program("--headless")
 
     assert program.wait(15) == 3, program.text()
-    assert ".env.Binance LINEAR_SYMBOLS: NOSUCHUSDT not listed or not trading" in program.text()
+    assert ".env.Binance LINEAR_SYMBOLS: NOSUCHUSDT is not listed or not trading" in program.text()
     assert "Traceback" not in log(ground)
 
 
