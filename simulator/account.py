@@ -6,6 +6,7 @@ the whole venue, so they go on over accounts too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -32,7 +33,8 @@ from simulator.store import Counter, Store
 DEFAULT_LEVERAGE = 20
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",
-                 "value", "status", "time", "updated", "seq", "stp", "position_side", "reason")
+                 "value", "status", "time", "updated", "seq", "stp", "position_side", "reason", "algo_id", "asked",
+                 "stop_price", "working", "closes")
 
 
 class Account:
@@ -66,6 +68,7 @@ class Account:
         self.multi_assets = False
         self._newest: dict[tuple[str, str], Order] = {}  # newest order of each client id
         self._realised: dict[str, Decimal] = {}
+        self._ids_made = 0
         self._reduced: set[str] = set()  # symbols whose reduce-only orders need a look
         self._load()
         if not self.wallets:
@@ -81,7 +84,7 @@ class Account:
 
     def accept(self, market: Any, order: Order) -> None:
         """Take an order in: id, row, NEW event."""
-        order.order_id = self.order_ids.next()
+        order.order_id = order.order_id or self.order_ids.next()
         order.seq = order.order_id
         order.time = order.updated = self.clock.now()
         self.orders[order.order_id] = order
@@ -156,6 +159,12 @@ class Account:
             return []
         self._reduced.discard(symbol)
         return [o for o in self.open.values() if o.symbol == symbol and o.reduce_only and not self.reducible(o)]
+
+    def made_id(self) -> str:
+        """A client id of the venue's own, for an order that has none."""
+        self._ids_made += 1
+        seed = f"{self.name}:{self.order_ids.last}:{self.clock.now()}:{self._ids_made}"
+        return hashlib.sha256(seed.encode()).hexdigest()[:22]
 
     def find(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
         """An order by the venue's id or the newest with the client's."""
@@ -233,7 +242,7 @@ class Account:
         rows, name = self.store.rows, self.ledger
         for row in rows(f"SELECT {','.join(ORDER_COLUMNS)} FROM orders WHERE account = ? ORDER BY order_id", name):  # noqa: S608
             order = Order(mine=True, **dict(zip(ORDER_COLUMNS, row, strict=True)))
-            order.reduce_only = bool(order.reduce_only)
+            order.reduce_only, order.closes = bool(order.reduce_only), bool(order.closes)
             order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
             self.orders[order.order_id] = order
             self._newest[order.symbol, order.client_id] = order

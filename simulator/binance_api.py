@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from simulator import binance_account, binance_market, binance_orders, coin_account, coin_market
+from simulator import algo_orders, binance_account, binance_market, binance_orders, coin_account, coin_market
 from simulator.binance_streams import Hub
 from simulator.errors import Refused, Vanish
 from simulator.faults import Fault
@@ -18,7 +18,7 @@ from simulator.venue import Venue
 from simulator.wire import Context, Request, Route, check_key, check_signed
 
 ROUTES: dict[tuple[str, str], Route] = {**binance_market.ROUTES, **binance_orders.ROUTES, **binance_account.ROUTES,
-                                          **coin_market.ROUTES, **coin_account.ROUTES}
+                                          **coin_market.ROUTES, **coin_account.ROUTES, **algo_orders.ROUTES}
 encode = msgspec.json.Encoder().encode
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 

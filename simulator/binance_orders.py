@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -121,8 +120,7 @@ def read_client_id(context: Context, request: Request) -> str:
     venue = context.venue
     given = request.params.get("newClientOrderId")
     if given is None:
-        made = hashlib.sha256(f"{venue.account.name}:{venue.account.order_ids.last}:{venue.clock.now()}".encode())
-        return made.hexdigest()[:22]
+        return venue.account.made_id()
     if not CLIENT_ID.match(given):
         raise Refused(-4015, "Client order id is not valid.")
     if any(o.client_id == given for o in venue.account.open.values()):
@@ -173,7 +171,7 @@ def answer(market: Market, order: Order, kind: str) -> Json:
 def test_order(context: Context, request: Request) -> Any:
     """All checks, no order."""
     market, order = read_order(context, request)
-    context.venue.dry_run(market, order)
+    context.venue.check(market, order)
     return answer(market, order, "ACK")
 
 

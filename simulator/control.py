@@ -1,12 +1,13 @@
 """The control interface: what really happened, and the strings a test may pull. JSON over loopback HTTP.
 
-GET truth → orders, executions, funding by time, then positions and balances of the accounts with keys, Binance's
-first. Every item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the
-wire, amounts in coins; Binance: linear for USD-M, inverse for COIN-M, whose quantities are contracts). On Binance
-exec_id is `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is
-positive when paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category,
-symbol), clock, fault; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets
-used weight, order counts and bans.
+GET truth → conditional orders (Binance's futures), orders, executions, funding by time, then positions and balances of
+the accounts with keys, Binance's first. What a conditional order became has its client's id and its algo_id. Every
+item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the wire, amounts in
+coins; Binance: linear for USD-M, inverse for COIN-M, whose quantities are contracts). On Binance exec_id is
+`<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is positive when
+paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category, symbol), clock,
+fault; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets used weight,
+order counts and bans.
 """
 
 from __future__ import annotations

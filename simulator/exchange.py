@@ -38,6 +38,12 @@ class Order:
     stp: str = "EXPIRE_MAKER"
     position_side: str = "BOTH"
     reason: str = ""
+    # of an order that a conditional one became
+    algo_id: int = 0
+    asked: str = ""  # the type it was asked for as
+    stop_price: int = 0
+    working: str = "CONTRACT_PRICE"
+    closes: bool = False  # the whole position
     # versions: time, status, cum, value, qty, price
     log: list[tuple[int, str, int, int, int, int]] = field(default_factory=list)
 

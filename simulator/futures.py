@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator import money
 from simulator.account import DEFAULT_LEVERAGE, Account
+from simulator.algo import Algos
 from simulator.clock import Clock
 from simulator.errors import Refused
 from simulator.exchange import Order
@@ -48,6 +49,7 @@ class Futures:
         listed = {i.symbol: i for i in instruments}
         self.account = Account(store, clock, owner, product, listed, self._outbox.append)
         self.rates: dict[str, list[tuple[int, Decimal]]] = {symbol: [] for symbol in listed}
+        self.algos = Algos(self, self._outbox.append)
         self.markets = {i.symbol: Market(i, store, clock, self.account) for i in instruments}
         for market in self.markets.values():
             self._open(market, seed)
@@ -61,8 +63,9 @@ class Futures:
         if self.replay:
             self.replay.open(market)
         else:
-            buys = [o.price for o in waiting if o.side > 0]
-            sells = [o.price for o in waiting if o.side < 0]
+            low, high = self.algos.bounds(market.symbol)
+            buys = [*low, *(o.price for o in waiting if o.side > 0)]
+            sells = [*high, *(o.price for o in waiting if o.side < 0)]
             market.open(seed, max(buys, default=0) + 1, min(sells, default=1 << 60) - 1)
         for order in waiting:
             market.engine.submit(order)
@@ -78,18 +81,21 @@ class Futures:
 
     def place(self, market: Market, order: Order) -> None:
         """Accept and match a checked order of the account."""
+        self.check(market, order)
+        self.enter(market, order)
+        self.settle()
+
+    def check(self, market: Market, order: Order) -> None:
+        """Refuse an order for its margin, or because the book does not allow it."""
         self._check_margin(market, order)
         market.engine.check(order)
+
+    def enter(self, market: Market, order: Order) -> None:
+        """Take a checked order in and match it."""
         self.account.accept(market, order)
         market.engine.submit(order)
         self._refill(market)
         market.series.save_running()  # a killed venue begins again at this price
-        self.settle()
-
-    def dry_run(self, market: Market, order: Order) -> None:
-        """All checks of `place` without placing (order/test)."""
-        self._check_margin(market, order)
-        market.engine.check(order)
 
     def cancel(self, order: Order) -> None:
         """Take an open order out."""
@@ -170,11 +176,14 @@ class Futures:
         self.settle()
 
     def settle(self) -> None:
-        """Commit, then let the events out."""
+        """Let conditional orders see the prices, commit, then let the events out."""
+        while any(self.algos.watch(market) for market in self.markets.values()):
+            pass  # what they became traded, and that may set off others
         for market in self.markets.values():
             for order in self.account.stale_reducers(market.symbol):
                 market.engine.remove(order)
                 self.account.ended(market, order, "EXPIRED")
+        self.algos.finish()
         self.store.commit()
         events, self._outbox[:] = list(self._outbox), []
         if events:

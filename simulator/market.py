@@ -59,6 +59,7 @@ class Market:
         self.aggregates: deque[Aggregate] = deque(maxlen=KEPT_TRADES)
         self.pushed_aggregates: list[Aggregate] = []  # not yet sent to streams
         self.printed: list[Trade] = []
+        self.prints: deque[int] = deque(maxlen=KEPT_TRADES)  # prices traded since the conditional orders looked
         self.candle_changed = False
         self.closed: list[Candle] = []  # minutes closed since the streams looked
         self.next_funding = clock.now() // FUNDING_MS * FUNDING_MS + FUNDING_MS
@@ -128,6 +129,7 @@ class Market:
         trade = Trade(trade_id, price, lots, now, sold)
         self.trades.append(trade)
         self.printed.append(trade)
+        self.prints.append(price)
         last = self.pushed_aggregates[-1] if self.pushed_aggregates else None
         if last and last.price == price and last.sold == sold and last.time == now:
             last.lots += lots

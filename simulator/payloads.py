@@ -81,9 +81,10 @@ def order_row(instrument: Instrument, order: Order, full: bool = True) -> Json:
         "orderId": order.order_id, "symbol": order.symbol, "status": order.status, "clientOrderId": order.client_id,
         "price": instrument.price_text(order.price), "origQty": instrument.qty_text(order.qty),
         "executedQty": instrument.qty_text(order.cum), "timeInForce": order.tif, "type": order.kind,
-        "reduceOnly": order.reduce_only, "closePosition": False, "side": side_word(order.side),
-        "positionSide": order.position_side, "stopPrice": instrument.price_text(0), "workingType": "CONTRACT_PRICE",
-        "priceProtect": False, "origType": order.kind, "priceMatch": "NONE",
+        "reduceOnly": order.reduce_only, "closePosition": order.closes, "side": side_word(order.side),
+        "positionSide": order.position_side, "stopPrice": instrument.price_text(order.stop_price),
+        "workingType": order.working, "priceProtect": False, "origType": order.asked or order.kind,
+        "priceMatch": "NONE",
         "selfTradePreventionMode": order.stp, "goodTillDate": 0, "updateTime": order.updated,
     }
     if full:
@@ -116,10 +117,11 @@ def order_event(instrument: Instrument, order: Order, what: str, now: int, fill:
     inner: Json = {
         "s": order.symbol, "c": order.client_id, "S": side_word(order.side), "o": order.kind, "f": order.tif,
         "q": instrument.qty_text(order.qty), "p": instrument.price_text(order.price),
-        "ap": average(instrument, order.value, order.cum), "sp": "0", "x": what, "X": order.status,
+        "ap": average(instrument, order.value, order.cum), "x": what, "X": order.status,
         "i": order.order_id, "l": instrument.qty_text(0), "z": instrument.qty_text(order.cum), "L": "0",
-        "T": now, "t": 0, "b": "0", "a": "0", "m": False, "R": order.reduce_only, "wt": "CONTRACT_PRICE",
-        "ot": order.kind, "ps": order.position_side, "cp": False, "pP": False, "si": 0, "ss": 0, "rp": "0",
+        "T": now, "t": 0, "b": "0", "a": "0", "m": False, "R": order.reduce_only, "wt": order.working,
+        "sp": instrument.price_text(order.stop_price) if order.stop_price else "0", "ot": order.asked or order.kind,
+        "ps": order.position_side, "cp": order.closes, "pP": False, "si": 0, "ss": 0, "rp": "0",
         "V": order.stp, "pm": "NONE", "gtd": 0, "er": "0",
     }
     if fill:

@@ -119,6 +119,7 @@ class Replay:
         market.trades.append(Trade(payload["l"], price, lots, payload["T"], payload["m"]))
         market.aggregates.append(Aggregate(payload["a"], price, lots, payload["f"], payload["l"], payload["T"],
                                            payload["m"]))
+        market.prints.append(price)
         market.engine.trade(price, lots, 1 if payload["m"] else -1)
 
     def _after(self, venue: Any) -> None:

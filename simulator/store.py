@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS settings (account TEXT, symbol TEXT, leverage INTEGER
 CREATE TABLE IF NOT EXISTS amendments (account TEXT, amendment_id INTEGER, order_id INTEGER, symbol TEXT,
   client_id TEXT, price_before INTEGER, price_after INTEGER, qty_before INTEGER, qty_after INTEGER, count INTEGER,
   time INTEGER, PRIMARY KEY (account, amendment_id));
+CREATE TABLE IF NOT EXISTS algos (account TEXT, algo_id INTEGER, row TEXT, PRIMARY KEY (account, algo_id));
 CREATE TABLE IF NOT EXISTS candles (symbol TEXT, minute INTEGER, o INTEGER, h INTEGER, l INTEGER, c INTEGER,
   volume INTEGER, quote INTEGER, trades INTEGER, buy INTEGER, buy_quote INTEGER, first_id INTEGER, last_id INTEGER,
   PRIMARY KEY (symbol, minute)) WITHOUT ROWID;
@@ -53,6 +54,10 @@ CREATE TABLE IF NOT EXISTS bitmex_wallets (account INTEGER, currency TEXT, amoun
 CREATE TABLE IF NOT EXISTS bitmex_movements (account INTEGER, number INTEGER, row TEXT, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS rates (symbol TEXT, time INTEGER, rate TEXT, mark TEXT, PRIMARY KEY (symbol, time));
 """
+LATER = (("income", "asset", "TEXT NOT NULL DEFAULT 'USDT'"), ("orders", "algo_id", "INTEGER NOT NULL DEFAULT 0"),
+         ("orders", "asked", "TEXT NOT NULL DEFAULT ''"), ("orders", "stop_price", "INTEGER NOT NULL DEFAULT 0"),
+         ("orders", "working", "TEXT NOT NULL DEFAULT 'CONTRACT_PRICE'"),
+         ("orders", "closes", "INTEGER NOT NULL DEFAULT 0"))
 
 
 class Store:
@@ -84,8 +89,9 @@ class Store:
 
     def _widen(self) -> None:
         """Columns that files of earlier versions do not have yet."""
-        if "asset" not in {row[1] for row in self._db.execute("PRAGMA table_info(income)")}:
-            self._db.execute("ALTER TABLE income ADD COLUMN asset TEXT NOT NULL DEFAULT 'USDT'")
+        for table, column, kind in LATER:
+            if column not in {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     def put(self, table: str, **row: Any) -> None:
         """Insert or replace one row."""
