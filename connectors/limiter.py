@@ -85,6 +85,17 @@ class Limiter:
                     window.uses, window.used = former.uses, former.used
                     window.others, window.others_until = former.others, former.others_until
 
+    def add_budgets(self, budgets: Iterable[Budget]) -> None:
+        """Take one product's list into what several products share: what it does not name stays."""
+        with self._lock:
+            known = {(window.budget.kind, window.budget.seconds): window for window in self._windows}
+            for budget in budgets:
+                window = known.get((budget.kind, budget.seconds))
+                if window is None:
+                    self._windows.append(_Window(budget))
+                else:
+                    window.budget = budget
+
     def set_limit(self, budget: Budget) -> None:
         """Take one limit from the venue; the others stay."""
         with self._lock:

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
-from connectors.binance.parse import MARKET, bad, exec_kind, finite, status
+from connectors.binance.parse import MARKET, PLAIN_TYPES, bad, exec_kind, finite, status
+from connectors.binance.products import family
 from core.errors import BadMessage
 from core.numbers import printable
 from models import (
@@ -19,7 +20,6 @@ from models import (
     Execution,
     Key,
     OrderReport,
-    OrdType,
     PositionReport,
     Side,
     TimeInForce,
@@ -29,6 +29,7 @@ from models import (
 IGNORED = frozenset({"TRADE_LITE", "ACCOUNT_CONFIG_UPDATE", "ALGO_UPDATE", "STRATEGY_UPDATE", "GRID_UPDATE",
                      "CONDITIONAL_ORDER_TRIGGER_REJECT"})
 _ZERO = Decimal(0)
+_FAMILIES = {1: Category.LINEAR, 2: Category.INVERSE}      # `st`; a connection may carry both (binance.md section 2)
 _FILLS = frozenset({"TRADE", "CALCULATED"})    # CALCULATED: liquidation and auto-deleveraging
 
 
@@ -98,6 +99,7 @@ class _AccountEvent(msgspec.Struct):
     account: _Account = msgspec.field(name="a")
     event_time: int = msgspec.field(name="E", default=0)
     time: int = msgspec.field(name="T", default=0)
+    family: int = msgspec.field(name="st", default=0)
 
 
 class _CallEvent(msgspec.Struct):
@@ -138,12 +140,14 @@ def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] |
 
 def _order_messages(event: _OrderEvent, category: Category, account: str) -> tuple[Event, ...]:
     row = event.order
+    if family(row.symbol) is not category:
+        return ()
     if row.side not in ("BUY", "SELL"):
         raise BadMessage(MARKET, f"field o.S = {printable(repr(row.side), 40)}: neither BUY nor SELL")
     key = Key(MARKET, category, row.symbol)
     report = OrderReport(
         key=key, order_id=str(row.order_id), cl_ord_id=row.client_id or None, side=Side(row.side),
-        ord_type=OrdType(row.type) if row.type in OrdType.__members__ else None,
+        ord_type=PLAIN_TYPES.get(row.type),
         tif=TimeInForce(row.tif) if row.tif in TimeInForce.__members__ else None,
         qty=finite("o.q", row.qty, _ZERO), price=_known(row.price), cum_qty=finite("o.z", row.cum_qty, _ZERO),
         status=status(row.state), time=row.time or event.event_time, reduce_only=row.reduce_only,
@@ -169,11 +173,13 @@ def _execution(row: _Order, key: Key, account: str) -> Execution:
 
 def _account_messages(event: _AccountEvent, category: Category) -> tuple[Event, ...]:
     time = event.time or event.event_time
+    if _FAMILIES.get(event.family, category) is not category:
+        return ()
     balances = [BalanceReport(MARKET, category, printable(row.asset, 20), finite("a.B.wb", row.wallet), time=time)
                 for row in event.account.balances]
     positions = [PositionReport(Key(MARKET, category, row.symbol), finite("a.P.pa", row.qty),
                                 _known(finite("a.P.ep", row.entry)), time=time)
-                 for row in event.account.positions if row.side == "BOTH"]
+                 for row in event.account.positions if row.side == "BOTH" and family(row.symbol) is category]
     return (*balances, *positions)
 
 

@@ -43,6 +43,7 @@ _STATUSES = {
     # taken over by the insurance fund or the auto-deleveraging: for us the order has ended
     "NEW_INSURANCE": OrdStatus.FILLED, "NEW_ADL": OrdStatus.FILLED,
 }
+PLAIN_TYPES = {"LIMIT": OrdType.LIMIT, "MARKET": OrdType.MARKET}     # of orders in the book; the others are shown only
 _KINDS = (("autoclose-", ExecKind.LIQUIDATION), ("adl_autoclose", ExecKind.ADL),
           ("settlement_autoclose", ExecKind.SETTLEMENT), ("delivery_autoclose", ExecKind.SETTLEMENT))
 
@@ -93,6 +94,7 @@ class _Symbol(msgspec.Struct, rename="camel"):
     contract_type: str = ""
     margin_asset: str = ""
     is_spot_trading_allowed: bool = True
+    contract_size: Decimal | None = None
 
 
 class _ExchangeInfo(msgspec.Struct, rename="camel"):
@@ -148,6 +150,7 @@ def _instrument(row: _Symbol, category: Category) -> Instrument:
         market_max_qty=_rule(filters, name, market_lot, "maxQty"),
         min_notional=_least_notional(filters, name),
         trading=(row.status or row.contract_status) == "TRADING" and row.is_spot_trading_allowed,
+        **_contract(row, category),
     )
 
 
@@ -157,6 +160,16 @@ def _least_notional(filters: dict[str, dict[str, Any]], symbol: str) -> Decimal:
     if name not in filters:
         return _ZERO
     return _rule(filters, symbol, name, "minNotional" if "minNotional" in filters[name] else "notional")
+
+
+def _contract(row: _Symbol, category: Category) -> dict[str, Decimal]:
+    """COIN-M counts contracts of so many dollars and takes less from makers."""
+    if category is not Category.INVERSE:
+        return {}
+    size = row.contract_size
+    if size is None:
+        raise BadMessage(MARKET, f"field {printable(row.symbol, 40)}.contractSize = missing: not a contract")
+    return {"multiplier": _positive("contractSize", size), "maker_fee": Decimal("0.0001")}
 
 
 def _rule(filters: dict[str, dict[str, Any]], symbol: str, name: str, field: str) -> Decimal:
@@ -343,7 +356,7 @@ def _positive(name: str, value: Decimal) -> Decimal:
 
 
 def _type(word: str) -> OrdType | None:
-    return OrdType(word) if word in OrdType.__members__ else None
+    return PLAIN_TYPES.get(word)
 
 
 def _tif(word: str) -> TimeInForce | None:

@@ -80,9 +80,10 @@ def _account(rest: Rest, calls: Endpoints) -> Iterator[Step]:
     hedge = parse.is_hedge_mode(rest.send(calls.position_mode()))
     yield Step("position mode", not hedge, "hedge mode" if hedge else "one-way",
                "set Position Mode to One-way Mode on Binance" if hedge else "")
-    multi = parse.is_multi_assets(rest.send(calls.multi_assets()))
-    yield Step("asset mode", not multi, "multi-assets" if multi else "single-asset",
-               "set Asset Mode to Single-Asset Mode on Binance" if multi else "")
+    if calls.has("multi_assets"):
+        multi = parse.is_multi_assets(rest.send(calls.multi_assets()))
+        yield Step("asset mode", not multi, "multi-assets" if multi else "single-asset",
+                   "set Asset Mode to Single-Asset Mode on Binance" if multi else "")
 
 
 def _rights(rest: Rest, category: Category) -> Iterator[Step]:

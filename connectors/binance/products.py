@@ -1,4 +1,4 @@
-"""What differs between Binance's products: paths, weights, windows. USD-M and spot; COIN-M adds a record.
+"""What differs between Binance's products: paths, weights, windows. A record for each.
 
 Sources: binance.md sections 5 (spot), 8.1 to 8.4 and 9.4.
 """
@@ -28,6 +28,7 @@ class Product:
     history_window_ms: int            # a question about fills may span this much
     history_reach_ms: int             # how far back fills are kept, a day less
     status_field: str                 # of a symbol in exchangeInfo
+    klines_window_ms: int = 0         # a question about candles may span this much; 0: any time
 
 
 LINEAR = Product(
@@ -91,4 +92,44 @@ SPOT = Product(
     status_field="status",
 )
 
-PRODUCTS: Mapping[Category, Product] = MappingProxyType({Category.LINEAR: LINEAR, Category.SPOT: SPOT})
+INVERSE = Product(
+    category=Category.INVERSE,
+    exec_prefix="inverse",
+    paths=MappingProxyType({
+        "time": "/dapi/v1/time",
+        "exchange_info": "/dapi/v1/exchangeInfo",
+        "depth": "/dapi/v1/depth",
+        "klines": "/dapi/v1/klines",
+        "order": "/dapi/v1/order",
+        "open_orders": "/dapi/v1/openOrders",
+        "all_open_orders": "/dapi/v1/allOpenOrders",
+        "all_orders": "/dapi/v1/allOrders",
+        "user_trades": "/dapi/v1/userTrades",
+        "balance": "/dapi/v1/balance",
+        "account_id": "/dapi/v1/balance",
+        "positions": "/dapi/v1/positionRisk",
+        "position_mode": "/dapi/v1/positionSide/dual",
+        "listen_key": "/dapi/v1/listenKey",
+    }),
+    weights=MappingProxyType({
+        "depth": 20, "klines": 5, "open_orders": 40, "all_orders": 20, "user_trades": 20, "position_mode": 30,
+    }),
+    snapshot_limit=1000,
+    klines_limit=1500,
+    history_rows=1000,
+    history_window_ms=7 * _DAY,
+    history_reach_ms=89 * _DAY,
+    status_field="contractStatus",
+    klines_window_ms=199 * _DAY,      # 200 days are refused when they are a millisecond more
+)
+
+PRODUCTS: Mapping[Category, Product] = MappingProxyType({one.category: one for one in (LINEAR, INVERSE, SPOT)})
+
+
+def family(symbol: str) -> Category:
+    """Which futures product a symbol is of, by its form: one connection may carry both (binance.md 8.6).
+
+    USD-M: BTCUSDT, BTCUSDC, dated BTCUSDT_260327. COIN-M: BTCUSD_PERP, dated BTCUSD_260327.
+    """
+    pair, dash, _ = symbol.partition("_")
+    return Category.INVERSE if dash and pair.endswith("USD") else Category.LINEAR

@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.errors import Throttled, VenueError
 from core.numbers import text
 from core.secrets import Credentials
-from models import AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce
+from models import TIMEFRAMES, AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce
 
 _USED = re.compile(r"x-mbx-(used-weight|order-count)-(\d{1,3})([smhd])", re.ASCII | re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -31,6 +31,10 @@ class Endpoints:
               orders: int = 0) -> Call:
         cost = self.product.weights.get(name, 1) if weight is None else weight
         return Call(method, self.product.paths[name], tuple(params), security, cost, orders, rank)
+
+    def has(self, name: str) -> bool:
+        """Whether the product has such a call."""
+        return name in self.product.paths
 
     def time(self) -> Call:
         """The server's clock."""
@@ -49,6 +53,9 @@ class Endpoints:
         """The latest candles, or the latest that began by `end`; the last one still forms."""
         params = [("symbol", symbol), ("interval", interval), ("limit", str(limit))]
         if end is not None:
+            window = self.product.klines_window_ms
+            if window:               # with a start too the rows are still the latest before the end (binance.md 8.1)
+                params.append(("startTime", str(max(0, end - min(window, limit * TIMEFRAMES[interval])))))
             params.append(("endTime", str(end)))
         weight = 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
         return self._call("klines", params, rank=Rank.MARKET, weight=weight)

@@ -38,7 +38,8 @@ class Binance(ProductVenue[Rest]):
 
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:
         self._calls = Endpoints(PRODUCTS[config.category])
-        super().__init__(config, parts, Limiter(FIRST_BUDGETS))
+        super().__init__(config, parts, Limiter(()))
+        self.limiter.add_budgets(FIRST_BUDGETS)
 
     # ------------------------------------------------------------ parts
 
@@ -78,8 +79,10 @@ class Binance(ProductVenue[Rest]):
     def _read_instruments(self) -> Asking:
         body = yield self._calls.exchange_info()
         instruments, budgets, problems = parse.exchange_info(body, self.config.category)
-        if budgets:
+        if budgets and self._parts.limiter is None:
             self.limiter.set_budgets(budgets)
+        else:                            # shared by USD-M and COIN-M, and the lists are not the same (binance.md 8.1)
+            self.limiter.add_budgets(budgets)
         self._publish_instruments(instruments, problems)
 
     def _read_account(self) -> Asking:
@@ -87,7 +90,7 @@ class Binance(ProductVenue[Rest]):
         problem = rights.problem(self.config.http, self._parts, self._sync, self._clients)
         if parse.is_hedge_mode((yield self._calls.position_mode())):
             problem = HEDGE
-        elif parse.is_multi_assets((yield self._calls.multi_assets())):
+        elif self._calls.has("multi_assets") and parse.is_multi_assets((yield self._calls.multi_assets())):
             problem = MULTI
         if problem:
             self._say_once("account", problem, "error")

@@ -46,6 +46,12 @@ ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
 T = TypeVar("T")
 
 
+ROUTES = {                           # of the streams, by market and category
+    ("Binance", Category.LINEAR): ("/public", "/market", "/private"),
+    ("Binance", Category.INVERSE): ("/coin", "/coin", "/coin"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Product:
     """One product of the bundled exchange and how its connector is tried: what the shared suite may not know itself."""
@@ -67,12 +73,14 @@ class Product:
 
     def config(self, told: dict[str, str], symbols: tuple[str, ...], quote_only: bool, full_book: bool) -> VenueConfig:
         """Addresses and choices."""
-        routes = ("/public", "/market", "/private") if self.key.market == "Binance" else ("", "", "")
-        public, market, private = (told["ws"] + route for route in routes)
+        public, market, private = (told["ws"] + route for route in ROUTES.get(self.key[:2], ("", "", "")))
         return VenueConfig(self.key.category, self.title, told["http"], public, market, private, symbols,
                            quote_only=quote_only, full_book=full_book, candles=50)
 
 
+COINM = Product(Binance, Key("Binance", Category.INVERSE, "BTCUSD_PERP"),
+                Key("Binance", Category.INVERSE, "ETHUSD_PERP"), "Binance-D", "2", "60", "25", "POST /dapi/v1/order",
+                "btcusd_perp@depth")
 USDM = Product(Binance, BTC, ETH, "Binance-F", "0.010", "0.500", "0.200", "POST /fapi/v1/order", "btcusdt@depth")
 
 

@@ -91,3 +91,14 @@ def test_a_call_dearer_than_its_share_still_goes_out_alone() -> None:
     limiter = Limiter([Budget(WEIGHT, 60.0, 50)])
 
     assert limiter.acquire(call(40, Rank.HISTORY), 0.0) == 0
+
+
+def test_a_second_products_list_adds_to_the_first_and_takes_nothing_away() -> None:
+    limiter = Limiter([Budget(ORDERS, 10, 300), Budget(WEIGHT, 60, 2400)])
+    limiter.acquire(Call("GET", "/a", weight=1200), 0.0)
+
+    limiter.add_budgets([Budget(WEIGHT, 60, 1200), Budget(ORDERS, 60, 1200)])
+
+    assert limiter.usage(0.0) == 1.0
+    assert {(one.budget.kind, one.budget.seconds) for one in limiter._windows} == {
+        (ORDERS, 10), (WEIGHT, 60), (ORDERS, 60)}

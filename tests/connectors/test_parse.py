@@ -168,6 +168,34 @@ def test_instruments_limits_and_one_bad_symbol() -> None:
     assert problems == ("field BAD.PRICE_FILTER.tickSize = None: not a possible number",)
 
 
+CONTRACT = {"symbol": "BTCUSD_PERP", "contractStatus": "TRADING", "contractSize": 100, "baseAsset": "BTC",
+            "quoteAsset": "USD", "marginAsset": "BTC",
+            "filters": [{"filterType": "PRICE_FILTER", "tickSize": "0.1"},
+                        {"filterType": "LOT_SIZE", "stepSize": "1", "minQty": "1", "maxQty": "1000000"}]}
+
+
+def test_a_coin_margined_contract_is_worth_its_size_in_its_coin() -> None:
+    (one,), _, problems = parse.exchange_info(
+        raw({"symbols": [CONTRACT, {**CONTRACT, "contractSize": None}]}), Category.INVERSE)
+
+    assert (one.multiplier, one.settle, one.trading) == (Decimal(100), "BTC", True)
+    assert (one.lot, one.min_notional) == (Decimal(1), Decimal(0))
+    assert problems == ("field BTCUSD_PERP.contractSize = missing: not a contract",)
+
+
+@pytest.mark.parametrize(("symbol", "category"), [
+    ("BTCUSDT", LINEAR), ("BTCUSDC", LINEAR), ("BTCUSDT_260327", LINEAR), ("BTCUSD_PERP", Category.INVERSE),
+    ("BTCUSD_260327", Category.INVERSE)])
+def test_events_of_the_other_product_on_one_connection_are_left_to_it(symbol: str, category: Category) -> None:
+    other = Category.INVERSE if category is LINEAR else LINEAR
+    order = raw(changed(EVENT, s=symbol))
+    account = raw({**ACCOUNT, "st": 1 if category is LINEAR else 2})
+
+    assert events.private(order, category, "A") and events.private(order, other, "A") == ()
+    assert any(isinstance(one, BalanceReport) for one in events.private(account, category, "A") or ())
+    assert events.private(account, other, "A") == ()
+
+
 def test_small_answers() -> None:
     assert parse.server_time(b'{"serverTime":1700000000000}') == 1_700_000_000_000
     assert parse.is_hedge_mode(b'{"dualSidePosition":true}')

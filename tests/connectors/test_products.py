@@ -16,8 +16,21 @@ from connectors.bitmex.venue import WITHDRAWS, Bitmex
 from connectors.http import Call
 from connectors.limiter import Limiter
 from core.errors import ConfigError
-from models import Ack, Category, Execution, Health, Key, Notice, Reject, Side, Silence, VenueUp
-from tests.connectors.conftest import USDM, Exchange, Product, Terminal, wait_for
+from models import (
+    AccountSnapshot,
+    Ack,
+    AskAccount,
+    Category,
+    Execution,
+    Health,
+    Key,
+    Notice,
+    Reject,
+    Side,
+    Silence,
+    VenueUp,
+)
+from tests.connectors.conftest import COINM, USDM, Exchange, Product, Terminal, wait_for
 from tests.connectors.suite import PATIENT, ConnectorSuite
 
 pytestmark = pytest.mark.late
@@ -36,6 +49,68 @@ class TestBinanceLinear(ConnectorSuite):
     """Binance USD-M."""
 
     product = USDM
+
+
+class TestBinanceInverse(ConnectorSuite):
+    """Binance COIN-M."""
+
+    product = COINM
+
+
+class TestBinanceInverseAlone:
+    """Rules that COIN-M alone has."""
+
+    product = COINM
+
+    def test_fills_are_contracts_with_fees_in_the_coin_and_balances_are_coins(self, terminal: Terminal) -> None:
+        order = terminal.order(side=Side.BUY)
+        terminal.answer(order)
+        fill = terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
+        known = [one for page in terminal.history() for one in page.executions if one.cl_ord_id == order.cl_ord_id]
+        snapshot = self.account(terminal)
+
+        worth = fill.last_qty * 100 / fill.last_px
+        assert fill.exec_id.startswith("inverse:BTCUSD_PERP:") and fill.fee_currency == "BTC"
+        assert fill.fee is not None and abs(fill.fee - worth * Decimal("0.0005")) <= Decimal("1e-8")
+        assert known and known[0].fee == fill.fee
+        assert {one.currency for one in snapshot.balances} >= {"BTC", "ETH"}
+        assert all(one.key.category is Category.INVERSE for one in snapshot.positions)
+
+    def test_candles_older_than_the_longest_question_are_paged_from_the_end(self, make: Make) -> None:
+        terminal = make()
+        terminal.venue._pool._loader._wanted = 600
+        asked: list[dict[str, str]] = []
+        send = terminal.venue._loader_rest.send
+
+        def counted(call: Call) -> object:
+            if call.path.endswith("klines"):
+                asked.append(dict(call.params))
+            return send(call)
+
+        terminal.venue._loader_rest.send = counted
+        terminal.start()
+        terminal.venue.want_candles(COINM.key, "1d")
+        wait_for(lambda: (told := terminal.board.candles.get((COINM.key, "1d"))) and told.complete)
+
+        paged = [one for one in asked if "endTime" in one]
+        assert paged and all(int(one["endTime"]) - int(one["startTime"]) <= 200 * 86_400_000 for one in paged)
+
+    def test_both_futures_products_count_against_one_limit(self, make: Make) -> None:
+        limiter = Limiter(())
+        coin, usd = make(limiter=limiter).start(), make(product=USDM, limiter=limiter).start()
+        kinds = {(one.budget.kind, one.budget.seconds) for one in limiter._windows}
+        order = coin.order()
+        coin.answer(order)
+        coin.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
+
+        assert coin.venue._limiter is usd.venue._limiter is limiter
+        assert kinds == {("weight", 60), ("orders", 10), ("orders", 60)}
+        assert coin.got(VenueUp).account == usd.got(VenueUp).account and usd.of(Execution) == []
+
+    @staticmethod
+    def account(terminal: Terminal) -> AccountSnapshot:
+        terminal.venue.post(AskAccount("Binance", Category.INVERSE))
+        return terminal.got(AccountSnapshot)
 
 
 class TestBitmexInverse(ConnectorSuite):

@@ -28,8 +28,8 @@ def recorded(shared_fixtures: Path) -> Path:
     return shared_fixtures / "binance"
 
 
-def frames(recorded: Path) -> list[dict[str, Any]]:
-    lines = (recorded / "cryptofeed" / "usdm_ws_session.jsonl").read_text().splitlines()
+def frames(recorded: Path, session: str = "usdm") -> list[dict[str, Any]]:
+    lines = (recorded / "cryptofeed" / f"{session}_ws_session.jsonl").read_text().splitlines()
     return [row["msg"] for row in map(json.loads, lines) if row["dir"] == "recv"]
 
 
@@ -37,9 +37,10 @@ def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def test_every_used_field_of_the_session_is_read(recorded: Path) -> None:
+@pytest.mark.parametrize("session", ["usdm", "coinm"])
+def test_every_used_field_of_the_session_is_read(recorded: Path, session: str) -> None:
     seen: Counter[str] = Counter()
-    for frame in frames(recorded):
+    for frame in frames(recorded, session):
         kind, raw = str(frame["stream"]).split("@")[1].split("_")[0], compact(frame)
         data = frame["data"]
         seen[kind] += 1
@@ -67,18 +68,20 @@ def test_every_used_field_of_the_session_is_read(recorded: Path) -> None:
     assert {"depth", "bookTicker"} <= set(seen)
 
 
-def test_the_recorded_book_follows_its_snapshot_without_a_gap(recorded: Path) -> None:
-    lines = (recorded / "cryptofeed" / "usdm_depth_snapshots.jsonl").read_text().splitlines()
+@pytest.mark.parametrize(("session", "category"), [("usdm", LINEAR), ("coinm", Category.INVERSE)])
+def test_the_recorded_book_follows_its_snapshot_without_a_gap(
+        recorded: Path, session: str, category: Category) -> None:
+    lines = (recorded / "cryptofeed" / f"{session}_depth_snapshots.jsonl").read_text().splitlines()
     for snapshot in map(json.loads, lines):
         symbol = snapshot["url"].split("symbol=")[1].split("&")[0]
-        key, clock, board = Key("Binance", LINEAR, symbol), HandClock(), Board()
+        key, clock, board = Key("Binance", category, symbol), HandClock(), Board()
         complaints = Complaints("test")
         feed = MarketFeed("ws://127.0.0.1:1", clock, TimeSync(clock), complaints)
         book = PublicSymbol(key, board, clock, Timings(), False, lambda *told: None, lambda key: None)
         feed.take(Watch(book))
         feed.opened(lambda text: None)
         told = snapshot["response"]
-        mine = [frame for frame in frames(recorded) if frame["stream"] == f"{symbol.lower()}@depth@100ms"]
+        mine = [frame for frame in frames(recorded, session) if frame["stream"] == f"{symbol.lower()}@depth@100ms"]
         before = [frame for frame in mine if frame["data"]["u"] < told["lastUpdateId"]]
         for frame in before:
             feed.frame(compact(frame), 1.0)
@@ -101,7 +104,8 @@ def test_private_events(recorded: Path) -> None:
     kinds: dict[str, list[object]] = {}
     for file in sorted((recorded / "nautilus" / "futures_ws").glob("*.json")):
         if file.name.removeprefix("ws_futures_").startswith(("order_update", "account", "trade_lite", "algo")):
-            told = events.private(file.read_bytes(), LINEAR, "A")
+            is_coin = b"USD_" in file.read_bytes()
+            told = events.private(file.read_bytes(), Category.INVERSE if is_coin else LINEAR, "A")
             assert told is not None, file.name
             kinds[file.stem] = list(told)
 
@@ -147,3 +151,19 @@ def test_public_answers(recorded: Path) -> None:
             assert parse.depth(raw)[0] > 0
         if path.endswith("/v1/time"):
             assert parse.server_time(raw) == 1620099477465
+
+
+def test_coin_margined_answers(recorded: Path) -> None:
+    rows = json.loads((recorded / "gocryptotrader" / "http_coinm.json").read_text())
+    info = next(compact(row["response"]) for row in rows if row["path"].endswith("exchangeInfo"))
+    pages = [row["response"] for row in rows if row["path"] == "/dapi/v1/klines" and isinstance(row["response"], list)]
+
+    for raw in (info, (recorded / "cryptofeed" / "coinm_exchangeInfo.json").read_bytes()):
+        instruments, _, problems = parse.exchange_info(raw, Category.INVERSE)
+        sizes = {one["symbol"]: one["contractSize"] for one in json.loads(raw)["symbols"]}
+        assert instruments and problems == () and len(instruments) == len(sizes)
+        assert all((one.multiplier, one.settle, one.quote) == (sizes[one.key.symbol], one.base, "USD")
+                   for one in instruments)
+        assert {one.multiplier for one in instruments if one.base == "BTC"} <= {100}
+    assert pages and [one.volume for one in parse.candles(compact(pages[0]))] == [
+        Decimal(row[5]) for row in pages[0]]
