@@ -79,10 +79,7 @@ class Binance(ProductVenue[Rest]):
     def _read_instruments(self) -> Asking:
         body = yield self._calls.exchange_info()
         instruments, budgets, problems = parse.exchange_info(body, self.config.category)
-        if budgets and self._parts.limiter is None:
-            self.limiter.set_budgets(budgets)
-        else:                            # shared by USD-M and COIN-M, and the lists are not the same (binance.md 8.1)
-            self.limiter.add_budgets(budgets)
+        self.limiter.add_budgets(budgets)     # shared by USD-M and COIN-M, whose lists differ (binance.md 8.1)
         self._publish_instruments(instruments, problems)
 
     def _read_account(self) -> Asking:

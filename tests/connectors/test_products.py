@@ -103,7 +103,7 @@ class TestBinanceInverseAlone:
         coin.answer(order)
         coin.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
 
-        assert coin.venue._limiter is usd.venue._limiter is limiter
+        assert coin.venue.limiter is usd.venue._limiter is limiter
         assert kinds == {("weight", 60), ("orders", 10), ("orders", 60)}
         assert coin.got(VenueUp).account == usd.got(VenueUp).account and usd.of(Execution) == []
 
@@ -230,7 +230,7 @@ class TestBitmexAlone:
         limiter = Limiter(())
         made = [make(product=product, limiter=limiter).start() for product in (INVERSE, LINEAR)]
 
-        assert all(terminal.venue._limiter is limiter for terminal in made)
+        assert all(terminal.venue.limiter is limiter for terminal in made)
         accounts = {terminal.got(VenueUp).account for terminal in made}
         order = made[0].order()
         made[0].answer(order)
