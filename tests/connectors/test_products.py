@@ -103,7 +103,7 @@ class TestBinanceInverseAlone:
         coin.answer(order)
         coin.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
 
-        assert coin.venue.limiter is usd.venue._limiter is limiter
+        assert coin.venue.limiter is usd.venue.limiter is limiter
         assert kinds == {("weight", 60), ("orders", 10), ("orders", 60)}
         assert coin.got(VenueUp).account == usd.got(VenueUp).account and usd.of(Execution) == []
 
