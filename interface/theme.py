@@ -155,7 +155,8 @@ class Theme:
                         indicatormargin=(0, 0, self.px(4), 0), padding=0)
         style.map("TCheckbutton", background=[("active", self["panel"])],
                   indicatorforeground=[("disabled", self["panel"])], foreground=[("disabled", self["dim"])],
-                  indicatorbackground=[("disabled", self["panel"]), ("selected", self["buy_button"]), ("pressed", self["raised"])],
+                  indicatorbackground=[("disabled", self["panel"]), ("selected", self["buy_button"]),
+                                       ("pressed", self["raised"])],
                   upperbordercolor=[("focus", self["buy"])], lowerbordercolor=[("focus", self["buy"])])
 
 
