@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from connectors.probing import Steps
 from connectors.venue import Venue, VenueConfig, VenueParts
 from core.errors import ConfigError
-from models import Category
+from core.secrets import Credentials
+from models import Category, Timings
 
 
 def venue_class(market: str, category: Category = Category.LINEAR) -> type[Venue]:
@@ -29,4 +31,15 @@ def limit_pool(market: str, category: Category) -> str:
     return "Binance spot" if (market, category) == ("Binance", Category.SPOT) else market
 
 
-__all__ = ["Venue", "VenueConfig", "VenueParts", "limit_pool", "venue_class"]
+def probe_steps(market: str, config: VenueConfig, credentials: Credentials | None, timings: Timings) -> Steps:
+    """Asks a product step by step whether it works, as the answers are taken; nothing is changed at the venue."""
+    if market == "Bitmex":
+        from connectors.bitmex.probe import probe as bitmex
+
+        return bitmex(config, credentials, timings)
+    from connectors.binance.probe import probe as binance
+
+    return binance(config, credentials, timings)
+
+
+__all__ = ["Venue", "VenueConfig", "VenueParts", "limit_pool", "probe_steps", "venue_class"]

@@ -8,9 +8,13 @@ from models import Category, Key
 
 MARKET_TITLES = {"Bitmex": "BitMEX"}     # how a market's name is printed where it differs
 
+# Exchanges that exist no more, in one sentence; the bundled exchange keeps their face.
+CLOSED = {"Bitmex": "BitMEX is closed since 2026-09-23: it can be tried on the bundled exchange (--demo) and in "
+                    "recorded sessions, and cannot be traded any more"}
+
 _TAILS: dict[str, dict[Category, str]] = {
     "Binance": {Category.SPOT: "", Category.LINEAR: "-F", Category.INVERSE: "-D"},
-    "Bitmex": {Category.INVERSE: "", Category.LINEAR: "-L", Category.QUANTO: "-Q", Category.SPOT: "-S"},
+    "Bitmex": {Category.INVERSE: "", Category.LINEAR: "-USDt", Category.QUANTO: "-quanto", Category.SPOT: "-spot"},
 }
 
 

@@ -1,99 +1,149 @@
-"""Asks one product step by step whether it works, on the caller's thread: for `main.py doctor`."""
+"""Asks one product of Binance step by step whether it works, on the caller's thread."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
-from connectors.binance import parse, rights, spot_parse
+from connectors import probing
+from connectors.binance import parse, rights, spot_errors, spot_parse
+from connectors.binance.listen_key import ListenKey
 from connectors.binance.products import PRODUCTS
 from connectors.binance.rest import Endpoints, Rest
+from connectors.binance.spot_private import Subscriber
 from connectors.binance.spot_rest import SpotEndpoints
 from connectors.http import Client, tls_context
 from connectors.limiter import Limiter
+from connectors.probing import Step, Steps, asked, until_bad
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig
 from core.clock import SystemClock
-from core.errors import VenueError
+from core.errors import BadMessage, KeysRejected, Rejected, VenueError
+from core.hosts import is_loopback
 from core.secrets import Credentials
 from models import Category, Timings
 
-CLOCK_WARNING_MS = 500
+
+def probe(config: VenueConfig, credentials: Credentials | None, timings: Timings) -> Steps:
+    """The steps in order; a ✕ ends them. Nothing is changed at the venue."""
+    return _Probe(config, credentials, timings).steps()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One answer: `ok` True ✓, None ▲ (works, with a catch), False ✕; `cure` says what to do."""
+class _Probe:
+    """One product being asked; made for one run."""
 
-    name: str
-    ok: bool | None
-    text: str
-    cure: str = ""
+    def __init__(self, config: VenueConfig, credentials: Credentials | None, timings: Timings) -> None:
+        self._config, self._credentials, self._timings = config, credentials, timings
+        self._is_spot = config.category is Category.SPOT
+        self._sync = TimeSync(SystemClock(), may_be_recorded=is_loopback(urlsplit(config.http).hostname or ""))
+        self._clients: list[Client] = []
+        self._rest = self._line(config.http)
+        self._calls = SpotEndpoints() if self._is_spot else Endpoints(PRODUCTS[config.category])
 
+    def _line(self, http: str) -> Rest:
+        client = Client(parse.MARKET, http, self._timings.connect, self._timings.answer,
+                        tls_context() if http.startswith("https:") else None)
+        self._clients.append(client)
+        failure = (spot_errors.failure,) if self._is_spot else ()
+        return Rest(client, self._credentials, self._sync, Limiter(()), SystemClock(), self._timings.request_life,
+                    *failure)
 
-def probe(config: VenueConfig, credentials: Credentials | None, timings: Timings) -> Iterator[Step]:
-    """The steps in order; the first ✕ of address or key ends it. Nothing is changed at the venue."""
-    sync, clock = TimeSync(SystemClock()), SystemClock()
-    context = tls_context() if config.http.startswith("https:") else None
-    client = Client(parse.MARKET, config.http, timings.connect, timings.answer, context)
-    rest = Rest(client, credentials, sync, Limiter(()), clock, timings.request_life)
-    calls = SpotEndpoints() if config.category is Category.SPOT else Endpoints(PRODUCTS[config.category])
-    try:
-        yield from _public(config, rest, calls, sync)
-        if credentials is None:
-            yield Step("key", None, "no API key: market data only", "set API_KEY and API_SECRET")
+    def steps(self) -> Steps:
+        """See `probe`."""
+        try:
+            yield from until_bad(probing.network(self._config.http, self._timings.connect), self._public(),
+                                 self._private())
+        finally:
+            for client in self._clients:
+                client.close()
+
+    def _public(self) -> Steps:
+        address = f"{self._config.http} does not speak {self._config.title}: correct HTTP_URL"
+        yield asked("server time", self._clock, address)
+        yield asked("symbols", self._symbols, address)
+
+    def _clock(self) -> Step:
+        sent = time.monotonic()
+        body = self._rest.send(self._calls.time())
+        received = time.monotonic()
+        self._sync.take(parse.server_time(body), sent, received)
+        return probing.clock(self._sync, received - sent)
+
+    def _symbols(self) -> Step:
+        body = self._rest.send(self._calls.exchange_info())
+        listed = (spot_parse.exchange_info(body) if self._is_spot
+                  else parse.exchange_info(body, self._config.category))[0]
+        return probing.symbols(self._config.symbols, {one.key.symbol for one in listed if one.trading},
+                               f"{self._config.category.value.upper()}_SYMBOLS")
+
+    # ------------------------------------------------------------ with keys
+
+    def _private(self) -> Steps:
+        if self._credentials is None:
+            yield probing.no_keys()
             return
-        yield from _account(rest, calls)
-        yield from _rights(rest, config.category)
-    except VenueError as error:
-        yield Step("answer", False, str(error), "check the address, the key and this machine's network")
-    finally:
-        client.close()
+        yield asked("key", self._key, "the account is not told: try again")
+        yield asked("permissions", self._permissions, "try again")
+        if not self._is_spot:
+            yield asked("position mode", self._position_mode, "try again")
+        if "multi_assets" in self._calls.product.paths:
+            yield asked("asset mode", self._asset_mode, "try again")
+        yield asked("user stream", self._stream, "try again")
+
+    def _key(self) -> Step:
+        if isinstance(self._calls, SpotEndpoints):
+            account = spot_parse.account(self._rest.send(self._calls.account()))
+            if not account.can_trade:
+                return Step("key", False, f"account {account.name} may not trade spot now",
+                            "see the account's state and the key's permissions at the exchange")
+            return Step("key", True, f"accepted, account {account.name}")
+        return Step("key", True, f"accepted, account {parse.account_alias(self._rest.send(self._calls.account_id()))}")
+
+    def _permissions(self) -> Step:
+        address = rights.host(self._config.http)
+        line = self._rest if address == self._config.http else self._line(address)
+        try:
+            told = rights.read(line.send(rights.RESTRICTIONS))
+        except (Rejected, KeysRejected, BadMessage):
+            return Step("permissions", None, "this network does not tell what the key may do")
+        except VenueError:
+            if line is self._rest:
+                raise
+            return Step("permissions", None, f"{address} does not tell what the key may do")
+        what = "spot" if self._is_spot else "futures"
+        if told.enable_withdrawals:
+            return Step("permissions", False, "the key may withdraw, and is refused",
+                        "make a key that may read and trade and nothing else: a stolen one could empty the account")
+        if not told.may_trade(self._config.category):
+            return Step("permissions", False, f"the key may not trade {what}", f"allow it to trade {what}")
+        return Step("permissions", True, f"may trade {what}, may not withdraw")
+
+    def _position_mode(self) -> Step:
+        if parse.is_hedge_mode(self._rest.send(self._calls.position_mode())):
+            return Step("position mode", False, "hedge mode", "set Position Mode to One-way Mode on Binance")
+        return Step("position mode", True, "one-way")
+
+    def _asset_mode(self) -> Step:
+        if parse.is_multi_assets(self._rest.send(self._calls.multi_assets())):
+            return Step("asset mode", False, "multi-assets", "set Asset Mode to Single-Asset Mode on Binance")
+        return Step("asset mode", True, "single-asset")
+
+    def _stream(self) -> Step:
+        wait = self._timings.answer
+        if self._is_spot:
+            subscriber = Subscriber(self._rest, self._config.private_ws, self._credentials, self._sync,
+                                    lambda _rest: None)
+            return probing.stream(self._config.private_ws, wait, subscriber.request(),
+                                  is_done=partial(_granted, subscriber))
+        return probing.stream(ListenKey(self._rest, self._calls, self._config.private_ws, None).address(), wait, "")
 
 
-def _public(config: VenueConfig, rest: Rest, calls: Endpoints, sync: TimeSync) -> Iterator[Step]:
-    sent = time.monotonic()
-    body = rest.send(calls.time())
-    received = time.monotonic()
-    sync.take(parse.server_time(body), sent, received)
-    yield Step("address", True, f"{config.http} answers in {1000 * (received - sent):.0f} ms")
-    offset = sync.offset_ms() or 0.0
-    text = f"{offset / 1000:+.2f} s against the venue"
-    cure = "check this machine's time service" if abs(offset) > CLOCK_WARNING_MS else ""
-    yield Step("clock", not sync.problem() and (None if cure else True), sync.problem() or text, cure)
-    listed, _, _ = parse.exchange_info(rest.send(calls.exchange_info()), config.category)
-    names = {one.key.symbol for one in listed if one.trading}
-    missing = [symbol for symbol in config.symbols if symbol not in names]
-    yield Step("symbols", not missing, f"not listed or not trading: {', '.join(missing)}" if missing
-               else f"{len(config.symbols)} configured, all trading", "correct the symbol list" if missing else "")
-
-
-def _account(rest: Rest, calls: Endpoints) -> Iterator[Step]:
-    if isinstance(calls, SpotEndpoints):
-        account = spot_parse.account(rest.send(calls.account()))
-        yield Step("key", True, f"accepted, account {account.name}")
-        yield Step("account", account.can_trade, "may trade" if account.can_trade else "may not trade",
-                   "" if account.can_trade else "see the account's state at Binance")
-        return
-    yield Step("key", True, f"accepted, account {parse.account_alias(rest.send(calls.account_id()))}")
-    hedge = parse.is_hedge_mode(rest.send(calls.position_mode()))
-    yield Step("position mode", not hedge, "hedge mode" if hedge else "one-way",
-               "set Position Mode to One-way Mode on Binance" if hedge else "")
-    if calls.has("multi_assets"):
-        multi = parse.is_multi_assets(rest.send(calls.multi_assets()))
-        yield Step("asset mode", not multi, "multi-assets" if multi else "single-asset",
-                   "set Asset Mode to Single-Asset Mode on Binance" if multi else "")
-
-
-def _rights(rest: Rest, category: Category) -> Iterator[Step]:
-    try:
-        told = rights.read(rest.send(rights.RESTRICTIONS))
-    except VenueError:
-        yield Step("key rights", None, "this network does not tell the rights of a key")
-        return
-    may_trade, product = told.may_trade(category), "spot" if category is Category.SPOT else "futures"
-    withdraws = told.enable_withdrawals
-    text = f"{'may' if may_trade else 'may not'} trade {product}, {'may' if withdraws else 'may not'} withdraw"
-    cure = "make a key without the withdrawal right" if withdraws else "" if may_trade else f"allow {product} trading"
-    yield Step("key rights", may_trade and not withdraws, text, cure)
+def _granted(subscriber: Subscriber, told: object) -> str | None:
+    """Spot's answer to the subscription."""
+    if not isinstance(told, dict) or "status" not in told:
+        return None
+    if told["status"] == 200:
+        return ""
+    return subscriber.refused(int(told["status"]), json.dumps(told.get("error", {})).encode())

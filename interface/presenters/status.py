@@ -16,8 +16,8 @@ RECORDED_S = 86_400.0     # more than a day off and no problem: a recorded sessi
 OLD_DATA_S = 2.0
 BUDGET_AMBER, BUDGET_RED = 0.7, 0.9
 
-SHORT = {"Binance-F": "BIN-F", "Binance-D": "BIN-D", "Binance": "BIN", "BitMEX": "BMX", "BitMEX-L": "BMX-L",
-         "BitMEX-Q": "BMX-Q", "BitMEX-S": "BMX-S"}
+SHORT = {"Binance-F": "BIN-F", "Binance-D": "BIN-D", "Binance": "BIN", "BitMEX": "BMX", "BitMEX-USDt": "BMX-USDt",
+         "BitMEX-quanto": "BMX-quanto", "BitMEX-spot": "BMX-spot"}
 
 
 @dataclass(frozen=True, slots=True)

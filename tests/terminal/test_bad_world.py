@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from tests.faults.harness import ROOT, Ground, Program, free_port, until
+from tests.faults.harness import ROOT, Ground, Program, free_port, until, write_private
 
 
 def log(ground: Ground) -> str:
@@ -173,9 +173,27 @@ def test_doctor_says_what_works(ground: Ground) -> None:
 
     assert plain.wait(30) in (0, 1) and told.wait(30) in (0, 1)
     assert "✓" in plain.text() and "Traceback" not in plain.text()
-    assert json.loads("\n".join(told.out))
+    rows = {row["name"]: row for row in json.loads("\n".join(told.out))["checks"]}
+    for step in ("DNS", "TCP", "server time", "symbols", "key", "permissions", "position mode", "user stream"):
+        assert rows[f"Binance-F {step}"]["level"] == "ok", rows[f"Binance-F {step}"]
     secrets = [value for name, value in ground.exchange.venue.items() if name.startswith("api_")]
     assert not any(secret in plain.text() + told.text() for secret in secrets)
+
+
+def test_doctor_names_a_wrong_key_and_the_closed_exchange(ground: Ground) -> None:
+    ground.settings(env="MARKET_LIST=Binance", secret="w" * 64)
+
+    told = ground.program("doctor", "--json")
+
+    assert told.wait(30) == 1
+    rows = json.loads("\n".join(told.out))["checks"]
+    assert (rows[-1]["name"], rows[-1]["level"]) == ("Binance-F key", "error") and "API_SECRET" in rows[-1]["cure"]
+    write_private(ground.home / ".env", "MARKET_LIST=Bitmex")
+
+    told = ground.program("doctor")
+
+    assert told.wait(30) in (0, 1)
+    assert "▲ BitMEX" in told.text() and "closed since 2026-09-23" in told.text()
 
 
 def test_the_referee_runs_by_itself(ground: Ground, tmp_path: Path) -> None:
