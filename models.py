@@ -553,6 +553,7 @@ class VenueUp:
     venue_time: int
     can_trade: bool = True
     text: str = ""
+    wallet: str = ""                 # products of one account that name the same one share their balances; "": its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,12 @@ R = TypeVar("R", bound=Rest)
 
 
 class ProductVenue(Venue, Generic[R]):
-    """One product of one exchange. What its hooks need is set before this constructor is called."""
+    """One product of one exchange. What its hooks need is set before this constructor is called.
+
+    `wallet`: products of one account with the same word share their balances; "" = its own.
+    """
+
+    wallet = ""
 
     def __init__(self, config: VenueConfig, parts: VenueParts, limiter: Limiter) -> None:
         self.config = config
@@ -372,7 +377,7 @@ class ProductVenue(Venue, Generic[R]):
         standing = self._standing
         watched = tuple(self._instruments[key.symbol] for key in self._watched if key.symbol in self._instruments)
         return VenueUp(self.market, self.config.category, standing.account, watched, self._sync.now_ms(),
-                       standing.can_trade, standing.problem)
+                       standing.can_trade, standing.problem, self.wallet)
 
     def _keys_refused(self, error: KeysRejected) -> None:
         if self._standing.keys_refused:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from accounting.position import after_fill, realised
-from accounting.value import COMMISS_PLACES, commission, rounded_fee, sumreal
+from accounting.value import COMMISS_PLACES, SUMREAL_PLACES, commission, rounded_fee, sumreal
 from core import ids
 from core.numbers import half_up
 from core.rows import BookRow, CoinRow, OrderRow
-from models import ZERO, ExecKind, Execution, Instrument, Key, Side
+from models import ZERO, Category, ExecKind, Execution, Instrument, Key, Side
 
 LONGEST_REFER = 64
 
@@ -59,25 +59,50 @@ def book_fill(execution: Execution, owner: Owner, order: OrderRow | None, instru
     qty = execution.last_qty * execution.side.sign
     fee = _fee(execution, instrument)
     fee_currency = execution.fee_currency or instrument.settle
-    same = fee_currency == instrument.settle
     price = execution.order_price if execution.order_price is not None else order.price if order else None
     wanted = order.wanted if order is not None and order.wanted is not None else price
+    formula = sumreal(category, qty, execution.last_px, instrument.multiplier)
     first = CoinRow(
         exec_id=execution.exec_id, part=0, emi=owner.emi, refer=owner.refer, key=key, account=execution.account,
         currency=instrument.settle, ticker=key.symbol, side=0 if execution.side is Side.BUY else 1, qty=qty,
         qty_rest=_rest(execution, order), price=price or execution.last_px, theor_price=wanted or execution.last_px,
-        trade_price=execution.last_px, sumreal=sumreal(category, qty, execution.last_px, instrument.multiplier),
-        commiss=fee if same else ZERO, time=execution.time, booked=booked, cl_ord_number=owner.number)
+        trade_price=execution.last_px,
+        sumreal=formula if execution.value is None else half_up(execution.value, SUMREAL_PLACES),
+        commiss=fee if fee_currency == instrument.settle else ZERO, time=execution.time, booked=booked,
+        cl_ord_number=owner.number)
     old = book(owner.emi, instrument.settle)
     pos, entry = after_fill(category, old.pos, old.entry, qty, execution.last_px)
     gained = realised(category, old.pos, old.entry, qty, execution.last_px, instrument.multiplier)
     sums = replace(old, pos=pos, entry=entry, volume=old.volume + abs(qty), sumreal=old.sumreal + first.sumreal,
                    fees=old.fees + first.commiss, fills=old.fills + 1)
-    if same:
-        return Booking((first,), (sums,), gained)
-    second = replace(first, part=1, currency=fee_currency, qty=ZERO, qty_rest=ZERO, sumreal=ZERO, commiss=fee)
-    other = book(owner.emi, fee_currency)
-    return Booking((first, second), (sums, replace(other, fees=other.fees + fee)), gained)
+    coins, books = [first], [sums]
+    legs = {instrument.base: qty} if category is Category.SPOT else {}
+    if fee_currency != instrument.settle:
+        legs.setdefault(fee_currency, ZERO)
+    for part, (currency, amount) in enumerate(legs.items(), start=1):
+        paid = fee if currency == fee_currency else ZERO
+        coins.append(replace(first, part=part, currency=currency, qty=ZERO, qty_rest=ZERO,
+                             sumreal=half_up(amount, SUMREAL_PLACES), commiss=paid))
+        other = book(owner.emi, currency)
+        books.append(replace(other, sumreal=other.sumreal + coins[-1].sumreal, fees=other.fees + paid))
+    return Booking(tuple(coins), tuple(books), gained)
+
+
+def value_doubt(execution: Execution, instrument: Instrument) -> str:
+    """A sentence when the amount the venue told is off the formula's; it is booked as told all the same.
+
+    Allowed is one minor unit of the currency, and for inverse contracts, which are rounded one by one, one for each.
+    """
+    if execution.value is None:
+        return ""
+    qty = execution.last_qty * execution.side.sign
+    formula = sumreal(execution.key.category, qty, execution.last_px, instrument.multiplier)
+    unit = Decimal("1e-6") if instrument.settle.casefold() == "usdt" else Decimal("1e-8")
+    most = unit * (1 + execution.last_qty) if execution.key.category is Category.INVERSE else unit
+    if abs(execution.value - formula) <= most:
+        return ""
+    return (f"{execution.exec_id}: the venue tells a value of {execution.value:f}, the formula gives {formula:f}; "
+            "booked as told")
 
 
 def opening(key: Key, account: str, instrument: Instrument, rest: Decimal, entry: Decimal, old: BookRow, time: int,

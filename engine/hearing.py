@@ -10,7 +10,7 @@ from core.rows import CounterRow, OrderRow, RobotState
 from core.titles import title_of
 from engine import orders
 from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
-from engine.booking import book_fill, fee_doubt, owner_of
+from engine.booking import book_fill, fee_doubt, owner_of, value_doubt
 from engine.state import AddTrade, Decision, Now, OrderId, OrderWatch, SetRejects, SetWatch, Sight, State
 from engine.view import TradeLine
 from models import (
@@ -247,7 +247,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     _pass_by(state, owner.number, out)
     out.owners.add(owner.emi)
     first = booking.coins[0]
-    fee = booking.coins[-1]
+    fee = next((row for row in booking.coins if row.commiss), first)
     out.changes.append(AddTrade(TradeLine(
         0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
         owner.emi, execution.exec_id, booking.realised)))
@@ -257,8 +257,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     if execution.kind is not ExecKind.TRADE:
         out.note(title_of(key), f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
                              f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")
-    doubt = fee_doubt(execution, instrument)
-    if doubt:
+    for doubt in filter(None, (fee_doubt(execution, instrument), value_doubt(execution, instrument))):
         out.note(title_of(key), doubt, "warning")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 from accounting.position import average_entry, value_at_entry
+from accounting.value import exact_value
 from core.rows import BookRow, OrderRow
 from core.titles import title_of
 from engine.state import Now, State, VenueBook
@@ -149,25 +150,41 @@ class Lines:
     # ------------------------------------------------------------ account
 
     def _accounts(self, state: State) -> tuple[AccountLine, ...]:
-        return tuple(line for venue in state.venues.values() for line in self._account(state, venue))
+        wallets: dict[tuple[str, str, str], list[VenueBook]] = {}
+        for venue in state.venues.values():
+            wallets.setdefault((venue.market, venue.account, venue.wallet or venue.category.value), []).append(venue)
+        return tuple(line for venues in wallets.values() for line in self._account(state, venues))
 
-    def _account(self, state: State, venue: VenueBook) -> list[AccountLine]:
+    def _account(self, state: State, venues: Sequence[VenueBook]) -> list[AccountLine]:
+        """The lines of one wallet, which several products may share: each tells the same balances."""
+        ids = {venue.id for venue in venues}
         rows = [r for r in state.books.values()
-                if r.account == venue.account and (r.key.market, r.key.category) == venue.id]
-        told = {b.currency: b for b in venue.balances}
+                if r.account == venues[0].account and (r.key.market, r.key.category) in ids]
+        told = {b.currency: b for b in sorted((b for venue in venues for b in venue.balances), key=lambda b: b.time)}
         lines = []
         for currency in sorted(set(told) | {r.currency for r in rows}):
             mine = [r for r in rows if r.currency == currency]
             balance = told.get(currency)
-            closing = sum((self._value_at_entry(r) for r in mine), ZERO)
+            closing = sum((self._value_at_entry(r) for r in mine if r.pos), ZERO)
             lines.append(AccountLine(
-                market=venue.market, category=venue.category, currency=currency,
+                market=venues[0].market, category=venues[0].category, currency=currency,
                 margin_balance=balance.margin_balance if balance else None,
                 available=balance.available if balance else None, wallet=balance.wallet if balance else None,
                 result=sum((r.sumreal for r in mine), ZERO) + closing,
                 commission=sum((r.fees for r in mine), ZERO), funding=sum((r.funding for r in mine), ZERO),
-                leverage=_leverage(venue, balance.margin_balance if balance else None)))
+                leverage=self._leverage(venues, currency, balance.margin_balance if balance else None)))
         return lines
+
+    def _leverage(self, venues: Sequence[VenueBook], currency: str, margin_balance: Decimal | None) -> Decimal | None:
+        """Σ |position at mark| / margin balance, of the positions settled in this currency."""
+        if not margin_balance:
+            return None
+        value = ZERO
+        for held in (p for venue in venues for p in venue.positions):
+            instrument, price = self._instrument(held.key), held.mark or held.entry
+            if instrument is not None and instrument.settle == currency and price:
+                value += abs(exact_value(held.key.category, held.qty, price, instrument.multiplier))
+        return (value / margin_balance).quantize(Decimal("0.01"))
 
     def _value_at_entry(self, row: BookRow) -> Decimal:
         instrument = self._instrument(row.key)
@@ -202,14 +219,6 @@ class Lines:
             strips.append(Strip("warning", f"{resting} bot order{'s' if resting != 1 else ''} rest at the venue",
                                 "cancel_bot_orders", "Cancel them"))
         return tuple(strips)
-
-
-def _leverage(venue: VenueBook, margin_balance: Decimal | None) -> Decimal | None:
-    """Σ |position at mark| / margin balance."""
-    if not margin_balance:
-        return None
-    value = sum((abs(p.qty) * (p.mark or p.entry or ZERO) for p in venue.positions), ZERO)
-    return (value / margin_balance).quantize(Decimal("0.01"))
 
 
 def _locked(state: State, ledger: LedgerState) -> str:

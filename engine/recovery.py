@@ -33,6 +33,7 @@ from models import (
     AccountSnapshot,
     AskAccount,
     AskHistory,
+    Category,
     HistoryPage,
     Key,
     OrdStatus,
@@ -60,7 +61,8 @@ def venue_up(state: State, message: VenueUp, now: Now, timings: Timings, out: De
     waiting = frozenset({"account", *(f"history {key.symbol}" for key in asked)})
     out.changes.append(SetVenue(replace(
         venue, account=message.account, up=True, recovered=False, can_trade=message.can_trade, text=message.text,
-        waiting=waiting, next_check=now.mono + timings.check_account, next_history=now.mono + timings.read_history)))
+        wallet=message.wallet, waiting=waiting, next_check=now.mono + timings.check_account,
+        next_history=now.mono + timings.read_history)))
     for order in state.orders.values():
         if order.status is S.UNKNOWN and _is_of(order.key, venue):
             out.requests.append(ask(order))
@@ -141,7 +143,8 @@ def _finish(venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None
 def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, out: Decision) -> None:
     """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks."""
     told = {report.key: report for report in message.positions}
-    keys = {key for key in state.configured if _is_of(key, venue)} | set(told) | {
+    is_spot = venue.category is Category.SPOT            # coins are held there, no positions: nothing to compare
+    keys = set() if is_spot else {key for key in state.configured if _is_of(key, venue)} | set(told) | {
         row.key for row in state.books.values() if row.account == venue.account and row.pos and _is_of(row.key, venue)}
     for key in sorted(keys):
         ours = state.position(key)

@@ -95,6 +95,7 @@ class VenueBook:
     positions: tuple[PositionReport, ...] = ()
     balances: tuple[BalanceReport, ...] = ()
     leverages: tuple[LeverageReport, ...] = ()
+    wallet: str = ""                               # venues with the same one share their balances; "": its own
     compared: int = 0                              # wall ms of the last comparison
     next_check: float = 0.0
     next_history: float = 0.0

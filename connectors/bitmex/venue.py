@@ -49,6 +49,7 @@ def is_public_address(http: str) -> bool:
 class Bitmex(ProductVenue[Rest]):
     """One category of BitMEX."""
 
+    wallet = "account"       # margin is told per account, for all categories together
     market = auth.MARKET
 
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rows import BookRow, CoinRow
-from engine.booking import Booking, Owner, book_fill, fee_doubt, opening, owner_of
+from engine.booking import Booking, Owner, book_fill, fee_doubt, opening, owner_of, value_doubt
+from engine.kept import fold
 from engine.view import BookSums, bot_pnl
 from models import Category, ExecKind, Execution, Instrument, Key, Side
 from tests.support.build import ACCOUNT, BTC, T0, execution, instrument, order
@@ -290,3 +291,51 @@ def test_absurd_fee_is_named(fee: str | None, currency: str | None, is_odd: bool
     fact: Execution = execution(fee=fee, fee_currency=currency)
 
     assert bool(fee_doubt(fact, instrument())) is is_odd
+
+
+# ---------------------------------------------------------------- spot, and amounts the venue tells
+
+SPOT = Key("Binance", Category.SPOT, "BTCUSDT")
+
+
+def spot() -> Instrument:
+    return replace(instrument(SPOT, "USDT"), base="BTC", quote="USDT")
+
+
+def test_a_spot_fill_is_two_legs_with_the_fee_on_the_coin_received() -> None:
+    ledger = Ledger(spot())
+
+    ledger.fill(Side.BUY, "0.5", "60000", fee="0.0005", currency="BTC")
+    ledger.fill(Side.SELL, "0.2", "61000", fee="12.2", currency="USDT")
+
+    assert [(r.part, r.currency, r.qty, r.sumreal, r.commiss) for r in ledger.rows] == [
+        (0, "USDT", D("0.5"), D("-30000"), D(0)), (1, "BTC", D(0), D("0.5"), D("0.0005")),
+        (0, "USDT", D("-0.2"), D("12200"), D("12.2")), (1, "BTC", D(0), D("-0.2"), D(0))]
+    quote, base = ledger.sums["USDT"], ledger.sums["BTC"]
+    assert (quote.pos, quote.entry, quote.fills, quote.sumreal) == (D("0.3"), D("60000"), 2, D("-17800"))
+    assert (base.pos, base.fills, base.sumreal, base.fees) == (D(0), 0, D("0.3"), D("0.0005"))
+    assert ledger.realised == [None, D("200")]
+    assert {row.currency: row for row in fold(ledger.rows)} == ledger.sums
+
+
+def test_a_spot_fee_in_a_third_coin_is_a_row_of_its_own() -> None:
+    ledger = Ledger(spot())
+
+    ledger.fill(Side.BUY, "1", "60000", fee="0.1", currency="BNB")
+
+    assert [(r.part, r.currency, r.sumreal, r.commiss) for r in ledger.rows] == [
+        (0, "USDT", D("-60000"), D(0)), (1, "BTC", D("1"), D(0)), (2, "BNB", D(0), D("0.1"))]
+    assert len({(r.exec_id, r.part) for r in ledger.rows}) == 3 and {r.side for r in ledger.rows} == {0}
+
+
+@pytest.mark.parametrize(("told", "is_doubted"), [
+    ("-0.00196078", False), ("-0.00196178", False), ("-0.0019628", True), ("0.00196078", True)])
+def test_the_amount_the_venue_tells_is_booked_and_the_formula_checks_it(told: str, is_doubted: bool) -> None:
+    fact = replace(execution(side=Side.SELL, last_qty="100", last_px="51000", key=XBT), value=D(told))
+    traded = instrument(XBT, "XBt")
+
+    row = book_fill(fact, A, None, traded, lambda emi, currency: BookRow(XBT, ACCOUNT, emi, currency), 0).coins[0]
+
+    assert row.sumreal == D(told)
+    assert bool(value_doubt(fact, traded)) is is_doubted
+    assert not value_doubt(replace(fact, value=None), traded)

@@ -178,3 +178,27 @@ def test_a_bot_hears_its_position_when_its_market_comes_up(tmp_path: Path) -> No
         assert second.bots.positions["A"].qty == 4
     finally:
         second.end()
+
+
+def test_coins_held_on_spot_are_no_difference_of_positions() -> None:
+    driver = both()
+    driver.remember(held(SPOT, "0.5"))
+
+    for _check in range(3):
+        driver.send(spot_snapshot(driver))
+        driver.clock.advance(60)
+
+    assert not driver.state.differences and not driver.asked(AskHistory)
+
+
+def test_categories_that_share_a_wallet_have_one_line_for_each_currency() -> None:
+    driver = Driver(keys=(BTC,), recovered=False)
+    for n, category in enumerate((Category.INVERSE, Category.QUANTO), start=1):
+        driver.send(VenueUp("Bitmex", category, "1", (), 0, wallet="account"))
+        driver.send(AccountSnapshot("Bitmex", category, "1", n, (), (), (
+            BalanceReport("Bitmex", category, "XBt", D(n), D(n), D(n), time=n),)))
+    view = Lines(Mode.SIM, {BTC: instrument()}.get, lambda _robot: None).view(
+        driver.state, LedgerState("sqlite"), driver.now)
+
+    assert [(line.market, line.currency, line.wallet) for line in view.balances if line.market == "Bitmex"] == [
+        ("Bitmex", "XBt", D(2))]
