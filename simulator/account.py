@@ -82,8 +82,8 @@ class Account:
 
     # ---- orders
 
-    def accept(self, market: Any, order: Order) -> None:
-        """Take an order in: id, row, NEW event."""
+    def accept(self, market: Any, order: Order, quiet: bool = False) -> None:
+        """Take an order in: id, row, NEW event (not when it is the venue's own way to book a deleveraging)."""
         order.order_id = order.order_id or self.order_ids.next()
         order.seq = order.order_id
         order.time = order.updated = self.clock.now()
@@ -91,10 +91,12 @@ class Account:
         self.open[order.order_id] = order
         self._newest[order.symbol, order.client_id] = order
         self._note(order)
-        self.emit(order_event(market.instrument, order, "NEW", order.time))
+        if not quiet:
+            self.emit(order_event(market.instrument, order, "NEW", order.time))
 
-    def filled(self, market: Any, order: Order, price: int, lots: int, trade_id: int, maker: bool) -> None:
-        """Book a fill of one of the account's orders."""
+    def filled(self, market: Any, order: Order, price: int, lots: int, trade_id: int, maker: bool,
+               taken: str = "") -> None:
+        """Book a fill of one of the account's orders; `taken`: the venue's status when it took the position over."""
         now = self.clock.now()
         instrument = market.instrument
         qty, px = instrument.qty(lots), instrument.price(price)
@@ -119,8 +121,12 @@ class Account:
         self._pay(instrument.asset, order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
         self._note(order)
         self._reduced.add(order.symbol)
-        self.emit(lite_event(instrument, order, fill))
-        self.emit(order_event(instrument, order, "TRADE", now, fill))
+        if not taken:
+            self.emit(lite_event(instrument, order, fill))
+        event = order_event(instrument, order, "CALCULATED" if taken else "TRADE", now, fill)
+        if taken:
+            event["o"]["X"] = taken
+        self.emit(event)
         self.emit(account_event(instrument, "ORDER", now, [self.balance_change(instrument.asset, ZERO)],
                                 [self.position_change(market, key[1])]))
 

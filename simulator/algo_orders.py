@@ -1,4 +1,4 @@
-"""The algoOrder calls of USD-M and COIN-M: place, cancel, ask. Checks and codes are Binance's."""
+"""The algoOrder calls of USD-M and COIN-M, place, cancel, ask, and countdownCancelAll. Codes are Binance's."""
 
 from __future__ import annotations
 
@@ -133,6 +133,17 @@ def read_client_id(context: Context, request: Request) -> str:
 
 # ---- the calls
 
+def count_down(context: Context, request: Request) -> Any:
+    """POST countdownCancelAll: the dead-man switch of a symbol's plain orders (conditional ones are left alone)."""
+    symbol = context.venue.market(request.need("symbol")).symbol
+    request.need("countdownTime")
+    wait = request.integer("countdownTime")
+    if wait is None or wait < 0:
+        raise Refused(-1130, "Data sent for parameter 'countdownTime' is not valid.")
+    context.venue.count_down(symbol, wait)
+    return {"symbol": symbol, "countdownTime": str(wait)}
+
+
 def place(context: Context, request: Request) -> Any:
     """POST algoOrder."""
     market, algo = read_algo(context, request)
@@ -218,6 +229,7 @@ CALLS = {
     ("GET", "openAlgoOrders"): Route(open_algos, 1, SIGNED),
     ("DELETE", "algoOpenOrders"): Route(cancel_all, 1, SIGNED),
     ("GET", "allAlgoOrders"): Route(all_algos, 5, SIGNED),
+    ("POST", "countdownCancelAll"): Route(count_down, 10, SIGNED),
 }
 ROUTES: dict[tuple[str, str], Route] = {(method, f"/{host}/v1/{name}"): route for host in ("fapi", "dapi")
                                         for (method, name), route in CALLS.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from simulator import money
+from simulator import brackets, money
 from simulator.binance_orders import window
 from simulator.errors import Refused
 from simulator.market import Market
@@ -14,8 +14,6 @@ from simulator.payloads import Json, fill_row, money8
 from simulator.wire import Context, Request, Route
 
 ASSET = "USDT"
-MAX_NOTIONAL = "100000000"
-MAX_QTY = "1000"  # in coins, as COIN-M counts
 DONE = {"code": 200, "msg": "success"}
 
 
@@ -28,7 +26,7 @@ def figures(context: Context, asset: str) -> Json:
               for (s, _), p in venue.account.positions.items() if s in markets]
     held = sum((value / venue.leverage(symbol) for symbol, value in values), ZERO)
     used = sum((venue.symbol_margin(m) for m in markets.values()), ZERO)
-    kept = sum((value * money.MAINTENANCE for _, value in values), ZERO)
+    kept = sum((brackets.maintenance(markets[s].instrument.family, value) for s, value in values), ZERO)
     free = max(ZERO, wallet + profit - used)
     return {"walletBalance": money8(wallet), "unrealizedProfit": money8(profit),
             "marginBalance": money8(wallet + profit), "maintMargin": money8(kept), "initialMargin": money8(used),
@@ -40,6 +38,20 @@ def figures(context: Context, asset: str) -> Json:
 def sides(context: Context) -> tuple[str, ...]:
     """The position sides of the mode."""
     return ("LONG", "SHORT") if context.venue.account.hedge else ("BOTH",)
+
+
+def largest(context: Context, market: Market) -> Json:
+    """The largest position at the symbol's leverage, as the product calls it."""
+    family = market.instrument.family
+    most = str(brackets.cap(family, context.venue.leverage(market.symbol)))
+    return {"maxNotionalValue": most} if family == 1 else {"maxQty": most}
+
+
+def bracket_rows(family: int, word: str) -> list[Json]:
+    """The brackets of a product; `word` is what it counts: notional or qty."""
+    return [{"bracket": number, "initialLeverage": b.leverage, f"{word}Cap": b.cap, f"{word}Floor": b.floor,
+             "maintMarginRatio": float(b.ratio), "cum": float(b.cum)}
+            for number, b in enumerate(brackets.of_family(family), 1)]
 
 
 def position_figures(context: Context, market: Market, side: str) -> tuple[Position, Json]:
@@ -62,7 +74,7 @@ def position_figures(context: Context, market: Market, side: str) -> tuple[Posit
            "markPrice": money8(mark), "unRealizedProfit": money8(money.unrealised(position, mark, item.sums)),
            "liquidationPrice": plain(round(liquidation, 8)), "isolatedMargin": "0", "notional": money8(value),
            "marginAsset": item.asset, "isolatedWallet": "0", "initialMargin": money8(total),
-           "maintMargin": money8(abs(value) * money.MAINTENANCE), "positionInitialMargin": margin,
+           "maintMargin": money8(brackets.maintenance(item.family, abs(value))), "positionInitialMargin": margin,
            "openOrderInitialMargin": money8(max(ZERO, total - abs(value) / leverage)), "adl": 1,
            "bidNotional": "0", "askNotional": "0",
            "updateTime": venue.account.position_times.get((market.symbol, side), 0)}
@@ -84,7 +96,7 @@ def position_risk(version: int) -> Any:
                     continue
                 if version == 2:
                     isolated = market.symbol in venue.account.isolated
-                    row |= {"leverage": str(venue.leverage(market.symbol)), "maxNotionalValue": MAX_NOTIONAL,
+                    row |= {"leverage": str(venue.leverage(market.symbol)), **largest(context, market),
                             "marginType": "isolated" if isolated else "cross", "isAutoAddMargin": "false"}
                 rows.append(row)
         return rows
@@ -116,7 +128,8 @@ def account(version: int) -> Any:
                 if version == 2:
                     short |= {"positionInitialMargin": row["positionInitialMargin"],
                               "openOrderInitialMargin": row["openOrderInitialMargin"],
-                              "leverage": str(venue.leverage(market.symbol)), "maxNotional": MAX_NOTIONAL,
+                              "leverage": str(venue.leverage(market.symbol)),
+                              "maxNotional": largest(context, market)["maxNotionalValue"],
                               "isolated": market.symbol in venue.account.isolated, "entryPrice": row["entryPrice"],
                               "breakEvenPrice": row["breakEvenPrice"], "bidNotional": "0", "askNotional": "0"}
                 if version == 2 or position.qty or Decimal(row["initialMargin"]):
@@ -178,10 +191,8 @@ def set_leverage(context: Context, request: Request) -> Any:
     leverage = request.integer("leverage") or 0
     if not 1 <= leverage <= 125:
         raise Refused(-4028, f"Leverage {leverage} is not valid")
-    context.venue.account.set_leverage(market.symbol, leverage)
-    context.venue.settle()
-    most = {"maxNotionalValue": MAX_NOTIONAL} if market.instrument.family == 1 else {"maxQty": MAX_QTY}
-    return {"symbol": market.symbol, "leverage": leverage, **most}
+    context.venue.set_leverage(market, leverage)
+    return {"symbol": market.symbol, "leverage": leverage, **largest(context, market)}
 
 
 def set_margin_type(context: Context, request: Request) -> Any:
@@ -213,12 +224,12 @@ def set_dual(context: Context, request: Request) -> Any:
     hedge = request.flag("dualSidePosition")
     if hedge == venue.account.hedge:
         raise Refused(-4059, "No need to change position side.")
-    if venue.account.open:
+    if venue.account.open or venue.algos.waiting:
         raise Refused(-4067, "Position side cannot be changed if there exists open orders.")
     if any(p.qty for p in venue.account.positions.values()):
         raise Refused(-4068, "Position side cannot be changed if there exists position.")
-    other = venue.sibling.account if venue.sibling else None
-    if other and (other.open or any(p.qty for p in other.positions.values())):
+    other = venue.sibling
+    if other and (other.account.open or other.algos.waiting or any(p.qty for p in other.account.positions.values())):
         raise Refused(-4531, "Position mode of UM and CM must be changed together; the other has open orders or "
                              "positions.")
     venue.owner.set_hedge(hedge)
@@ -242,12 +253,10 @@ def set_multi(context: Context, request: Request) -> Any:
     return DONE
 
 
-def brackets(context: Context, request: Request) -> Any:
-    """GET leverageBracket: one bracket for each symbol."""
+def leverage_brackets(context: Context, request: Request) -> Any:
+    """GET leverageBracket."""
     def row(market: Market) -> Json:
-        return {"symbol": market.symbol, "notionalCoef": 1.0, "brackets": [
-            {"bracket": 1, "initialLeverage": 125, "notionalCap": int(MAX_NOTIONAL), "notionalFloor": 0,
-             "maintMarginRatio": float(money.MAINTENANCE), "cum": 0.0}]}
+        return {"symbol": market.symbol, "notionalCoef": 1.0, "brackets": bracket_rows(1, "notional")}
     symbol = request.text("symbol")
     if symbol:
         return [row(context.venue.market(symbol))]
@@ -259,7 +268,7 @@ def symbol_config(context: Context, request: Request) -> Any:
     venue, symbol = context.venue, request.text("symbol")
     markets = [venue.market(symbol)] if symbol else venue.markets.values()
     return [{"symbol": m.symbol, "marginType": "ISOLATED" if m.symbol in venue.account.isolated else "CROSSED",
-             "isAutoAddMargin": False, "leverage": venue.leverage(m.symbol), "maxNotionalValue": MAX_NOTIONAL}
+             "isAutoAddMargin": False, "leverage": venue.leverage(m.symbol), **largest(context, m)}
             for m in markets]
 
 
@@ -333,7 +342,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/fapi/v1/positionSide/dual"): Route(set_dual, 1, SIGNED),
     ("GET", "/fapi/v1/multiAssetsMargin"): Route(get_multi, 30, SIGNED),
     ("POST", "/fapi/v1/multiAssetsMargin"): Route(set_multi, 1, SIGNED),
-    ("GET", "/fapi/v1/leverageBracket"): Route(brackets, 1, SIGNED),
+    ("GET", "/fapi/v1/leverageBracket"): Route(leverage_brackets, 1, SIGNED),
     ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, 5, SIGNED),
     ("GET", "/fapi/v1/accountConfig"): Route(account_config, 5, SIGNED),
     ("GET", "/fapi/v1/commissionRate"): Route(commission_rate, 20, SIGNED),

@@ -375,8 +375,13 @@ def amendments(context: Context, request: Request) -> Any:
 
 
 def force_orders(context: Context, request: Request) -> Any:
-    """Liquidations of the account: there are none here."""
-    return []
+    """Liquidations and deleveragings of the account, newest first."""
+    symbol, kind = request.text("symbol"), request.text("autoCloseType")
+    limit = request.limit(50, 100)
+    wanted = {"LIQUIDATION": ("autoclose-",), "ADL": ("adl_autoclose",)}.get(kind, ("autoclose-", "adl_autoclose"))
+    orders = [o for o in seen_orders(context, request) if o.client_id.startswith(wanted)
+              and (not symbol or o.symbol == symbol)]
+    return [row_of(context, order) for order in orders[::-1][:limit]]
 
 
 ROUTES: dict[tuple[str, str], Route] = {

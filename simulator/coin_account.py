@@ -6,7 +6,6 @@ from typing import Any
 
 from simulator import binance_account as usdm
 from simulator import binance_orders as orders
-from simulator import money
 from simulator.coin_market import chosen
 from simulator.errors import Refused
 from simulator.market import Market
@@ -25,9 +24,9 @@ def position_row(context: Context, market: Market, side: str) -> Json:
     kept = ("symbol", "positionSide", "positionAmt", "entryPrice", "breakEvenPrice", "markPrice", "unRealizedProfit",
             "liquidationPrice", "isolatedMargin", "isolatedWallet", "updateTime")
     isolated = market.symbol in venue.account.isolated
-    return {**{key: row[key] for key in kept}, "leverage": str(venue.leverage(market.symbol)), "maxQty": usdm.MAX_QTY,
-            "marginType": "isolated" if isolated else "cross", "isAutoAddMargin": "false",
-            "notionalValue": row["notional"]}
+    return {**{key: row[key] for key in kept}, "leverage": str(venue.leverage(market.symbol)),
+            **usdm.largest(context, market), "marginType": "isolated" if isolated else "cross",
+            "isAutoAddMargin": "false", "notionalValue": row["notional"]}
 
 
 def position_risk(context: Context, request: Request) -> Any:
@@ -67,7 +66,7 @@ def account(context: Context, request: Request) -> Any:
             kept = ("symbol", "positionSide", "positionAmt", "entryPrice", "breakEvenPrice", "initialMargin",
                     "maintMargin", "positionInitialMargin", "openOrderInitialMargin", "isolatedWallet", "updateTime")
             positions.append({**{key: row[key] for key in kept}, "unrealizedProfit": row["unRealizedProfit"],
-                              "leverage": str(venue.leverage(market.symbol)), "maxQty": usdm.MAX_QTY,
+                              "leverage": str(venue.leverage(market.symbol)), **usdm.largest(context, market),
                               "isolated": market.symbol in venue.account.isolated, "notionalValue": row["notional"]})
     return {"assets": assets, "positions": positions, "canDeposit": True, "canTrade": True, "canWithdraw": True,
             "feeTier": 0, "updateTime": 0}
@@ -93,11 +92,10 @@ def user_trades(context: Context, request: Request) -> Any:
 
 
 def brackets(context: Context, request: Request) -> Any:
-    """GET leverageBracket: one bracket for each contract, counted in coins (v1 names pairs, v2 symbols)."""
+    """GET leverageBracket, counted in coins (v1 names pairs, v2 symbols)."""
     by_pair = request.path.startswith("/dapi/v1")
-    return [{"pair" if by_pair else "symbol": market.instrument.pair if by_pair else market.symbol, "brackets": [
-        {"bracket": 1, "initialLeverage": 125, "qtyCap": int(usdm.MAX_QTY), "qtyFloor": 0,
-         "maintMarginRatio": float(money.MAINTENANCE), "cum": 0.0}]} for market in chosen(context, request)]
+    return [{"pair" if by_pair else "symbol": market.instrument.pair if by_pair else market.symbol,
+             "notionalCoef": 1.0, "brackets": usdm.bracket_rows(2, "qty")} for market in chosen(context, request)]
 
 
 SIGNED = "SIGNED"

@@ -7,7 +7,8 @@ coins; Binance: linear for USD-M, inverse for COIN-M, whose quantities are contr
 `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is positive when
 paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category, symbol), clock,
 fault; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets used weight,
-order counts and bans.
+order counts and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel {order_id} are done "on
+the web site"; liquidate {kind: liquidation, insurance or adl} takes the account's position away.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from simulator.binance_streams import Hub
 from simulator.bitmex_streams import BitmexHub
 from simulator.bitmex_truth import bitmex_truth
 from simulator.bitmex_venue import BitmexVenue
-from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS
+from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS, No
+from simulator.by_hand import KINDS, liquidate, web_cancel, web_order
+from simulator.errors import Refused
 from simulator.faults import BadFault
 from simulator.futures import Futures
 from simulator.futures_truth import futures_truth
@@ -58,13 +61,19 @@ class Control:
             if (method, name) == ("DELETE", "fault"):
                 return 200, self._end_fault(rest or parse_qs(query).get("name", [""])[0] or _object(body).get("name"))
             action = {"price": self._price, "trade": self._trade, "funding": self._funding, "clock": self._clock,
-                      "fault": self._fault}.get(name)
+                      "fault": self._fault, "order": self._order, "cancel": self._cancel,
+                      "liquidate": self._liquidate}.get(name)
             if method == "POST" and action:
-                return 200, action(_object(body))
+                try:
+                    return 200, action(_object(body))
+                except Refused as refusal:
+                    raise Bad(f"refused: {refusal.text}") from None
+                except No as no:
+                    raise Bad(f"refused: {no}") from None
         except (Bad, BadFault) as error:
             return 400, {"error": str(error)}
         return 404, {"error": f"{method} {path} is unknown; known are GET truth, POST price, trade, funding, clock, "
-                              "fault, GET fault, DELETE fault"}
+                              "fault, order, cancel, liquidate, GET fault, DELETE fault"}
 
     def truth(self) -> Json:
         """Everything the account did and has."""
@@ -79,23 +88,35 @@ class Control:
 
     def _price(self, body: Json) -> Json:
         owner, market = self._market(body)
+        owner.move(market, self._ticks(body, market))
+        return {"price": market.instrument.price_text(market.last())}
+
+    @staticmethod
+    def _ticks(body: Json, market: Market) -> int:
         price = _number(body, "price")
         ticks = price / market.instrument.tick
         if price <= 0 or ticks != int(ticks):
             raise Bad(f"price: {price} is not a positive multiple of {market.instrument.tick_text}")
-        owner.move(market, int(ticks))
-        return {"price": market.instrument.price_text(market.last())}
+        return int(ticks)
 
-    def _trade(self, body: Json) -> Json:
-        owner, market = self._market(body)
+    @staticmethod
+    def _side(body: Json) -> int:
         side = {"BUY": 1, "SELL": -1}.get(str(body.get("side")).upper())
         if side is None:
             raise Bad(f"side: {body.get('side')!r} is neither BUY nor SELL")
+        return side
+
+    @staticmethod
+    def _lots(body: Json, market: Market) -> int:
         qty = _number(body, "qty")
         lots = qty / market.instrument.lot
         if qty <= 0 or lots != int(lots):
             raise Bad(f"qty: {qty} is not a positive multiple of {market.instrument.lot_text}")
-        order = owner.stranger(market, side, int(lots))
+        return int(lots)
+
+    def _trade(self, body: Json) -> Json:
+        owner, market = self._market(body)
+        order = owner.stranger(market, self._side(body), self._lots(body, market))
         item = market.instrument
         average = item.average(order.value, order.cum)
         return {"filled": plain(item.qty(order.cum)), "avg_price": plain(round(average, 12))}
@@ -105,6 +126,38 @@ class Control:
         rate = _number(body, "rate") if body.get("rate") is not None else market.rate()
         owner.fund(market, rate)
         return {"rate": plain(rate), "mark": plain(market.mark())}
+
+    def _order(self, body: Json) -> Json:
+        """An order placed on the web site, with the market's own checks."""
+        owner, market = self._market(body)
+        side, lots = self._side(body), self._lots(body, market)
+        ticks = 0
+        if body.get("price") is not None:
+            ticks = self._ticks(body, market)
+        reduce_only = body.get("reduce_only") is True
+        if isinstance(owner, BitmexVenue):
+            raise Bad("market: orders of BitMEX's web site are not offered yet")
+        order = web_order(owner, market, side, lots, ticks, reduce_only)
+        return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
+
+    def _cancel(self, body: Json) -> Json:
+        """An order canceled on the web site."""
+        owner, _ = self._market(body)
+        if isinstance(owner, BitmexVenue):
+            raise Bad("market: BitMEX's web site is not offered yet")
+        order = web_cancel(owner, int(_number(body, "order_id")))
+        return {"order_id": str(order.order_id), "status": order.status}
+
+    def _liquidate(self, body: Json) -> Json:
+        """The venue takes a position away."""
+        owner, market = self._market(body)
+        kind = body.get("kind", "liquidation")
+        if kind not in KINDS:
+            raise Bad(f"kind: {kind!r} is none of {', '.join(KINDS)}")
+        if isinstance(owner, BitmexVenue):
+            raise Bad("market: liquidation on BitMEX is not offered yet")
+        order = liquidate(owner, market, kind, str(body.get("position_side", "BOTH")))
+        return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
 
     def _clock(self, body: Json) -> Json:
         offset = _number(body, "offset_ms")

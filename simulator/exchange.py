@@ -178,7 +178,7 @@ class Engine:
 
     def submit(self, order: Order) -> None:
         """Match an order and let the rest wait or expire, as its kind says."""
-        self._take(order)
+        self._take(order, order.left)
         if not order.left or not order.is_open:
             return
         at_once = order.kind == "MARKET" or order.tif in ("IOC", "FOK")
@@ -186,6 +186,10 @@ class Engine:
             self._expire(order, "EXPIRED")
         else:
             self.rest(order)
+
+    def take(self, order: Order, most: int) -> None:
+        """Match at most so many lots and leave it at that."""
+        self._take(order, min(most, order.left))
 
     def rest(self, order: Order) -> None:
         """Put an order into the book without matching (it must not cross)."""
@@ -210,9 +214,10 @@ class Engine:
             level.total -= order.qty - qty
             self._touch(order.side, order.price)
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: Order, most: int) -> None:
         other = self.sides[-order.side]
-        while order.left:
+        stop = order.cum + most
+        while order.cum < stop:
             price = other.best
             if price is None or (order.kind != "MARKET" and (order.price - price) * order.side < 0):
                 return
@@ -226,7 +231,7 @@ class Engine:
                     self._expire(order, "EXPIRED_IN_MATCH")
                     return
                 continue
-            lots = min(order.left, maker.left)
+            lots = min(stop - order.cum, maker.left)
             if maker.mine and maker.reduce_only:
                 lots = min(lots, self.hooks.reducible(maker))
                 if not lots:

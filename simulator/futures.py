@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from simulator import money
+from simulator import brackets, money
 from simulator.account import DEFAULT_LEVERAGE, Account
 from simulator.algo import Algos
 from simulator.clock import Clock
@@ -44,6 +44,7 @@ class Futures:
         self.private: Callable[[list[Json]], None] = lambda events: None  # where private events go (set by the streams)
         self.publish: Callable[[str, Any], None] = lambda stream, payload: None  # a public event
         self.replayed: Callable[[str, Json], list[Json]] = lambda symbol, payload: [payload]  # a diff with its faults
+        self.deadlines: dict[str, int] = {}  # countdownCancelAll: symbol → when everything of it is canceled
         self.changed: Callable[[], None] = lambda: None  # called after each settled change
         self._outbox: list[Json] = []
         listed = {i.symbol: i for i in instruments}
@@ -53,6 +54,10 @@ class Futures:
         self.markets = {i.symbol: Market(i, store, clock, self.account) for i in instruments}
         for market in self.markets.values():
             self._open(market, seed)
+        for symbol in self.markets:
+            kept = store.meta(f"countdown{product.ledger}:{owner.name}:{symbol}")
+            if kept:
+                self.deadlines[symbol] = int(kept)
         for symbol, time, rate in store.rows("SELECT symbol, time, rate FROM rates ORDER BY time"):
             if symbol in self.markets:
                 self.rates[symbol].append((time, Decimal(rate)))
@@ -123,6 +128,26 @@ class Futures:
         market.engine.submit(order)
         self.settle()
 
+    def count_down(self, symbol: str, wait_ms: int) -> None:
+        """The dead-man switch of a symbol: cancel its plain orders after so long, 0 = never."""
+        self.deadlines.pop(symbol, None)
+        if wait_ms:
+            self.deadlines[symbol] = self.clock.now() + wait_ms
+        self.store.remember(f"countdown{self.product.ledger}:{self.owner.name}:{symbol}",
+                            self.deadlines.get(symbol, ""))
+        self.settle()
+
+    def set_leverage(self, market: Market, leverage: int) -> None:
+        """A symbol's leverage, if its position is allowed it and the margin suffices."""
+        symbol, item, before = market.symbol, market.instrument, self.leverage(market.symbol)
+        used = self.symbol_margin(market)
+        if used * before > brackets.cap(item.family, leverage):
+            raise Refused(-2027, "Exceeded the maximum allowable position at current leverage.")
+        if used * before / leverage - used > max(ZERO, self.available(item.asset)):
+            raise Refused(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
+        self.account.set_leverage(symbol, leverage)
+        self.settle()
+
     # ---- what control and time do
 
     def move(self, market: Market, price: int) -> None:
@@ -171,6 +196,10 @@ class Futures:
                     self.fund(market, market.rate(), due)
             if count % 100 == index:
                 market.series.save_running()
+        for symbol in [s for s, due in self.deadlines.items() if self.clock.now() >= due]:
+            for order in [o for o in self.account.open.values() if o.symbol == symbol]:
+                self.cancel(order)
+            self.count_down(symbol, 0)
         if self.replay:
             self.replay.beat(self)
         self.settle()
@@ -242,5 +271,9 @@ class Futures:
             return
         before = self.symbol_margin(market)
         after = self.symbol_margin(market, extra=order, without=instead_of)
-        if after > before and after - before > self.available(market.instrument.asset):
+        item = market.instrument
+        leverage = self.leverage(item.symbol)
+        if after > before and after * leverage > brackets.cap(item.family, leverage):
+            raise Refused(-2027, "Exceeded the maximum allowable position at current leverage.")
+        if after > before and after - before > self.available(item.asset):
             raise Refused(-2019, "Margin is insufficient.")
