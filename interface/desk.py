@@ -17,6 +17,7 @@ from engine.commands import (
     AskNow,
     Cancel,
     CancelAll,
+    ChangeLeverage,
     Command,
     KillSwitch,
     MoveOrder,
@@ -42,10 +43,11 @@ from interface.guards import (
     slip_answers,
 )
 from interface.memory import habit_of, name_of
-from interface.presenters.glance import Glance, look, position_of, shown_twins, stale_age
+from interface.presenters.abilities import no_post, no_tif
+from interface.presenters.glance import Glance, leverage_of, look, position_of, shown_twins, stale_age
 from interface.presenters.words import age
 from interface.tickets import Tickets, new_ticket
-from models import BotState, Category, Instrument, Key, Mode, OrdType, Side, TimeInForce
+from models import BotState, Category, Instrument, Key, Mode, Side, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Sent:
     price: Decimal | None
     qty: Decimal
     at: float
+    trigger: Trigger | None = None
 
 
 class Desk:
@@ -157,7 +160,7 @@ class Desk:
         if self.draft is None:
             return None
         glance = self.glance()
-        return read_draft(self.draft, glance.instrument, glance.top, glance.ticker.mark if glance.ticker else None)
+        return read_draft(self.draft, glance.instrument, glance.top, glance.ticker)
 
     # ------------------------------------------------------------ drafts
 
@@ -304,8 +307,8 @@ class Desk:
     def _is_repeat(self, draft: Draft, reading: Reading) -> bool:
         last = self._sent.get(draft.key)
         return (last is not None and not draft.order and self.monotonic() - last.at <= REPEAT_S
-                and (last.owner, last.side, last.price, last.qty)
-                == (draft.owner, draft.side, reading.price, reading.qty))
+                and (last.owner, last.side, last.price, last.qty, last.trigger)
+                == (draft.owner, draft.side, reading.price, reading.qty, reading.trigger))
 
     def _send(self, draft: Draft, reading: Reading, event_time: int) -> None:
         assert reading.qty is not None
@@ -323,11 +326,11 @@ class Desk:
                 self.drop()
                 return
         else:
-            post_only = draft.post and not draft.take and not draft.market
+            post_only = draft.post and not draft.take and not no_post(draft.ord_type, draft.tif)
+            tif = TimeInForce.GTC if no_tif(draft.ord_type) else draft.tif
             command = PlaceOrder(ticket, draft.key, draft.owner, draft.side, reading.qty, reading.price, True,
-                                 OrdType.MARKET if draft.market else OrdType.LIMIT,
-                                 TimeInForce.GTX if post_only else TimeInForce.GTC, post_only, draft.reduce,
-                                 reading.limit, draft.repeat)
+                                 draft.ord_type, TimeInForce.GTX if post_only else tif, post_only, draft.reduce,
+                                 reading.limit, draft.repeat, reading.trigger)
             self._remember(draft, reading)
         self._last_event = (event_time, self.monotonic())
         self.tickets.ask(ticket, lambda verdict: self._answered(verdict, draft))
@@ -340,7 +343,8 @@ class Desk:
         habit = self._habit.setdefault(draft.key, [])
         habit.append(reading.qty)
         del habit[:-HABIT_ORDERS]
-        self._sent[draft.key] = Sent(draft.owner, draft.side, reading.price, reading.qty, self.monotonic())
+        self._sent[draft.key] = Sent(draft.owner, draft.side, reading.price, reading.qty, self.monotonic(),
+                                     reading.trigger)
 
     def _answered(self, verdict: Verdict, draft: Draft) -> None:
         """The engine's verdict on an order or a move."""
@@ -417,6 +421,10 @@ class Desk:
         """Put a symbol on the watchlist, or take it off."""
         self._ask(Watch(new_ticket(), key, on))
 
+    def change_leverage(self, key: Key, leverage: int) -> None:
+        """Ask for another leverage; the form shows what the venue says it is."""
+        self._ask(ChangeLeverage(new_ticket(), key, leverage))
+
     def take_over(self, market: str, category: Category, symbol: str) -> None:
         """Book what the venue holds as an opening row."""
         self._ask(TakeOver(new_ticket(), market, category, symbol))
@@ -465,7 +473,8 @@ def largest_qty(glance: Glance, price: Decimal | None, reduce: bool) -> Decimal 
     if balance is None or balance.available is None or not worth:
         return None
     # The account's leverage is what it holds against its margin, not what an order here may use.
-    leverage = (position.leverage if position else None) or Decimal(1)
+    told = leverage_of(glance)
+    leverage = (told.leverage if told else None) or Decimal(1)
     share = worth * (1 / leverage + 2 * instrument.taker_fee)
     return max(Decimal(0), (balance.available / share) // instrument.lot * instrument.lot)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from core.numbers import is_multiple, printable, read_number, round_to_tick, text
-from models import Category, Instrument, Key, Side, Top
+from models import Category, Instrument, Key, OrdType, Side, Ticker, TimeInForce, Top, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Draft:
     owner: str
     side: Side
     qty: str
-    price: str                       # as typed; without meaning for a market order
-    market: bool = False
+    price: str                       # as typed; without meaning where the type has none
+    ord_type: OrdType = OrdType.LIMIT
     post: bool = True
     reduce: bool = False
     order: str = ""
@@ -29,6 +29,20 @@ class Draft:
     repeat: bool = False             # asked "the same order again?"
     live_read: bool = False          # the sheet before the first LIVE order was answered
     fresh: bool = True               # the next digit replaces the quantity
+    tif: TimeInForce = TimeInForce.GTC
+    trigger: str = ""                # as typed, of a conditional order; of a trailing stop it may stay empty
+    callback: str = ""               # as typed, of a trailing stop: percent
+    by_mark: bool = False
+
+    @property
+    def market(self) -> bool:
+        """Takes now, at whatever price."""
+        return self.ord_type is OrdType.MARKET
+
+    @property
+    def waits(self) -> bool:
+        """Rests outside the book until its trigger."""
+        return self.ord_type.is_conditional
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,7 @@ class Reading:
     limit: Decimal | None = None     # the worst price it could take at
     value: Decimal | None = None     # in the settlement currency
     fee: Decimal | None = None
+    trigger: Trigger | None = None
 
     @property
     def good(self) -> bool:
@@ -49,34 +64,34 @@ class Reading:
         return not self.problems and self.qty is not None
 
 
-def read_draft(draft: Draft, instrument: Instrument | None, top: Top | None, mark: Decimal | None = None) -> Reading:
+def read_draft(draft: Draft, instrument: Instrument | None, top: Top | None, ticker: Ticker | None = None) -> Reading:
     """Read and check every field of a draft against the instrument's rules."""
     if instrument is None:
         return Reading(problems={"": f"{draft.key.symbol}: its rules are not loaded yet"})
     problems: dict[str, str] = {}
     qty = _positive(draft.qty, "qty", problems)
-    price = None if draft.market else _positive(draft.price, "price", problems)
-    if price is not None:
-        price = round_to_tick(price, instrument.tick, draft.side is Side.BUY)
-        if price <= 0:
-            problems["price"] = f"less than one tick of {text(instrument.tick)}"
-            price = None
+    price = _price(draft.price, "price", draft.side is Side.BUY, instrument, problems) if draft.ord_type.has_price \
+        else None
+    trigger = _trigger(draft, instrument, top, ticker, problems) if draft.waits else None
     best = _best(draft.side, top)
-    reference = price if price is not None else best or mark
+    mark = ticker.mark if ticker else None
+    aimed = price if price is not None else trigger.price if trigger else None
+    reference = aimed if aimed is not None else best or mark
     if qty is not None:
-        problem = qty_problem(qty, instrument, reference, draft.market, draft.reduce)
+        problem = qty_problem(qty, instrument, reference, not draft.ord_type.has_price, draft.reduce)
         if problem:
             problems["qty"] = problem
     if draft.market and draft.reduce is False and best is None:
         problems.setdefault("", "no price in the book yet")
     if not instrument.trading:
         problems.setdefault("", f"{draft.key.symbol} is not open for orders at the venue")
-    crosses = draft.market or (price is not None and best is not None
+    crosses = draft.market or (not draft.waits and price is not None and best is not None
                                and (price >= best if draft.side is Side.BUY else price <= best))
     value = order_value(instrument, qty, reference)
-    rate = instrument.taker_fee if crosses else instrument.maker_fee
-    return Reading(qty, price, problems, crosses, price if price is not None else best, value,
-                   None if value is None else value * rate)
+    takes = crosses or draft.waits        # a triggered order mostly takes
+    rate = instrument.taker_fee if takes else instrument.maker_fee
+    return Reading(qty, price, problems, crosses, aimed if aimed is not None else best, value,
+                   None if value is None else value * rate, trigger)
 
 
 def qty_problem(qty: Decimal, instrument: Instrument, price: Decimal | None, market: bool,
@@ -108,6 +123,46 @@ def typed_digit(draft_qty: str, digit: str, fresh: bool) -> str:
     """The quantity after one more digit or dot; the first one replaces what stood there."""
     grown = digit if fresh else draft_qty + digit
     return "0." if grown == "." else grown[:20]
+
+
+def _price(typed: str, name: str, down: bool, instrument: Instrument, problems: dict[str, str]) -> Decimal | None:
+    """A typed price, rounded to the tick."""
+    price = _positive(typed, name, problems)
+    if price is None:
+        return None
+    price = round_to_tick(price, instrument.tick, down)
+    if price <= 0:
+        problems[name] = f"less than one tick of {text(instrument.tick)}"
+        return None
+    return price
+
+
+def _trigger(draft: Draft, instrument: Instrument, top: Top | None, ticker: Ticker | None,
+             problems: dict[str, str]) -> Trigger | None:
+    """When a conditional order begins to work; one on the wrong side would do so at once, and is refused."""
+    trailing = draft.ord_type is OrdType.TRAILING_STOP
+    callback = _positive(draft.callback, "callback", problems) if trailing else None
+    if callback is not None and callback >= 100:
+        problems["callback"] = f"{text(callback)} % is no distance"
+    at = None
+    if draft.trigger.strip() or not trailing:
+        at = _price(draft.trigger, "trigger", draft.side is Side.BUY, instrument, problems)
+    now = _watched(draft, top, ticker)
+    if at is not None and now is not None:
+        # A stop goes with the market's move, a take-profit (and a trailing stop's beginning) against it.
+        above = (draft.side is Side.BUY) == (draft.ord_type in (OrdType.STOP_MARKET, OrdType.STOP_LIMIT))
+        if at <= now if above else at >= now:
+            source = "mark" if draft.by_mark else "last"
+            problems["trigger"] = (f"{text(at)} would trigger at once: {'above' if above else 'below'} the {source} "
+                                   f"price {text(now)}, please")
+    return Trigger(at, callback, draft.by_mark)
+
+
+def _watched(draft: Draft, top: Top | None, ticker: Ticker | None) -> Decimal | None:
+    """The price the trigger is compared with."""
+    if ticker is not None:
+        return ticker.mark if draft.by_mark else ticker.last
+    return None if top is None or draft.by_mark else top.bid
 
 
 def _positive(typed: str, name: str, problems: dict[str, str]) -> Decimal | None:

@@ -25,7 +25,7 @@ from models import Key
 
 SMALL_WIDTH = 1500       # 100 % pixels: below this Bots is a tab
 FOLD = (1280, 720)
-TIGHT_HEIGHT = 640       # below this the four buttons of the form share a row
+TIGHT_HEIGHT = 640       # below this one strip is shown, and six rows of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Layout:
             stretch.add(self.centre, minsize=px(280), stretch="always")
         stretch.add(self.right, width=self._size("right", px(322 if shape.small else 372), width * 2 // 5),
                     minsize=px(300), stretch="never")
-        self.form.lay_out(shape.tight)
+        self.form.lay_out(shape.small)
         if tab in self.tabs.tabs:
             self.tabs.choose(tab)
 

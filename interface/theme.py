@@ -154,7 +154,9 @@ class Theme:
                         upperbordercolor=self["dim"], lowerbordercolor=self["dim"], indicatorsize=self.px(10),
                         indicatormargin=(0, 0, self.px(4), 0), padding=0)
         style.map("TCheckbutton", background=[("active", self["panel"])],
-                  indicatorbackground=[("selected", self["buy_button"]), ("pressed", self["raised"])],
+                  indicatorforeground=[("disabled", self["panel"])], foreground=[("disabled", self["dim"])],
+                  indicatorbackground=[("disabled", self["panel"]), ("selected", self["buy_button"]),
+                                       ("pressed", self["raised"])],
                   upperbordercolor=[("focus", self["buy"])], lowerbordercolor=[("focus", self["buy"])])
 
 

@@ -16,12 +16,14 @@ from engine.view import PositionLine, View
 from interface.bar import Bar, Segment
 from interface.desk import Note, as_number, largest_qty
 from interface.draft import Draft, Reading, read_draft
-from interface.presenters.glance import Glance, position_of
+from interface.panels.form_kind import LeverageButton, OrderKind
+from interface.presenters.abilities import no_post, no_reduce
+from interface.presenters.glance import Glance, leverage_of
 from interface.presenters.slip import form_line
 from interface.presenters.tables import owner_word
 from interface.presenters.topline import TRADING_HINT
 from interface.shell import Shell
-from models import Key, Side
+from models import Key, OrdType, Side
 
 
 def owners(view: View | None, key: Key | None) -> list[str]:
@@ -60,9 +62,14 @@ class FormPanel:
         self._bad: set[str] = set()
         self._squeezed = 0                                 # how much was given up for the book
         self._presets_shown: dict[str, str] = {}
+        self._tight = False
+        self._no_post = self._no_reduce = ""               # why a box cannot be ticked
         self._build()
-        for name in ("qty", "price", "post", "reduce"):
-            getattr(self, name).trace_add("write", partial(self._typed, name))
+        fields: dict[str, tk.StringVar | tk.BooleanVar] = {
+            "qty": self.qty, "price": self.price, "post": self.post, "reduce": self.reduce,
+            "trigger": self.kind.trigger, "callback": self.kind.callback}
+        for name, variable in fields.items():
+            variable.trace_add("write", partial(self._typed, name, variable))
 
     # ------------------------------------------------------------ widgets
 
@@ -74,11 +81,19 @@ class FormPanel:
         self.qty_entry = ttk.Entry(body, textvariable=self.qty, font=theme.mono, width=10)
         self.price_entry = ttk.Entry(body, textvariable=self.price, font=theme.mono, width=10)
         self.owner_box.bind("<<ComboboxSelected>>", self._owner_chosen)
+        self.kind = OrderKind(body, self.shell, 3, self._kind_chosen, self._say)
+        self.market_word = tk.Label(body, text="market", background=theme["panel"], foreground=theme["dim"],
+                                    font=theme.mono, anchor="w")
         for row, (label, widget) in enumerate((("Owner", self.owner_box), ("Qty", self.qty_entry),
                                                ("Price", self.price_entry))):
-            tk.Label(body, text=label, background=theme["panel"], foreground=theme["dim"], font=theme.ui, anchor="w",
-                     padx=0).grid(row=row, column=0, sticky="w", padx=(0, theme.px(6)))
+            words = tk.Label(body, text=label, background=theme["panel"], foreground=theme["dim"], font=theme.ui,
+                             anchor="w", padx=0)
+            words.grid(row=row, column=0, sticky="w", padx=(0, theme.px(6)))
             widget.grid(row=row, column=1, sticky="ew", pady=pad)
+        self._price_label = words
+        for other in (self.market_word, self.kind.callback_entry):
+            other.grid(row=2, column=1, sticky="ew", pady=pad)
+            other.grid_remove()
         self.presets: dict[str, ttk.Button] = {}
         places = (("1×", 0, 2), ("2×", 0, 3), ("3×", 1, 2), ("25 %", 1, 3), ("50 %", 2, 2), ("max", 2, 3))
         for name, row, column in places:
@@ -98,16 +113,20 @@ class FormPanel:
     def _build_flags(self) -> None:
         theme = self.theme
         flags = tk.Frame(self.body, background=theme["panel"])
-        flags.grid(row=3, column=0, columnspan=4, sticky="ew", pady=theme.px(3))
+        flags.grid(row=5, column=0, columnspan=4, sticky="ew", pady=theme.px(3))
         self.post_box = ttk.Checkbutton(flags, text="post-only", variable=self.post)
         self.reduce_box = ttk.Checkbutton(flags, text="reduce-only", variable=self.reduce)
         self.post_box.pack(side="left")
-        self.reduce_box.pack(side="left", padx=theme.px(14))
+        self.reduce_box.pack(side="left", padx=theme.px(10))
+        self.post_box.bind("<ButtonPress-1>", lambda _event: self._say(self._no_post))
+        self.reduce_box.bind("<ButtonPress-1>", lambda _event: self._say(self._no_reduce))
+        self.leverage = LeverageButton(flags, self.shell, self._say)
+        self.leverage.button.pack(side="right")
 
     def _build_buttons(self) -> None:
         self.buttons: dict[str, ttk.Button] = {}
         self.button_frame = tk.Frame(self.body, background=self.theme["panel"])
-        self.button_frame.grid(row=4, column=0, columnspan=4, sticky="ew")
+        self.button_frame.grid(row=6, column=0, columnspan=4, sticky="ew")
         for name, style, side, market in (("Buy limit", "Buy.TButton", Side.BUY, False),
                                           ("Sell limit", "Sell.TButton", Side.SELL, False),
                                           ("Buy market", "TButton", Side.BUY, True),
@@ -119,8 +138,11 @@ class FormPanel:
         self.lay_out(False)
 
     def squeeze(self, room: int) -> None:
-        """Take no more than `room` pixels where that can be: first the header goes, then the second line of words."""
-        savings = (0, self.bar.height, self.bar.height + self.theme.small.metrics("linespace"))
+        """Take no more than `room` pixels where that can be: first the header goes, then the second line of words,
+        then the row of the type, for two presets."""
+        words = self.theme.small.metrics("linespace")
+        row = self.qty_entry.winfo_reqheight() + self.theme.px(2)
+        savings = (0, self.bar.height, self.bar.height + words, self.bar.height + words + row)
         full = self.frame.winfo_reqheight() + savings[self._squeezed]
         wanted = next((level for level, saved in enumerate(savings) if full - saved <= room), len(savings) - 1)
         if wanted == self._squeezed:
@@ -129,18 +151,26 @@ class FormPanel:
             self.bar.canvas.pack(fill="x", before=self.body)
         else:
             self.bar.canvas.pack_forget()
-        self.line.configure(height=1 if wanted == 2 else 2)
+        self.line.configure(height=1 if wanted >= 2 else 2)
+        self.kind.fold(wanted == 3)
+        for name in ("50 %", "max"):
+            self.presets[name].grid_remove() if wanted == 3 else self.presets[name].grid()
         self._squeezed = wanted
 
     def lay_out(self, tight: bool) -> None:
         """Limit buttons over market buttons, or all four side by side where there is no height."""
-        gap = self.theme.px(2)
+        gap, waits = self.theme.px(2), self.kind.ord_type.is_conditional
+        self._tight = tight
         for index, (name, button) in enumerate(self.buttons.items()):
-            button.configure(text=name.replace("market", "mkt") if tight else name)
+            word = name.replace("limit", self.kind.button_word)
+            button.configure(text=word.replace("market", "mkt") if tight else word)
             row, column = (0, index) if tight else divmod(index, 2)
+            if waits and index > 1:              # a conditional order has two buttons
+                button.grid_remove()
+                continue
             button.grid(row=row, column=column, sticky="ew", padx=(gap if column else 0, 0), pady=(0, gap))
         for column in range(4):
-            weight = 1 if tight or column < 2 else 0
+            weight = 1 if (tight and not waits) or column < 2 else 0
             self.button_frame.columnconfigure(column, weight=weight, uniform="buttons" if weight else "")
 
     def _note_time(self, event: tk.Event[tk.Misc]) -> None:
@@ -156,7 +186,7 @@ class FormPanel:
             self.desk.note = Note("No symbol is selected.")
         else:
             draft = self._typed_draft(key, side, market)
-            reading = read_draft(draft, glance.instrument, glance.top)
+            reading = read_draft(draft, glance.instrument, glance.top, glance.ticker)
             if reading.problems:
                 name, sentence = next(iter(reading.problems.items()))
                 self.desk.drop()
@@ -167,8 +197,25 @@ class FormPanel:
         self.shell.refresh()
 
     def _typed_draft(self, key: Key, side: Side, market: bool) -> Draft:
-        return Draft(key, self._chosen_owner(key), side, self.qty.get(), "" if market else self.price.get(), market,
-                     self.post.get() and not market, self.reduce.get(), fresh=False)
+        kind = self.kind
+        ord_type = OrdType.MARKET if market else kind.ord_type
+        return Draft(key, self._chosen_owner(key), side, self.qty.get(), self.price.get() if ord_type.has_price else "",
+                     ord_type, self.post.get() and not no_post(ord_type, kind.tif),
+                     self.reduce.get() and not no_reduce(key.category), fresh=False, tif=kind.tif,
+                     trigger=kind.trigger.get(), callback=kind.callback.get(), by_mark=kind.by_mark)
+
+    def _kind_chosen(self) -> None:
+        """Another type, time in force or source: an open slip said something else."""
+        if self._filling:
+            return
+        self.desk.drop()
+        self.desk.note = None
+        self.shell.refresh()
+
+    def _say(self, words: str) -> None:
+        if words:
+            self.desk.note = Note(words)
+            self.shell.refresh()
 
     def _chosen_owner(self, key: Key) -> str:
         at = self.owner_box.current()
@@ -179,15 +226,15 @@ class FormPanel:
         if self.desk.draft is not None and not self.desk.draft.order:
             self.desk.change(owner=self._chosen_owner(self.desk.draft.key))
 
-    def _typed(self, name: str, *_trace: str) -> None:
+    def _typed(self, name: str, variable: tk.StringVar | tk.BooleanVar, *_trace: str) -> None:
         """A field was edited: an open draft follows, whatever was refused is not refused any more."""
         if self._filling:
             return
         if self.desk.note is not None and self.desk.note.field in (name, ""):
             self.desk.note = None
         draft = self.desk.draft
-        if draft is not None and not (name == "price" and draft.market):
-            value = getattr(self, name).get()
+        if draft is not None and not (name == "price" and not draft.ord_type.has_price):
+            value = variable.get()
             self.desk.change(**({name: value, "fresh": False} if name in ("qty", "price") else {name: value}))
             self._draft = self.desk.draft
         self.shell.refresh()
@@ -234,6 +281,7 @@ class FormPanel:
             self._propose()
         self._show_owners(glance)
         self._follow_draft()
+        self._show_kind(glance)
         self._show_header(glance)
         self._show_presets()
         self._show_line(glance)
@@ -260,6 +308,7 @@ class FormPanel:
         self._fill("price", "")
         self._filling = True
         self.reduce.set(False)
+        self.kind.reset()
         self._filling = False
 
     def _fill(self, name: str, value: str) -> None:
@@ -290,15 +339,33 @@ class FormPanel:
         if draft is None:
             return
         self._fill("qty", draft.qty)
-        if not draft.market:
+        if draft.ord_type.has_price:
             self._fill("price", draft.price)
         self._filling = True
-        if not draft.market and not draft.order:
+        self.kind.follow(draft)
+        if not draft.market and not draft.order and not no_post(draft.ord_type, draft.tif):
             self.post.set(draft.post)
         self.reduce.set(draft.reduce)
         self._filling = False
         if draft.owner in self._owners:
             self.owner_box.current(self._owners.index(draft.owner))
+
+    def _show_kind(self, glance: Glance) -> None:
+        """Rows, flags and buttons that go with the chosen type and with what the product has."""
+        kind = self.kind
+        if kind.refresh(glance):
+            trailing, priced = kind.ord_type is OrdType.TRAILING_STOP, kind.ord_type.has_price
+            for widget, wanted in ((self.price_entry, priced), (kind.callback_entry, trailing),
+                                   (self.market_word, not priced and not trailing)):
+                widget.grid() if wanted else widget.grid_remove()
+            self._price_label.configure(text="Trail %" if trailing else "Price")
+            self.lay_out(self._tight)
+        self._no_post = no_post(kind.ord_type, kind.tif)
+        self._no_reduce = no_reduce(glance.key.category if glance.key else None)
+        for box, reason in ((self.post_box, self._no_post), (self.reduce_box, self._no_reduce)):
+            if box.instate(["disabled"]) is not bool(reason):
+                box.state(["disabled" if reason else "!disabled"])
+        self.leverage.refresh(glance)
 
     def _show_header(self, glance: Glance) -> None:
         parts = [Segment("title", "Form", font="bold"),
@@ -323,14 +390,19 @@ class FormPanel:
     def _show_line(self, glance: Glance) -> None:
         draft = self.desk.draft
         if draft is None and glance.key is not None:
-            draft = self._typed_draft(glance.key, Side.BUY, market=not self.price.get().strip())
-        reading = read_draft(draft, glance.instrument, glance.top) if draft is not None else None
+            side, empty = Side.BUY, self.kind.ord_type is OrdType.LIMIT and not self.price.get().strip()
+            draft = self._typed_draft(glance.key, side, market=empty)
+        reading = read_draft(draft, glance.instrument, glance.top, glance.ticker) if draft is not None else None
         problems = dict(reading.problems) if reading is not None and glance.instrument is not None else {}
         problems.pop("", None)
         if not self.qty.get().strip():
             problems.pop("qty", None)
-        if not self.price.get().strip():
-            problems.pop("price", None)
+        for name, variable in (("price", self.price), ("trigger", self.kind.trigger),
+                               ("callback", self.kind.callback)):
+            if not variable.get().strip():
+                problems.pop(name, None)
+        if self.desk.draft is None and "at once" in problems.get("trigger", ""):
+            problems.pop("trigger")              # the side is not chosen yet: the button says it
         note = self.desk.note
         if note is not None and note.field:
             problems[note.field] = note.text
@@ -344,11 +416,13 @@ class FormPanel:
             self._line(form_line(reading, glance.instrument, *_free(glance)), "dim")
 
     def _mark_fields(self, problems: dict[str, str]) -> None:
-        bad: set[str] = {name for name in problems if name in ("qty", "price")}
+        entries = {"qty": self.qty_entry, "price": self.price_entry, "trigger": self.kind.trigger_entry,
+                   "callback": self.kind.callback_entry}
+        bad: set[str] = {name for name in problems if name in entries}
         if bad != self._bad:
             self._bad = bad
-            self.qty_entry.configure(style="Bad.TEntry" if "qty" in bad else "TEntry")
-            self.price_entry.configure(style="Bad.TEntry" if "price" in bad else "TEntry")
+            for name, entry in entries.items():
+                entry.configure(style="Bad.TEntry" if name in bad else "TEntry")
 
     def _line(self, words: str, colour: str) -> None:
         if self._line_shown != (words, colour):
@@ -362,5 +436,5 @@ def _free(glance: Glance) -> tuple[Decimal | None, Decimal | None]:
         return None, None
     balance = next((line for line in glance.view.balances if line.market == glance.key.market
                     and line.category is glance.key.category and line.currency == glance.instrument.settle), None)
-    position = position_of(glance.view, glance.key)
-    return (balance.available if balance else None), (position.leverage if position else None)
+    told = leverage_of(glance)
+    return (balance.available if balance else None), (told.leverage if told else None)

@@ -324,8 +324,11 @@ class LadderCanvas:
         for item, words in ((escape, "Esc ✕"), (enter, "Enter ✓")):
             batch.text(item, words, theme[ink])
         # A long head leaves no room for the words on the right; Enter and Esc work all the same.
-        room += theme.ui_bold.measure("Enter ✓") + theme.gap * 3
-        if theme.mono_bold.measure(slip.head) + room > right:
+        wide = theme.mono_bold.measure(slip.head) + theme.gap * 2
+        if wide + room > right:
+            batch.coords(escape, -9999, 0)
+            self.drop_left = right
+        if wide + room + theme.ui_bold.measure("Enter ✓") + theme.gap > right:
             batch.coords(enter, -9999, 0)
         batch.coords(detail, theme.gap, second)
         batch.text(detail, self._fitting(slip), theme[ink])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from core.board import Board
 from core.titles import tail_of, twins
 from engine.view import BotLine, OrderLine, PositionLine, View, bot_pnl, position_pnl
-from models import Book, Health, Instrument, Key, Side, Ticker, Top, VenueState
+from models import Book, Health, Instrument, Key, LeverageReport, Side, Ticker, Top, VenueState
 
 QUIET_S = 15.0           # a book that calls itself live but is this old is not believed
 
@@ -87,6 +87,18 @@ def position_of(view: View | None, key: Key | None) -> PositionLine | None:
     if view is None:
         return None
     return next((line for line in view.positions if line.key == key), None)
+
+
+def leverage_of(glance: Glance) -> LeverageReport | None:
+    """How the selected instrument is margined, as far as the venue has told it."""
+    view, key = glance.view, glance.key
+    if view is None or key is None:
+        return None
+    told = next((report for report in view.leverages if report.key == key), None)
+    position = position_of(view, key)
+    if told is None and position is not None and position.leverage is not None:
+        return LeverageReport(key, position.leverage)
+    return told
 
 
 def tops_of(board: Board, key: Key) -> tuple[Decimal | None, Decimal | None]:

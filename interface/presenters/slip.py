@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from core.numbers import printable, read_number
 from interface.draft import Draft, Reading
+from interface.presenters.abilities import SLIP_WORDS, no_post
 from interface.presenters.glance import Glance
 from interface.presenters.words import money, price, quantity
-from models import Instrument, Side
+from models import Instrument, OrdType, Side, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Slip:
 
 def make_slip(draft: Draft, reading: Reading, glance: Glance, unusual: bool, refused: str = "") -> Slip:
     """The slip of a draft as it stands now."""
-    head = _head(draft, reading, glance.instrument)
+    head = order_words(draft, reading, glance.instrument)
     if reading.problems:
         return Slip(head, "▲ " + next(iter(reading.problems.values())), True, draft.side)
     tick, label, ticked = _tick(draft, reading, unusual, glance.instrument)
@@ -42,7 +43,8 @@ def make_slip(draft: Draft, reading: Reading, glance: Glance, unusual: bool, ref
     return Slip(head, detail, bool(tick), draft.side, tick, label, ticked)
 
 
-def _head(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+def order_words(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    """Side, quantity, unit and price or condition; of a move, from where to where."""
     base = instrument.base if instrument else ""
     typed = printable(draft.qty.strip(), 14) or "?"
     number = read_number(draft.qty)
@@ -52,8 +54,20 @@ def _head(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
         words = f"MOVE {_shown(draft.moved_from, instrument)} → {_target(draft, reading, instrument)}"
         same = isinstance(number, Decimal) and number == read_number(draft.old_qty)
         return words if same else f"{words} · {qty}"
+    if draft.waits:
+        return f"{draft.side.value} {qty} {base} {_condition(draft, reading, instrument)}"
     at = "at market" if draft.market else f"@ {_target(draft, reading, instrument)}"
     return f"{draft.side.value} {qty} {base} {at}"
+
+
+def _condition(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    """Type and trigger of a conditional order: “stop 60 000.0”, “TP 62 000.0 @ 61 990.0”, “trailing 1 %”."""
+    word = SLIP_WORDS[draft.ord_type]
+    if draft.ord_type is OrdType.TRAILING_STOP:
+        return f"{word} {printable(draft.callback.strip(), 8) or '?'} %"
+    at = reading.trigger.price if reading.trigger is not None else None
+    shown = price(at, instrument) if at is not None else printable(draft.trigger.strip(), 14) or "?"
+    return f"{word} {shown} @ {_target(draft, reading, instrument)}" if draft.ord_type.has_price else f"{word} {shown}"
 
 
 def _target(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
@@ -90,15 +104,35 @@ def _detail(draft: Draft, reading: Reading, glance: Glance) -> str:
     if glance.key and draft.owner != glance.key.reserved and not draft.order:
         parts.append(draft.owner)
     parts += [f"{money(reading.value, settle)} {settle}", f"fee {money(reading.fee, settle)}"]
-    if draft.market:
-        parts.append(f"takes at ≈ {price(reading.limit, instrument)}")
-    elif draft.reduce:
-        parts.append("reduce-only")
-    elif draft.post and not draft.take and not draft.order:
-        parts.append("post-only")
-    if not draft.market and not reading.crosses:
-        parts.append(_distance(draft, reading, glance))
+    flags = _flags(draft)
+    if draft.waits:
+        parts = [_when(draft, reading, instrument), *flags, *parts]     # what is left out first stands last
+    else:
+        parts += [f"takes at ≈ {price(reading.limit, instrument)}" if draft.market else "", *flags]
+        if not draft.market and not reading.crosses:
+            parts.append(_distance(draft, reading, glance))
     return " · ".join(part for part in parts if part)
+
+
+def _flags(draft: Draft) -> list[str]:
+    """Reduce-only, time in force, post-only, as far as they hold for this draft."""
+    if draft.order:
+        return ["reduce-only"] if draft.reduce else []
+    tif = draft.tif.value if draft.ord_type.has_price and draft.tif is not TimeInForce.GTC else ""
+    post = "post-only" if draft.post and not draft.take and not no_post(draft.ord_type, draft.tif) else ""
+    return [word for word in ("reduce-only" if draft.reduce else "", tif, post) if word]
+
+
+def _when(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    """What must happen first, as a sentence: “when mark ≤ 60 000.0”."""
+    source = "mark" if draft.by_mark else "last"
+    trigger = reading.trigger
+    if draft.ord_type is OrdType.TRAILING_STOP:
+        begins = f" from {price(trigger.price, instrument)}" if trigger and trigger.price is not None else ""
+        return f"follows {source}{begins}"
+    stop = draft.ord_type in (OrdType.STOP_MARKET, OrdType.STOP_LIMIT)
+    sign = "≥" if stop == (draft.side is Side.BUY) else "≤"
+    return f"when {source} {sign} {price(trigger.price if trigger else None, instrument)}"
 
 
 def _distance(draft: Draft, reading: Reading, glance: Glance) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.numbers import decimals, half_up
 from core.numbers import text as plain_text
-from models import Instrument
+from models import Instrument, LeverageReport
 
 THIN = "\u2009"
 MINUS = "-"
@@ -62,6 +62,14 @@ def money(value: Decimal | None, currency: str = "") -> str:
 def money_places(currency: str) -> int:
     """How many decimals an amount of this currency is written with, at most."""
     return 2 if not currency or "USD" in currency.upper() or currency.upper() in ("EUR", "DAI") else 8
+
+
+def leverage_word(report: LeverageReport | None) -> str:
+    """10× cross, 25× isolated; only what is known."""
+    if report is None or report.leverage is None:
+        return "leverage " + UNKNOWN
+    margin = "" if report.isolated is None else " isolated" if report.isolated else " cross"
+    return f"{grouped_plain(half_up(report.leverage, 2).normalize())}×{margin}"
 
 
 def signed_money(value: Decimal | None, currency: str = "") -> Cell:

@@ -9,6 +9,7 @@ from tkinter import ttk
 from core.titles import full_name, product_title
 from interface.desk import Desk
 from interface.presenters.glance import position_of
+from interface.presenters.slip import order_words
 from interface.presenters.words import money, price, quantity, signed_quantity
 from interface.sheets.sheet import Sheet
 from interface.shell import Shell
@@ -66,9 +67,7 @@ class LiveOrderSheet(Sheet):
         most = instrument.max_qty if instrument else None
         self.words(["This order is for real money."], "warning")
         self.facts([("Account", account, "text"), ("Symbol", full_name(draft.key), "text"),
-                    ("Order", f"{draft.side.value} {quantity(reading.qty, instrument)} "
-                              + ("at market" if draft.market else f"@ {price(reading.price, instrument)}"),
-                     "buy" if draft.side.value == "BUY" else "sell"),
+                    ("Order", order_words(draft, reading, instrument), "buy" if draft.side.value == "BUY" else "sell"),
                     ("Value", f"{money(reading.value, settle)} {settle}", "text"),
                     ("Largest order", f"{quantity(most, instrument)} (the venue's cap)", "text")])
         self._for_session = tk.BooleanVar(shell.root, value=False)

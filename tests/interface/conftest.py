@@ -14,7 +14,7 @@ from engine.commands import Command
 from engine.view import View
 from interface.app import App
 from interface.desk import Desk
-from models import Mode
+from models import Mode, OrdType
 
 from .demo_feed import BTC, START, Stage
 
@@ -58,6 +58,7 @@ class Driver:
         app.layout.tabs.choose("Orders")
         app.root.focus_force()
         app.layout.form.post.set(True)
+        app.layout.form.kind.choose(OrdType.LIMIT)
         self.draw()
         self.now += 1
         self.draw()
