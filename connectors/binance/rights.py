@@ -15,10 +15,9 @@ from connectors.limiter import Limiter
 from connectors.timesync import TimeSync
 from connectors.venue import VenueParts
 from core.errors import BadMessage, KeysRejected, Rejected, VenueError
-from core.hosts import Reach, reach
-from models import Category
+from core.hosts import BINANCE, Reach, reach
+from models import Category, Mode
 
-LIVE_HOST = "https://api.binance.com"
 RESTRICTIONS = Call("GET", "/sapi/v1/account/apiRestrictions", security=Security.SIGNED)
 WITHDRAWS = ("this API key may withdraw, and is refused: make one that may read and trade and nothing else, "
              "then press F3")
@@ -41,7 +40,7 @@ read = decoder(KeyRights)
 
 def host(http: str) -> str:
     """The address that can tell the rights of the keys used at this one."""
-    return LIVE_HOST if reach(http) is Reach.LIVE else http
+    return BINANCE[(Mode.LIVE, Category.SPOT)].rest if reach(http) is Reach.LIVE else http
 
 
 def problem(http: str, parts: VenueParts, sync: TimeSync, clients: list[Client]) -> str:

@@ -64,6 +64,7 @@ class _Report(msgspec.Struct):
     tif: str = msgspec.field(name="f", default="")
     stop_price: Decimal | None = msgspec.field(name="P", default=None)
     trailing_delta: int | None = msgspec.field(name="d", default=None)
+    working_since: int = msgspec.field(name="W", default=-1)
     original_id: str | None = msgspec.field(name="C", default=None)
     cum_worth: Decimal | None = msgspec.field(name="Z", default=None)
     fee: Decimal | None = msgspec.field(name="n", default=None)
@@ -130,7 +131,7 @@ def _order_messages(row: _Report, account: str) -> tuple[Event, ...]:
     is_renamed = row.what == "CANCELED" and row.original_id not in (None, *_NONE)
     cl_ord_id = ids.from_dashed((row.original_id if is_renamed else row.client_id) or "")
     key = Key(MARKET, Category.SPOT, row.symbol)
-    kind, tif, trigger = spot_parse.kind_of(row.type, row.tif, row.stop_price, row.trailing_delta)
+    kind, tif, trigger = spot_parse.kind_of(row.type, row.tif, row.stop_price, row.trailing_delta, row.working_since)
     cum_qty, worth = finite("z", row.cum_qty, _ZERO), row.cum_worth
     report = OrderReport(
         key=key, order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=spot_parse.side(row.side), ord_type=kind,

@@ -110,6 +110,7 @@ class OrderRow(msgspec.Struct, rename="camel"):
     time_in_force: str = ""
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
+    working_time: int = -1
     time: int = 0
     update_time: int = 0
     transact_time: int = 0
@@ -179,7 +180,7 @@ def amended(raw: bytes) -> OrderReport:
     """An order whose quantity was lowered."""
     told = _amendment(raw)
     row = told.amended_order
-    kind, tif, _ = kind_of(row.type, row.time_in_force, None, None)
+    kind, tif, _ = kind_of(row.type, row.time_in_force, None, None, 1)
     return OrderReport(
         key=Key(MARKET, Category.SPOT, row.symbol), order_id=str(row.order_id),
         cl_ord_id=ids.from_dashed(row.client_order_id), side=side(row.side), ord_type=kind, tif=tif,
@@ -213,12 +214,15 @@ def exec_id(symbol: str, trade_id: int) -> str:
     return f"{Category.SPOT.value}:{symbol}:{trade_id}"
 
 
-def kind_of(word: str, tif: str, stop_price: Decimal | None,
-            trailing_delta: int | None) -> tuple[OrdType | None, TimeInForce | None, Trigger | None]:
-    """Our words for a type of the wire: LIMIT_MAKER is a limit order that may only rest."""
+def kind_of(word: str, tif: str, stop_price: Decimal | None, trailing_delta: int | None,
+            working_since: int) -> tuple[OrdType | None, TimeInForce | None, Trigger | None]:
+    """Our words for a type of the wire: LIMIT_MAKER is a limit order that may only rest, a conditional order that works
+    since some time has triggered and is a plain one."""
     kind: OrdType | None = _READ.get(word)
     trigger: Trigger | None = None
-    if kind is not None and kind.is_conditional:
+    if kind is not None and kind.is_conditional and working_since > 0:
+        kind = OrdType.LIMIT if kind.has_price else OrdType.MARKET
+    elif kind is not None and kind.is_conditional:
         callback = Decimal(trailing_delta) / _BIPS if trailing_delta and trailing_delta > 0 else None
         kind = OrdType.TRAILING_STOP if callback is not None and word == "STOP_LOSS" else kind
         trigger = Trigger(_known(stop_price), callback)
@@ -250,7 +254,7 @@ def _known(value: Decimal | None) -> Decimal | None:
 
 
 def _report(row: OrderRow) -> OrderReport:
-    kind, tif, trigger = kind_of(row.type, row.time_in_force, row.stop_price, row.trailing_delta)
+    kind, tif, trigger = kind_of(row.type, row.time_in_force, row.stop_price, row.trailing_delta, row.working_time)
     filled = finite("executedQty", row.executed_qty, _ZERO)
     worth = _known(row.cummulative_quote_qty)
     status = parse.status(row.status)

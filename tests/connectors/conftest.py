@@ -20,6 +20,7 @@ from connectors.binance.venue import Binance
 from connectors.limiter import Limiter
 from core.board import Board
 from core.clock import SystemClock
+from core.ids import from_dashed
 from core.numbers import multiple_down
 from core.secrets import Credentials, KnownSecrets
 from models import (
@@ -49,6 +50,7 @@ T = TypeVar("T")
 ROUTES = {                           # of the streams, by market and category
     ("Binance", Category.LINEAR): ("/public", "/market", "/private"),
     ("Binance", Category.INVERSE): ("/coin", "/coin", "/coin"),
+    ("Binance", Category.SPOT): ("/spot", "/spot", "/ws-api/v3"),
 }
 
 
@@ -70,6 +72,11 @@ class Product:
     def address(self) -> str:
         """Its name in the ready line."""
         return self.key.market.lower()
+
+    @property
+    def is_spot(self) -> bool:
+        """Coins instead of positions."""
+        return self.key.category is Category.SPOT
 
     def config(self, told: dict[str, str], symbols: tuple[str, ...], quote_only: bool, full_book: bool) -> VenueConfig:
         """Addresses and choices."""
@@ -167,9 +174,10 @@ class ExchangeProduct:
         self.exchange.control("fault", name=name, **args)
 
     def truth(self, what: str) -> list[dict[str, Any]]:
-        """Orders or executions of this product's market and category."""
+        """Orders or executions of this product's market and category, client ids as we write them."""
         key = self.product.key
-        return [row for row in self.exchange.truth()[what]
+        read = from_dashed if self.product.is_spot and key.market == "Binance" else str
+        return [{**row, "client_id": read(row["client_id"])} for row in self.exchange.truth()[what]
                 if row.get("market", key.market) == key.market and row.get("symbol") == key.symbol
                 and row.get("category", key.category.value) == key.category.value]
 

@@ -150,7 +150,7 @@ class ConnectorSuite:
 
         assert isinstance(placed, Ack) and placed.report and placed.report.status is OrdStatus.NEW
         assert placed.report.cl_ord_id == order.cl_ord_id
-        assert isinstance(amended, Ack) and amended.report
+        assert isinstance(amended, Ack) and amended.report and amended.report.cl_ord_id == order.cl_ord_id
         assert (amended.report.qty, amended.report.price) == (more, lower)
         assert isinstance(ended, Ack) and ended.report and ended.report.status is OrdStatus.CANCELED
 
@@ -160,10 +160,12 @@ class ConnectorSuite:
         fill = terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
 
         assert isinstance(ack, Ack) and ack.report and ack.report.status is OrdStatus.FILLED
-        settle = terminal.board.instruments[order.key].settle
-        assert fill.fee and fill.fee_currency == settle and fill.maker is False and fill.account
-        terminal.got(PositionReport, lambda one: one.key == order.key)
-        terminal.got(BalanceReport, lambda one: one.currency == settle)
+        instrument = terminal.board.instruments[order.key]
+        received = instrument.base if self.product.is_spot else instrument.settle     # what the fee is taken from
+        assert fill.fee and fill.fee_currency == received and fill.maker is False and fill.account
+        terminal.got(BalanceReport, lambda one: one.currency == instrument.settle)
+        if not self.product.is_spot:
+            terminal.got(PositionReport, lambda one: one.key == order.key)
 
     def test_partial_fill_is_told_with_what_is_left(self, terminal: Terminal, controls: ExchangeProduct) -> None:
         book = self.frozen(terminal, controls)
@@ -231,6 +233,7 @@ class ConnectorSuite:
         assert isinstance(found, OrderFound) and found.report.status is OrdStatus.NEW
         assert isinstance(absent, OrderAbsent) and abs(absent.venue_time - now_ms()) < 5_000
         assert order.cl_ord_id in {one.cl_ord_id for one in account.orders}
+        assert account.positions == () or not self.product.is_spot
         assert terminal.board.instruments[key].settle in {one.currency for one in account.balances}
 
     def test_history_equals_what_the_stream_told(self, terminal: Terminal) -> None:

@@ -122,6 +122,9 @@ def test_a_cancels_answer_is_about_the_order_and_not_about_the_cancel() -> None:
     ("STOP_LOSS_LIMIT", {}, OrdType.STOP_LIMIT, Trigger(Decimal("64000"))),
     ("TAKE_PROFIT", {}, OrdType.TAKE_PROFIT_MARKET, Trigger(Decimal("64000"))),
     ("TAKE_PROFIT_LIMIT", {}, OrdType.TAKE_PROFIT_LIMIT, Trigger(Decimal("64000"))),
+    ("STOP_LOSS", {"workingTime": NOW}, OrdType.MARKET, None),
+    ("STOP_LOSS_LIMIT", {"workingTime": NOW}, OrdType.LIMIT, None),
+    ("STOP_LOSS_LIMIT", {"workingTime": -1}, OrdType.STOP_LIMIT, Trigger(Decimal("64000"))),
     ("STOP_LOSS", {"trailingDelta": 150}, OrdType.TRAILING_STOP, Trigger(Decimal("64000"), Decimal("1.5"))),
     ("MARKET", {}, OrdType.MARKET, None)])
 def test_conditional_types(word: str, extra: dict[str, int], kind: OrdType, trigger: Trigger | None) -> None:
