@@ -37,6 +37,11 @@ class OrderLine:
     text: str = ""
     trigger: Trigger | None = None   # of a conditional order that has not triggered
 
+    @property
+    def at(self) -> Decimal | None:
+        """Where it stands on a price axis: at its trigger while it waits for that, else at its price."""
+        return self.price if self.trigger is None else self.trigger.price
+
 
 @dataclass(frozen=True, slots=True)
 class PositionLine:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Sequence
+from decimal import Decimal
 
 from engine.view import OrderLine, PositionLine, TradeLine
 from interface.batch import Batch
-from interface.presenters.chart import Bar, Scale, index_at
+from interface.presenters.chart import Bar, Scale, free_place, index_at
 from interface.presenters.glance import Glance, orders_of, pnl_of_position, position_of
+from interface.presenters.tables import order_type, owner_word
 from interface.presenters.words import price, quantity, signed_money, signed_quantity
 from interface.theme import Theme
 from models import Side
@@ -82,46 +84,47 @@ class Marks:
                 self._batch.coords(item, -999, 0)
 
     def _show_orders(self, glance: Glance, scale: Scale, plot: int) -> None:
-        lines = [line for line in orders_of(glance.view, glance.key)
-                 if line.price is not None and scale.low <= float(line.price) <= scale.high][:MOST_ORDERS]
+        lines = [(at, line) for line in orders_of(glance.view, glance.key)
+                 if (at := line.at) is not None and scale.low <= float(at) <= scale.high][:MOST_ORDERS]
         while len(self._orders) < len(lines):
             line_item = self._canvas.create_line(*_OFF)
             self._canvas.tag_lower(line_item, self._position[0])       # no line strikes through a label
             self._orders.append((line_item, self._canvas.create_rectangle(*_OFF, width=1),
                                  self._canvas.create_text(-999, 0, anchor="w", font=self._theme.mono)))
         self._places = []
-        # Labels of near prices stand side by side; what finds no room keeps its line only.
-        for order, items in zip(sorted(lines, key=lambda line: line.price or 0), self._orders, strict=False):
-            self._show_order(order, items, glance, scale, plot)
+        # Labels of near prices stand side by side, then in rows; what finds no room at all keeps its line only.
+        for (at, order), items in zip(sorted(lines, key=lambda pair: pair[0]), self._orders, strict=False):
+            self._show_order(order, at, items, glance, scale, plot)
         for line_item, box, label in self._orders[len(lines):]:
             self._batch.coords(line_item, *_OFF)
             self._batch.coords(box, *_OFF)
             self._batch.coords(label, -999, 0)
 
-    def _show_order(self, order: OrderLine, items: tuple[int, int, int], glance: Glance, scale: Scale,
+    def _show_order(self, order: OrderLine, at: Decimal, items: tuple[int, int, int], glance: Glance, scale: Scale,
                     plot: int) -> None:
         theme, batch = self._theme, self._batch
         line_item, box, label = items
         side = "buy" if order.side is Side.BUY else "sell"
-        words = (f"{order.side.value} {quantity(order.leaves, glance.instrument)} @ "
-                 f"{price(order.price, glance.instrument)} {_owner(order)} ✕")
-        y, half = int(scale.y(float(order.price or 0))), theme.row // 2 - 2
+        waits = order.trigger is not None
+        target = order_type(order) if waits else f"@ {price(order.price, glance.instrument)}"
+        words = (f"{order.side.value} {quantity(order.leaves, glance.instrument)} {target} "
+                 f"{owner_word(order.owner, order.key)} ✕")
+        y, half = int(scale.y(float(at))), theme.row // 2 - 2
         width = theme.mono.measure(words) + theme.gap * 2
-        left = max([theme.gap] + [right + theme.gap // 2 for _left, right, top, bottom, _order in self._places
-                                  if top - half <= y <= bottom + half])
-        right = left + width
-        batch.fill(line_item, theme[side])
-        if right > plot * 0.85:
-            batch.coords(line_item, 0, y, plot, y)
+        place = free_place([taken[:4] for taken in self._places], y, width, theme.gap, int(plot * 0.85), half,
+                           theme.gap // 2, 0, scale.top + scale.height)
+        batch.option(line_item, f"-fill {theme[side]} -dash {'{5 3}' if waits else '{}'}")
+        batch.coords(line_item, 0, y, plot, y)
+        if place is None:
             batch.coords(box, *_OFF)
             batch.coords(label, -999, 0)
             return
-        batch.coords(line_item, right, y, plot, y)
-        batch.coords(box, left, y - half, right, y + half)
+        left, middle = place
+        batch.coords(box, left, middle - half, left + width, middle + half)
         batch.face(box, theme[side + "_button"], theme[side + "_button"])
-        batch.coords(label, left + theme.gap, y)
+        batch.coords(label, left + theme.gap, middle)
         batch.text(label, words, theme["bright"])
-        self._places.append((left, right, y - half, y + half, order))
+        self._places.append((left, left + width, middle - half, middle + half, order))
 
     def _show_position(self, glance: Glance, line: PositionLine | None, scale: Scale, plot: int) -> None:
         if line is None or not line.qty or line.entry is None:
@@ -145,9 +148,9 @@ class Marks:
         if near:
             left = max(left, plot - width)     # orders stand at the left end of their lines: then at the right end
         if left + width > plot + theme.gap:
-            # No room beside the orders of the same price: below them, or above at the floor.
-            low, high = max(place[3] for place in near) + half, min(place[2] for place in near) - half
-            left, y = theme.gap, low if low + half < scale.height else high
+            # No room beside the orders of the same price: in a free row below or above them.
+            left, y = free_place([place[:4] for place in self._places], y, width, theme.gap, plot, half, theme.gap // 2,
+                                 0, scale.height) or (theme.gap, y)
         right = left + width - theme.zero * 2
         arrow = "" if inside else " ▲" if entry > scale.high else " ▼"
         at = int(scale.y(entry))
@@ -168,7 +171,3 @@ class Marks:
         """The order whose ✕ is there."""
         return next((order for _left, right, top, bottom, order in self._places
                      if right - self._theme.zero * 3 <= x <= right and top <= y <= bottom), None)
-
-
-def _owner(order: OrderLine) -> str:
-    return "RESERVED" if order.owner == order.key.reserved else order.owner

@@ -190,8 +190,10 @@ class LadderCanvas:
     def show_chips(self, chips: Sequence[Chip], above: int, below: int, stale: bool = False) -> None:
         """Own orders, and how many are out of sight."""
         wanted: dict[int, tuple[object, ...]] = {chip.row: (chip.text, chip.side, chip.kind) for chip in chips}
-        for row, count, arrow in ((0, above, "▲"), (len(self._rows) - 1, below, "▼")):
-            if count and row not in wanted:
+        rows = range(len(self._rows))
+        for way, count, arrow in ((rows, above, "▲"), (rows[::-1], below, "▼")):
+            row = next((row for row in way if row not in wanted), None)     # the outermost one without a chip
+            if count and row is not None:
                 wanted[row] = (f"{arrow} {count} more", None, "more")
         for row, items in enumerate(self._rows):
             shown = wanted.get(row, ())
@@ -214,8 +216,9 @@ class LadderCanvas:
         face = theme["buy_button" if side is Side.BUY else "sell_button"]
         batch.coords(items.chip, theme.px(3), top + 1, self._edges[0] - theme.gap // 2, top + theme.row - 2)
         stipple = "gray12" if kind == "hatched" else "{}"
-        fill = "{}" if kind == "hollow" else face
-        batch.option(items.chip, f"-fill {fill} -outline {face} -stipple {stipple}")
+        fill = "{}" if kind in ("hollow", "waiting") else face
+        dash = "{3 2}" if kind == "waiting" else "{}"
+        batch.option(items.chip, f"-fill {fill} -outline {face} -stipple {stipple} -dash {dash}")
 
     def show_spread(self, spread: Spread) -> None:
         """The row between the halves."""

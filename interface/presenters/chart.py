@@ -53,6 +53,29 @@ def fit_span(low: float, high: float, top: int, height: int, old: Scale | None) 
     return Scale(low - span * (ROOM + VOLUME_SHARE / 2), high + span * ROOM * 1.5, top, height)
 
 
+Box = tuple[int, int, int, int]         # left, right, top, bottom
+
+MOST_SHIFT = 5           # rows a label may stand away from its own price
+
+
+def free_place(taken: Sequence[Box], y: int, width: int, left: int, limit: int, half: int, gap: int,
+               low: int, high: int) -> tuple[int, int] | None:
+    """Where a label of this width hides no other: beside those of the same price up to `limit`, else rows below or
+    above them, between `low` and `high`. (left, middle), None where all of that is full."""
+    shifts = [0] + [way * rows for rows in range(1, MOST_SHIFT + 1) for way in (1, -1)]
+    for shift in shifts:
+        at = y + shift * (2 * half + 2)
+        if shift and not low + half <= at <= high - half:
+            continue
+        start = left
+        for other in sorted(taken):
+            if other[2] - half <= at <= other[3] + half and other[0] < start + width + gap:
+                start = max(start, other[1] + gap)
+        if start + width <= limit or (not shift and start == left):
+            return start, at
+    return None
+
+
 def grid_prices(scale: Scale, wanted: int) -> list[float]:
     """Round prices, about `wanted` of them."""
     rough = (scale.high - scale.low) / max(1, wanted)

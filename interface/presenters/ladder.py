@@ -61,7 +61,7 @@ class Chip:
     row: int
     text: str
     side: Side
-    kind: str                        # filled, hollow, hatched
+    kind: str                        # filled, hollow, hatched, waiting (for its trigger)
     orders: tuple[str, ...]
 
 
@@ -158,19 +158,21 @@ def chips(ladder: Ladder, orders: Iterable[OrderLine], instrument: Instrument) -
     places = decimals(instrument.lot)
     by_row: dict[int, list[OrderLine]] = {}
     above = below = 0
+    lowest = min((price for price in ladder.prices if price > 0), default=_ZERO) if ladder.exact else ladder.prices[-1]
     for order in orders:
-        if order.price is None:
-            continue
-        row = row_of(ladder, order.price, order.side)
-        if row < 0 or order.price > ladder.top:
+        if order.at is None:
+            continue                     # a market order, or a trailing stop that trails already
+        row = row_of(ladder, order.at, order.side)
+        if row < 0 or order.at > ladder.top:
             above += 1
-        elif row >= len(ladder.prices):
+        elif row >= len(ladder.prices) or order.at < lowest:
             below += 1
         else:
             by_row.setdefault(row, []).append(order)
     made = []
     for row, lines in sorted(by_row.items()):
-        text = f"{len(lines)} ✕" if len(lines) > 1 else f"{grouped(lines[0].leaves, places)} ✕"
+        mark = "◇" if len(lines) == 1 and lines[0].trigger is not None else ""
+        text = f"{len(lines)} ✕" if len(lines) > 1 else f"{mark}{grouped(lines[0].leaves, places)} ✕"
         made.append(Chip(row, text, lines[0].side, _kind(lines), tuple(line.id for line in lines)))
     return made, above, below
 
@@ -181,7 +183,7 @@ def _kind(lines: list[OrderLine]) -> str:
     if any(line.status in (OrdStatus.PENDING_NEW, OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE)
            for line in lines):
         return "hollow"
-    return "filled"
+    return "waiting" if all(line.trigger is not None for line in lines) else "filled"
 
 
 def side_of_row(price: Decimal, top: Top, step: Decimal) -> Side:

@@ -50,8 +50,19 @@ def order_status(line: OrderLine, now: float) -> Cell:
     return Cell(word, "dim" if word.startswith("PENDING") else "text")
 
 
+_CONDITIONS = {OrdType.STOP_MARKET: "STOP", OrdType.STOP_LIMIT: "STOP LMT", OrdType.TAKE_PROFIT_MARKET: "TP",
+               OrdType.TAKE_PROFIT_LIMIT: "TP LMT", OrdType.TRAILING_STOP: "TRAIL"}
+
+
 def order_type(line: OrderLine) -> str:
-    """limit PO, market, or the venue's own word."""
+    """limit PO, market, STOP 60 000 RO, TRAIL 0.8 %, or the venue's own word."""
+    trigger = line.trigger
+    if trigger is not None and line.ord_type in _CONDITIONS:
+        # Its number as short as it is: the column's width is dear.
+        number = trigger.callback if trigger.callback is not None else trigger.price
+        shown = "" if number is None else f" {grouped_plain(number.normalize())}"
+        words = _CONDITIONS[line.ord_type] + shown + (" %" if trigger.callback is not None else "")
+        return words + (" RO" if line.reduce_only else "")
     word = line.type_text or (line.ord_type.value.lower() if line.ord_type else "?")
     return word + (" RO" if line.reduce_only and "RO" not in word else "")
 
@@ -72,10 +83,10 @@ def _order_price(line: OrderLine, glance: Glance) -> Cell:
 
 
 ORDERS: tuple[Column[OrderLine], ...] = (
-    Column("time", "Time", 12, lambda o, g: Cell(moment(o.time, g.wall), "dim"), sort=lambda o, g: o.time, drop=3),
+    Column("time", "Time", 12, lambda o, g: Cell(moment(o.time, g.wall), "dim"), sort=lambda o, g: o.time, drop=4),
     Column("symbol", "Symbol", 11, lambda o, g: Cell(symbol_word(o.key, g)), sort=lambda o, g: symbol_word(o.key, g)),
     Column("side", "Side", 4, lambda o, g: side_cell(o.side), sort=lambda o, g: o.side.value),
-    Column("type", "Type", 9, lambda o, g: Cell(order_type(o)), sort=lambda o, g: order_type(o), drop=4),
+    Column("type", "Type", 14, lambda o, g: Cell(order_type(o)), sort=lambda o, g: order_type(o), drop=3),
     Column("price", "Price", 11, _order_price, True, lambda o, g: o.price),
     Column("qty", "Qty", 9, lambda o, g: _instrument_qty(o.key, o.qty, g), True, lambda o, g: o.qty),
     Column("leaves", "Leaves", 9, lambda o, g: _instrument_qty(o.key, o.leaves, g), True, lambda o, g: o.leaves,
