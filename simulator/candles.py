@@ -74,7 +74,7 @@ class Segment:
 
 def grow(segment: Segment, instrument: Instrument) -> list[Candle]:
     """The candles of a segment: a random walk bent so that it ends where it must."""
-    rng = random.Random(zlib.crc32(f"{segment.seed}:{instrument.symbol}:{segment.start}".encode()))
+    rng = random.Random(zlib.crc32(f"{segment.seed}:{instrument.kept_as}:{segment.start}".encode()))
     count = segment.stop - segment.start
     gauss, uniform = rng.gauss, rng.random
     level, burst, path = 0.0, 1.0, [0.0]
@@ -106,7 +106,7 @@ def grow(segment: Segment, instrument: Instrument) -> list[Candle]:
 
 def plan_history(instrument: Instrument, born: int, seed: int) -> list[Segment]:
     """Daily segments of at least seven whole days before minute `born`, beginning on a Monday."""
-    rng = random.Random(zlib.crc32(f"days:{seed}:{instrument.symbol}".encode()))
+    rng = random.Random(zlib.crc32(f"days:{seed}:{instrument.kept_as}".encode()))
     start = bucket(born - HISTORY_DAYS * DAY, "1w")
     edges = [*range(start, born, DAY), born]
     price = instrument.start_ticks()
@@ -126,12 +126,12 @@ class Series:
         self._store = store
         self._segments = [Segment(*row) for row in store.rows(
             "SELECT start, stop, open, close, low, high, seed FROM segments WHERE symbol = ? ORDER BY start",
-            instrument.symbol)]
+            instrument.kept_as)]
         self._kept = True
         self._grown: dict[int, list[Candle]] = {}
         self._lived: list[Candle] = list(store.rows(
             "SELECT minute, o, h, l, c, volume, quote, trades, buy, buy_quote, first_id, last_id FROM candles "
-            "WHERE symbol = ? ORDER BY minute", instrument.symbol))
+            "WHERE symbol = ? ORDER BY minute", instrument.kept_as))
         self.running: Candle | None = None
 
     @property
@@ -149,8 +149,8 @@ class Series:
         was not filled.
         """
         oldest = minute - KEEP_DAYS * DAY
-        self._store.run("DELETE FROM candles WHERE symbol = ? AND minute < ?", self.instrument.symbol, oldest)
-        self._store.run("DELETE FROM segments WHERE symbol = ? AND stop < ?", self.instrument.symbol, oldest)
+        self._store.run("DELETE FROM candles WHERE symbol = ? AND minute < ?", self.instrument.kept_as, oldest)
+        self._store.run("DELETE FROM segments WHERE symbol = ? AND stop < ?", self.instrument.kept_as, oldest)
         self._lived = [c for c in self._lived if c[0] <= minute]  # a shifted clock may have lived in the future
         known = max([s.stop for s in self._segments[-1:]] + [c[0] + 1 for c in self._lived[-1:]], default=0)
         price = self.last_close
@@ -164,7 +164,7 @@ class Series:
             edges = [*range(max(known, oldest), minute, DAY), minute]
             fresh = [Segment(a, b, price, price, low, high, seed) for a, b in pairwise(edges)]
         self._segments += fresh
-        self._store.put_many("segments", 8, [(self.instrument.symbol, s.start, s.stop, s.open, s.close, s.low, s.high,
+        self._store.put_many("segments", 8, [(self.instrument.kept_as, s.start, s.stop, s.open, s.close, s.low, s.high,
                                               s.seed) for s in fresh])
         self.running = flat(minute, self.last_close or 1, 0)
 
@@ -205,7 +205,7 @@ class Series:
 
     def save(self, closed: Iterable[Candle]) -> None:
         """Store candles."""
-        rows = [(self.instrument.symbol, *candle) for candle in closed]
+        rows = [(self.instrument.kept_as, *candle) for candle in closed]
         if rows and self._kept:
             self._store.put_many("candles", 13, rows)
 

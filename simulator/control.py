@@ -3,12 +3,13 @@
 GET truth → conditional orders (Binance's futures), orders, executions, funding by time, then positions and balances of
 the accounts with keys, Binance's first. What a conditional order became has its client's id and its algo_id. Every
 item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the wire, amounts in
-coins; Binance: linear for USD-M, inverse for COIN-M, whose quantities are contracts). On Binance exec_id is
+coins; Binance: linear for USD-M, spot, inverse for COIN-M, whose quantities are contracts). On Binance exec_id is
 `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is positive when
 paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category, symbol), clock,
-fault; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets used weight,
-order counts and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel {order_id} are done "on
-the web site"; liquidate {kind: liquidation, insurance or adl} takes the account's position away.
+fault; POST deposit (asset, amount, negative = withdrawn) for the spot wallet; POST key (public_key: Ed25519, PEM) for a
+second API key of Binance's products; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all
+also forgets used weight, order counts and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel
+{order_id} are done "on the web site"; liquidate {kind: liquidation, insurance or adl} takes the account's position away.
 """
 
 from __future__ import annotations
@@ -30,13 +31,19 @@ from simulator.errors import Refused
 from simulator.faults import BadFault
 from simulator.futures import Futures
 from simulator.futures_truth import futures_truth
+from simulator.keys import BadKey, register
 from simulator.limits import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT
 from simulator.market import Market
 from simulator.money import plain
 from simulator.payloads import Json
+from simulator.spot_streams import SpotHub
+from simulator.spot_truth import spot_truth
+from simulator.spot_venue import SpotVenue
+from simulator.spot_ws_api import SpotWsApi
 from simulator.venue import Venue
 
 Answer = tuple[int, Any]
+SPOT = "spot"
 
 
 class Bad(Exception):
@@ -46,7 +53,7 @@ class Bad(Exception):
 class Control:
     """Serves /control."""
 
-    def __init__(self, venue: Venue, hubs: list[Hub | BitmexHub]) -> None:
+    def __init__(self, venue: Venue, hubs: list[Hub | SpotHub | SpotWsApi | BitmexHub]) -> None:
         self.venue = venue
         self.hubs = hubs
 
@@ -61,8 +68,8 @@ class Control:
             if (method, name) == ("DELETE", "fault"):
                 return 200, self._end_fault(rest or parse_qs(query).get("name", [""])[0] or _object(body).get("name"))
             action = {"price": self._price, "trade": self._trade, "funding": self._funding, "clock": self._clock,
-                      "fault": self._fault, "order": self._order, "cancel": self._cancel,
-                      "liquidate": self._liquidate}.get(name)
+                      "fault": self._fault, "deposit": self._deposit, "key": self._key, "order": self._order,
+                      "cancel": self._cancel, "liquidate": self._liquidate}.get(name)
             if method == "POST" and action:
                 try:
                     return 200, action(_object(body))
@@ -73,7 +80,7 @@ class Control:
         except (Bad, BadFault) as error:
             return 400, {"error": str(error)}
         return 404, {"error": f"{method} {path} is unknown; known are GET truth, POST price, trade, funding, clock, "
-                              "fault, order, cancel, liquidate, GET fault, DELETE fault"}
+                              "fault, deposit, key, order, cancel, liquidate, GET fault, DELETE fault"}
 
     def truth(self) -> Json:
         """Everything the account did and has."""
@@ -81,8 +88,10 @@ class Control:
         for product in self.venue.products():
             for name, rows in futures_truth(product).items():
                 out[name] = list(heapq.merge(out.get(name, []), rows, key=lambda row: int(row.get("time", 0))))
-        if self.venue.bitmex:
-            for name, rows in bitmex_truth(self.venue.bitmex).items():  # one after the other, each venue in its order
+        others = [spot_truth(self.venue.spot)] if self.venue.spot else []
+        others += [bitmex_truth(self.venue.bitmex)] if self.venue.bitmex else []
+        for other in others:  # one after the other, each venue in its order
+            for name, rows in other.items():
                 out[name] = list(heapq.merge(out[name], rows, key=lambda row: int(row.get("time", 0))))
         return {**out, "time": self.venue.clock.now()}
 
@@ -166,10 +175,28 @@ class Control:
         self.venue.clock.offset_ms = int(offset)
         return {"offset_ms": int(offset), "time": self.venue.clock.now()}
 
+    def _deposit(self, body: Json) -> Json:
+        """Money comes from (or, negative, goes) outside the spot wallet."""
+        spot, asset, amount = self.venue.spot, str(body.get("asset")), _number(body, "amount")
+        if spot is None or asset not in spot.account.totals:
+            raise Bad(f"asset: {asset!r} is not in the spot wallet")
+        if spot.account.asset(asset).free + amount < 0:
+            raise Bad(f"amount: there is not so much free {asset}")
+        spot.account.move(asset, amount)
+        spot.settle()
+        return {"asset": asset, "free": plain(spot.account.asset(asset).free)}
+
+    def _key(self, body: Json) -> Json:
+        """An Ed25519 public key (PEM) of the account; the API key it is used with on every Binance product."""
+        try:
+            return {"api_key": register(self.venue.store, self.venue.account.name, str(body.get("public_key")))}
+        except BadKey as error:
+            raise Bad(f"public_key: {error}") from None
+
     def _fault(self, body: Json) -> Json:
         symbol = body.get("symbol")
         bitmex = self.venue.bitmex
-        listed = [symbol in product.markets for product in self.venue.products()]
+        listed = [symbol in product.markets for product in self._products().values()]
         if symbol and not any(listed) and not (bitmex and symbol in bitmex.contracts):
             raise Bad(f"symbol: {symbol!r} is not listed")
         faults, limits = self.venue.faults, self.venue.limits
@@ -183,7 +210,14 @@ class Control:
             for hub in self.hubs:
                 if isinstance(hub, Hub):
                     hub.expire_listen_key()
+                elif isinstance(hub, SpotWsApi):
+                    hub.terminate()
         elif fault.name == "limit":
+            if self.venue.spot:
+                own = self.venue.spot.limits
+                own.weight_limit = fault.args["weight"] or own.weight_limit
+                own.orders_10s = fault.args["orders_10s"] or own.orders_10s
+                own.orders_1d = fault.args["orders_1d"] or own.orders_1d
             limits.weight_limit = fault.args["weight"] or limits.weight_limit
             limits.orders_10s = fault.args["orders_10s"] or limits.orders_10s
             limits.orders_1m = fault.args["orders_1m"] or limits.orders_1m
@@ -193,8 +227,10 @@ class Control:
                 pace.per_second = fault.args["requests_1s"] or pace.per_second
                 pace.forgive()
         elif fault.name == "weight":
-            limits.headers(False)
-            limits.extra = int(fault.args["used"])
+            for one in (limits, self.venue.spot and self.venue.spot.limits):
+                if one:
+                    one.headers(False)
+                    one.extra = int(fault.args["used"])
         shown = fault.shown()
         if fault.name == "listen_key" or (fault.name == "cut" and not fault.args["seconds"]):
             faults.active.remove(fault)  # done at once
@@ -205,42 +241,53 @@ class Control:
         ended = faults.end(name)
         if faults.first("limit") is None:
             limits.weight_limit, limits.orders_10s, limits.orders_1m = WEIGHT_LIMIT, ORDERS_10S, ORDERS_1M
+            if self.venue.spot:
+                self.venue.spot.limits.set_usual()
             if self.venue.bitmex:
                 pace = self.venue.bitmex.pace
                 pace.per_minute, pace.per_minute_open, pace.per_second = MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS
         if faults.first("weight") is None:
-            limits.extra = 0
+            for one in (limits, self.venue.spot and self.venue.spot.limits):
+                if one:
+                    one.extra = 0
         if not name:
             limits.forgive()
+            if self.venue.spot:
+                self.venue.spot.limits.forgive()
             if self.venue.bitmex:
                 self.venue.bitmex.pace.forgive()
         return {"ended": ended}
 
-    def _market(self, body: Json) -> tuple[Futures | BitmexVenue, Market]:
+    def _market(self, body: Json) -> tuple[Futures | BitmexVenue | SpotVenue, Market]:
         """The market a request names, with the side of the venue it belongs to."""
         bitmex = self.venue.bitmex
         name = str(body.get("market", "Binance"))
         symbol, category = body.get("symbol"), body.get("category")
-        owner: Futures | BitmexVenue = self.venue
+        owner: Futures | BitmexVenue | SpotVenue = self.venue
         if bitmex and name.lower() == "bitmex":
             owner = bitmex
         elif name.lower() != "binance":
             known = "Binance, Bitmex" if bitmex else "Binance"
             raise Bad(f"market: {body.get('market')!r} is not traded here; known are {known}")
         else:
-            products = self.venue.products()
-            categories = [product.product.category for product in products]
-            if category is not None and category not in categories:
-                raise Bad(f"category: {category!r} is unknown; known are {', '.join(categories)}")
-            owner = next((p for p in products if symbol in p.markets), products[0])
-            owner = next((p for p in products if p.product.category == category and symbol in p.markets), owner)
+            products = self._products()
+            if category is not None and category not in products:
+                raise Bad(f"category: {category!r} is unknown; known are {', '.join(products)}")
+            owner = next((p for p in products.values() if symbol in p.markets), owner)
+            owner = products[category] if category and symbol in products[category].markets else owner
         market = owner.markets.get(symbol) if isinstance(symbol, str) else None
         if market is None:
             raise Bad(f"symbol: {symbol!r} is not listed; known are {', '.join(owner.markets)}")
-        of_symbol = owner.product.category if isinstance(owner, Futures) else owner.contracts[market.symbol].category
+        of_symbol = owner.contracts[market.symbol].category if isinstance(owner, BitmexVenue) else \
+            next(known for known, product in self._products().items() if product is owner)
         if (category or of_symbol) != of_symbol:
             raise Bad(f"category: {category!r} is not that of {symbol!r}; it is {of_symbol}")
         return owner, market
+
+    def _products(self) -> dict[str, Futures | SpotVenue]:
+        """Binance's products by category; without one named, a symbol is looked for in this order."""
+        out: dict[str, Futures | SpotVenue] = {p.product.category: p for p in self.venue.products()}
+        return {**out, **({SPOT: self.venue.spot} if self.venue.spot else {})}
 
 
 def _object(body: bytes) -> Json:

@@ -16,7 +16,7 @@
 | event | kind, seconds, times, event, copies | private events repeated (`copies` in all, 2) or delayed |
 | order | first, times | order of the private events of a fill: "order" (usual), "account", "reverse" |
 | ban | seconds | 418 with Retry-After for so long |
-| limit | weight, orders_10s, orders_1m | lower limits; exchangeInfo shows them |
+| limit | weight, orders_10s, orders_1m, orders_1d | lower limits; exchangeInfo shows them |
 | limit | requests_1m, requests_1s | other limits of BitMEX |
 | weight | used | another program has used so much of this minute's weight |
 | withdraw | – | the key may withdraw (apiRestrictions) |
@@ -26,6 +26,9 @@ On BitMEX paths: status without a body gives BitMEX's own (503: the overload sen
 fill_on_cancel a row with `error`; mute takes "<table>:<symbol>" (its partials too) and "pong"; event names a table;
 diff is about the orderBookL2 tables and may also be unknown (an update for an id nobody knows), crossed (a bid above
 the asks is put in) or partial (a second partial comes). cut, refuse, freeze and clock are for both venues.
+
+mute, diff, fill_on_cancel, event, order and freeze take a `category` too ("spot", …), since products list the same
+symbols; without one they are about all. On spot listen_key ends the subscriptions of the WebSocket API.
 
 `path` matches "POST /fapi/v1/order" or "/fapi/v1/order": a full path exactly, anything else as a part of it.
 `times`: how often (requests and diffs: 1 unless told; lag, event, order: until ended; 0 or null: until ended).
@@ -40,6 +43,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Json = dict[str, Any]
+USUAL = "linear"  # the category of who does not say his
 REQUESTS = ("withhold", "drop", "status", "reset")
 NAMES: dict[str, dict[str, Any]] = {
     "withhold": {"path": "", "seconds": 30, "times": 1},
@@ -47,26 +51,27 @@ NAMES: dict[str, dict[str, Any]] = {
     "status": {"path": "", "http": 503, "code": None, "body": None, "after": "before", "headers": {}, "times": 1},
     "reset": {"path": "", "after": "before", "times": 1},
     "lag": {"path": "", "seconds": 8, "times": 0},
-    "fill_on_cancel": {"symbol": "", "times": 1},
-    "mute": {"stream": "", "symbol": "", "seconds": None},
-    "diff": {"kind": "drop", "symbol": "", "times": 1},
+    "fill_on_cancel": {"symbol": "", "category": "", "times": 1},
+    "mute": {"stream": "", "symbol": "", "category": "", "seconds": None},
+    "diff": {"kind": "drop", "symbol": "", "category": "", "times": 1},
     "cut": {"seconds": 0, "code": 1001},
     "refuse": {"seconds": 10},
     "listen_key": {},
-    "event": {"kind": "repeat", "seconds": 1, "times": 0, "event": "", "copies": 2},
-    "order": {"first": "reverse", "times": 0},
+    "event": {"kind": "repeat", "seconds": 1, "times": 0, "event": "", "copies": 2, "category": ""},
+    "order": {"first": "reverse", "times": 0, "category": ""},
     "ban": {"seconds": 120},
-    "limit": {"weight": None, "orders_10s": None, "orders_1m": None, "requests_1m": None, "requests_1s": None},
+    "limit": {"weight": None, "orders_10s": None, "orders_1m": None, "orders_1d": None, "requests_1m": None,
+              "requests_1s": None},
     "weight": {"used": 0},
     "withdraw": {},
-    "freeze": {"symbol": "", "seconds": None},
+    "freeze": {"symbol": "", "category": "", "seconds": None},
 }
 CHOICES = {("diff", "kind"): ("drop", "swap", "repeat", "unknown", "crossed", "partial"),
            ("event", "kind"): ("repeat", "delay"),
            ("status", "after"): ("before", "accept"), ("reset", "after"): ("before", "accept"),
            ("order", "first"): ("order", "account", "reverse")}
-NUMBERS = ("seconds", "times", "http", "code", "copies", "weight", "orders_10s", "orders_1m", "requests_1m",
-           "requests_1s", "used")
+NUMBERS = ("seconds", "times", "http", "code", "copies", "weight", "orders_10s", "orders_1m", "orders_1d",
+           "requests_1m", "requests_1s", "used")
 LASTING = ("mute", "refuse", "ban", "freeze", "cut")  # these end after their seconds
 
 
@@ -85,9 +90,9 @@ class Fault:
     until: float | None = None
     hits: int = field(default=0)
 
-    def concerns(self, symbol: str) -> bool:
-        """Whether it is about this symbol (or about all)."""
-        return not self.args.get("symbol") or self.args["symbol"] == symbol
+    def concerns(self, symbol: str, category: str = USUAL) -> bool:
+        """Whether it is about this symbol (or about all) of this category (or of all)."""
+        return self.args.get("symbol") in (None, "", symbol) and self.args.get("category") in (None, "", category)
 
     def shown(self) -> Json:
         """For GET fault."""
@@ -138,13 +143,13 @@ class Faults:
         self._expire()
         return [fault.shown() for fault in self.active]
 
-    def first(self, name: str, symbol: str = "") -> Fault | None:
-        """The oldest active fault of a name, without using it up."""
+    def first(self, name: str, symbol: str = "", category: str = USUAL) -> Fault | None:
+        """The oldest active fault of a name that may concern this symbol or category, without using it up."""
         if not self.active:
             return None
         self._expire()
         for fault in self.active:
-            if fault.name == name and (not symbol or fault.concerns(symbol)):
+            if fault.name == name and fault.concerns(symbol or fault.args.get("symbol", ""), category):
                 return fault
         return None
 
@@ -167,12 +172,13 @@ class Faults:
                 return self.use(fault)
         return None
 
-    def muted(self, stream: str) -> bool:
+    def muted(self, stream: str, category: str = USUAL) -> bool:
         """Whether a stream is silenced."""
         if not self.active:
             return False
         self._expire()
-        return any(f.name == "mute" and str(f.args["stream"]).lower() in stream.lower()
+        return any(f.name == "mute" and f.args["category"] in ("", category)
+                   and str(f.args["stream"]).lower() in stream.lower()
                    and str(f.args["symbol"]).lower() in stream.lower() for f in self.active)
 
     def _matches(self, wanted: str, method: str, path: str) -> bool:
@@ -199,7 +205,7 @@ def _checked(name: str, key: str, value: Any) -> Any:
         if isinstance(value, bool) or not number.is_finite() or (number < 0 and key != "code"):
             raise BadFault(f"{key}: {value!r} is not a number ≥ 0")
         return float(number) if key == "seconds" else int(number)
-    if key in ("path", "stream", "symbol", "event") and not isinstance(value, str):
+    if key in ("path", "stream", "symbol", "event", "category") and not isinstance(value, str):
         raise BadFault(f"{key}: {value!r} is not a text")
     if key == "headers" and not isinstance(value, dict):
         raise BadFault(f"{key}: {value!r} is not an object")

@@ -32,7 +32,7 @@ class Crowd:
     def __init__(self, instrument: Instrument, engine: Engine, seed: int, price: int) -> None:
         self.instrument = instrument
         self.engine = engine
-        self.rng = random.Random(zlib.crc32(f"crowd:{seed}:{instrument.symbol}".encode()))
+        self.rng = random.Random(zlib.crc32(f"crowd:{seed}:{instrument.kept_as}".encode()))
         self.fair = float(price)
         self._drift = 0.0
         self._heat = 1.0

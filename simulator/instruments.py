@@ -52,6 +52,7 @@ class Instrument:
     volatility: float = 3e-4  # relative move of an ordinary minute
     quote: str = "USDT"
     crowd_step: int = 1  # strangers quote and trade in multiples of so many lots
+    shelf: str = ""  # before its name in the store: two products may list the same symbol
     contract_size: int | None = None  # dollars of one contract; None: quantities are coins (USD-M)
     tick: Decimal = field(init=False)
     lot: Decimal = field(init=False)
@@ -122,6 +123,11 @@ class Instrument:
     def family(self) -> int:
         """`st` of stream payloads: 1 USD-M, 2 COIN-M."""
         return 1 if self.contract_size is None else 2
+
+    @property
+    def kept_as(self) -> str:
+        """Its name in the store, and what its random numbers depend on."""
+        return self.shelf + self.symbol
 
     def price(self, ticks: int) -> Decimal:
         """Price of a number of ticks."""

@@ -50,8 +50,8 @@ class Market:
         self.instrument = instrument
         self.clock = clock
         self.account = account
-        self.trade_ids = Counter(store, f"trade:{instrument.symbol}", 1_000_000)
-        self.agg_ids = Counter(store, f"agg:{instrument.symbol}", 500_000)
+        self.trade_ids = Counter(store, f"trade:{instrument.kept_as}", 1_000_000)
+        self.agg_ids = Counter(store, f"agg:{instrument.kept_as}", 500_000)
         self.series = Series(instrument, store)
         self.engine: Any = Engine(instrument.symbol, self, clock.now() * 10)
         self.crowd: Crowd | None = None

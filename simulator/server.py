@@ -24,7 +24,7 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from simulator.binance_api import Api
+from simulator.binance_api import COINM_ROUTES, USDM_ROUTES, Api
 from simulator.binance_streams import Hub
 from simulator.bitmex_api import BitmexApi
 from simulator.bitmex_streams import BitmexHub
@@ -32,11 +32,17 @@ from simulator.bitmex_wire import Call
 from simulator.control import Control
 from simulator.errors import CannotStart, Vanish
 from simulator.sockets import Receive, Send
+from simulator.spot_streams import PREFIX as SPOT_SOCKET
+from simulator.spot_streams import SpotHub
+from simulator.spot_ws_api import ROUTES as SPOT_ROUTES
+from simulator.spot_ws_api import SpotWsApi
 from simulator.venue import BEAT_S, Venue
-from simulator.wire import Request
+from simulator.wire import Context, Request
 
 MAX_BODY = 1 << 20
 BITMEX_PATH = re.compile(r"^/api/v1(/|$)")
+SPOT_PATH = re.compile(r"^/api/v3/|^/sapi/v1/bnbBurn$|^/sapi/v3/asset/")
+SPOT_API_SOCKET = "/ws-api/v3"
 BITMEX_SOCKET = re.compile(r"/realtime(Platform)?/?$")
 PATIENCE_S = 0.5  # how long connections may take to end at the venue's end
 Transports = dict[tuple[str, int], asyncio.Transport]
@@ -50,10 +56,16 @@ class Application:
         self.transports = transports
         self.hub = Hub(venue)
         self.coin_hub = Hub(venue.coin) if venue.coin else None
-        self.api = Api(venue, self.hub, self.coin_hub)
+        self.spot_hub = SpotHub(venue.spot) if venue.spot else None
+        self.spot_ws_api = SpotWsApi(venue.spot, venue) if venue.spot else None
         self.bitmex_hub = BitmexHub(venue.bitmex) if venue.bitmex else None
+        self.api = Api(venue, Context(venue, self.hub), USDM_ROUTES, venue.limits)
+        self.coin_api = Api(venue, Context(venue.coin, self.coin_hub), COINM_ROUTES, venue.limits) \
+            if venue.coin and self.coin_hub else None
+        self.spot_api = Api(venue, venue.spot, SPOT_ROUTES, venue.spot.limits) if venue.spot else None
         self.bitmex_api = BitmexApi(venue.bitmex) if venue.bitmex else None
-        self.control = Control(venue, [hub for hub in (self.hub, self.coin_hub, self.bitmex_hub) if hub])
+        hubs = (self.hub, self.coin_hub, self.spot_hub, self.spot_ws_api, self.bitmex_hub)
+        self.control = Control(venue, [hub for hub in hubs if hub])
         venue.reset_all = self.reset_all
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -69,11 +81,21 @@ class Application:
         else:
             await self._http(scope, receive, send, client, control)
 
-    def _hub(self, path: str) -> Hub | BitmexHub:
+    def _hub(self, path: str) -> Hub | BitmexHub | SpotHub | SpotWsApi:
         """Whose websocket a path is."""
         if self.bitmex_hub and BITMEX_SOCKET.search(path):
             return self.bitmex_hub
+        if self.spot_hub and path.startswith(SPOT_SOCKET):
+            return self.spot_hub
+        if self.spot_ws_api and path.startswith(SPOT_API_SOCKET):
+            return self.spot_ws_api
         return self.coin_hub if self.coin_hub and path.startswith("/coin/") else self.hub
+
+    def _api(self, path: str) -> Api:
+        """Which Binance product answers a path."""
+        if self.spot_api and SPOT_PATH.match(path):
+            return self.spot_api
+        return self.coin_api if self.coin_api and path.startswith("/dapi/") else self.api
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send, client: Any, control: bool) -> None:
         body = b""
@@ -101,7 +123,7 @@ class Application:
             if self.bitmex_api and BITMEX_PATH.match(path):
                 await self.bitmex_api.answer(Call(method, path, query, body, headers), send)
             else:
-                await self.api.answer(Request(method, path, query, body, headers), send)
+                await self._api(path).answer(Request(method, path, query, body, headers), send)
         except Vanish:
             self.reset(client)
 
@@ -117,17 +139,17 @@ class Application:
     def beat(self, count: int) -> None:
         """One heartbeat of the venue and its streams."""
         self.venue.beat(count)
-        self.hub.publisher.beat(count)
-        if self.coin_hub:
-            self.coin_hub.publisher.beat(count)
+        for hub in (self.hub, self.coin_hub, self.spot_hub):
+            if hub:
+                hub.publisher.beat(count)
         if self.bitmex_hub:
             self.bitmex_hub.beat(count)
 
     def stop_waiting(self) -> None:
         """Let requests go that faults hold back."""
-        self.api.stopping.set()
-        if self.bitmex_api:
-            self.bitmex_api.stopping.set()
+        for api in (self.api, self.coin_api, self.spot_api, self.bitmex_api):
+            if api:
+                api.stopping.set()
 
     def _refusing(self, kind: str) -> bool:
         faults = self.venue.faults

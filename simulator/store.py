@@ -52,6 +52,17 @@ CREATE TABLE IF NOT EXISTS bitmex_holdings (account INTEGER, symbol TEXT, qty IN
 CREATE TABLE IF NOT EXISTS bitmex_wallets (account INTEGER, currency TEXT, amount INTEGER,
   PRIMARY KEY (account, currency));
 CREATE TABLE IF NOT EXISTS bitmex_movements (account INTEGER, number INTEGER, row TEXT, PRIMARY KEY (account, number));
+CREATE TABLE IF NOT EXISTS spot_orders (account TEXT, order_id INTEGER, symbol TEXT, side INTEGER, price INTEGER,
+  qty INTEGER, kind TEXT, tif TEXT, client_id TEXT, cum INTEGER, value INTEGER, status TEXT, time INTEGER,
+  updated INTEGER, seq INTEGER, stp TEXT, reason TEXT, type TEXT, stop INTEGER, delta INTEGER, extreme INTEGER,
+  working INTEGER, strategy INTEGER, strategy_type INTEGER, quote_qty TEXT, amends INTEGER,
+  PRIMARY KEY (account, order_id));
+CREATE TABLE IF NOT EXISTS spot_executions (account TEXT, symbol TEXT, trade_id INTEGER, order_id INTEGER,
+  client_id TEXT, side INTEGER, qty TEXT, price TEXT, quote TEXT, commission TEXT, commission_asset TEXT,
+  maker INTEGER, time INTEGER, PRIMARY KEY (account, symbol, trade_id));
+CREATE TABLE IF NOT EXISTS spot_balances (account TEXT, asset TEXT, total TEXT, PRIMARY KEY (account, asset));
+CREATE TABLE IF NOT EXISTS spot_amendments (account TEXT, number INTEGER, order_id INTEGER, symbol TEXT, old_id TEXT,
+  new_id TEXT, before INTEGER, after INTEGER, time INTEGER, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS rates (symbol TEXT, time INTEGER, rate TEXT, mark TEXT, PRIMARY KEY (symbol, time));
 """
 LATER = (("income", "asset", "TEXT NOT NULL DEFAULT 'USDT'"), ("orders", "algo_id", "INTEGER NOT NULL DEFAULT 0"),

@@ -1,4 +1,4 @@
-"""The whole venue: USD-M, which is this object itself, COIN-M and BitMEX, on one clock, store and set of faults.
+"""The whole venue: USD-M, which is this object itself, COIN-M, spot and BitMEX, on one clock, store and set of faults.
 
 One asyncio thread runs all of it.
 """
@@ -17,6 +17,8 @@ from simulator.instruments import catalogue
 from simulator.limits import Limits
 from simulator.owner import Owner
 from simulator.product import COINM, USDM
+from simulator.spot_instruments import spot_catalogue
+from simulator.spot_venue import SpotVenue
 from simulator.store import Store
 
 BEAT_S = 0.05
@@ -39,6 +41,7 @@ class Venue(Futures):
                          seed, recording)
         # A recording is of one market: beside it stands no other.
         self.coin = None if replay else Futures(COINM, store, clock, faults, limits, owner, coin_catalogue(), seed)
+        self.spot = None if replay else SpotVenue(store, clock, faults, owner.name, seed, spot_catalogue())
         self.bitmex = None if replay else BitmexVenue(store, clock, faults, seed, fresh)
         if self.coin:
             self.sibling, self.coin.sibling = self.coin, self
@@ -52,16 +55,14 @@ class Venue(Futures):
     def beat(self, count: int) -> None:
         """One heartbeat of every market."""
         super().beat(count)
-        if self.coin:
-            self.coin.beat(count)
-        if self.bitmex:
-            self.bitmex.beat(count)
+        for other in (self.coin, self.spot, self.bitmex):
+            if other:
+                other.beat(count)
 
     def close(self) -> None:
         """Keep the running minutes and let go of the file."""
         super().close()
-        if self.coin:
-            self.coin.close()
-        if self.bitmex:
-            self.bitmex.close()
+        for other in (self.coin, self.spot, self.bitmex):
+            if other:
+                other.close()
         self.store.close()

@@ -8,10 +8,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
 
+from simulator.clock import Clock
 from simulator.errors import Refused
+from simulator.keys import is_public, is_signed
+from simulator.store import Store
 
 if TYPE_CHECKING:
     from simulator.binance_streams import Hub
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 NUMBER = re.compile(r"^-?[0-9]{1,20}(\.[0-9]{1,20})?$")
 SIGNATURE = re.compile(rb"(^|&)signature=[^&]*")
+MICROSECONDS = 10 ** 15  # a timestamp from here on is in microseconds
 KEY_FORM = re.compile(r"^[A-Za-z0-9]{16,128}$")
 
 
@@ -91,7 +95,7 @@ class Context:
     hub: Hub
 
 
-Handler = Callable[[Context, Request], Any]
+Handler = Callable[[Any, Request], Any]  # works on the Context, or on its product's side of the venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +121,29 @@ def decimal_of(name: str, value: str) -> Decimal:
     return Decimal(value)
 
 
-def check_key(venue: Futures, request: Request) -> None:
+class Keyed(Protocol):
+    """What signatures are checked against: the clock, the account's own keys and the registered ones."""
+
+    clock: Clock
+    account: Any
+    store: Store
+
+
+def check_key(venue: Keyed, request: Request) -> None:
     """Refuse a missing, malformed or foreign API key."""
-    key = request.headers.get("x-mbx-apikey", "")
+    check_known(venue, request.headers.get("x-mbx-apikey", ""))
+
+
+def check_known(venue: Keyed, key: str) -> None:
+    """Refuse a key that is neither the account's nor registered."""
     if not key or not KEY_FORM.match(key):
         raise Refused(-2014, "API-key format invalid.", 401)
-    if not hmac.compare_digest(key, venue.account.api_key):
+    if not hmac.compare_digest(key, venue.account.api_key) and not is_public(venue.store, venue.account.name, key):
         raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 
-def check_signed(venue: Futures, request: Request) -> None:
-    """Refuse a request that is not of now or not signed over exactly what was sent."""
-    check_key(venue, request)
+def check_stamp(venue: Keyed, request: Request) -> None:
+    """Refuse a request that is not of now."""
     stamp = request.integer("timestamp")
     if stamp is None:
         raise missing("timestamp")
@@ -137,12 +152,40 @@ def check_signed(venue: Futures, request: Request) -> None:
     if window > 60000:
         raise Refused(-1131, "recvWindow must be less than 60000.")
     now = venue.clock.now()
+    if stamp >= MICROSECONDS:
+        stamp //= 1000
     if stamp >= now + 1000:
         raise Refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if now - stamp > window:
         raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
-    signature = request.need("signature")
+
+
+def check_signed(venue: Keyed, request: Request) -> None:
+    """Refuse a request that is not of now or not signed over exactly what was sent."""
+    check_key(venue, request)
+    check_stamp(venue, request)
     payload = SIGNATURE.sub(b"", request.query) + SIGNATURE.sub(b"", request.body)
+    check_signature(venue, request.headers["x-mbx-apikey"], payload, request.need("signature"))
+
+
+def check_fields(venue: Keyed, request: Request, only_public: bool = False) -> None:
+    """The same for the WebSocket API: the key is a parameter, signed are the sorted parameters as they are."""
+    key = request.need("apiKey")
+    check_known(venue, key)
+    if only_public and not is_public(venue.store, venue.account.name, key):
+        raise Refused(-4056, "HMAC_SHA256 API key is not supported.")
+    check_stamp(venue, request)
+    fields = sorted((name, value) for name, value in request.params.items() if name != "signature")
+    payload = "&".join(f"{name}={value}" for name, value in fields)
+    check_signature(venue, key, payload.encode(), request.need("signature"))
+
+
+def check_signature(venue: Keyed, key: str, payload: bytes, signature: str) -> None:
+    """Refuse what the owner of the key did not sign: HMAC in hex, or Ed25519 in base64."""
     wanted = hmac.new(venue.account.api_secret.encode(), payload, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted.encode(), signature.lower().encode("utf-8", "replace")):
+    if key == venue.account.api_key:
+        good = hmac.compare_digest(wanted.encode(), signature.lower().encode("utf-8", "replace"))
+    else:
+        good = is_signed(venue.store, venue.account.name, key, payload, signature)
+    if not good:
         raise Refused(-1022, "Signature for this request is not valid.")

@@ -9,6 +9,7 @@ import pytest
 from tests.simulator.bitmex_client import Bitmex
 from tests.simulator.coin_client import Coin
 from tests.simulator.sim_client import Exchange
+from tests.simulator.spot_client import Spot
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,14 @@ def exchange(running: Exchange) -> Exchange:
     """The module's exchange without faults, orders or positions."""
     running.calm()
     return running
+
+
+@pytest.fixture
+def spot(running: Exchange) -> Spot:
+    """The spot face of the module's exchange without faults or orders, its wallet without coins."""
+    face = Spot(running)
+    face.calm()
+    return face
 
 
 @pytest.fixture
