@@ -23,7 +23,7 @@ RATE = Decimal("0.001")  # maker and taker
 BNB_FACTOR = Decimal("0.75")  # of the fee when it is paid in BNB
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "cum", "value", "status",
-                 "time", "updated", "seq", "stp", "reason", "type", "stop", "delta", "extreme", "working", "strategy",
+                 "time", "updated", "seq", "stp", "reason", "type", "stop", "delta", "extreme", "since", "strategy",
                  "strategy_type", "quote_qty", "amends")
 FILL_COLUMNS = ("symbol", "trade_id", "order_id", "client_id", "side", "qty", "price", "quote", "commission",
                 "commission_asset", "maker", "time")
@@ -64,7 +64,7 @@ class SpotAccount:
         """Take an order in: id, row, NEW event."""
         order.order_id = order.seq = self.order_ids.next()
         order.time = order.updated = self.clock.now()
-        order.working = 0 if order.type in STOPS else order.time
+        order.since = 0 if order.type in STOPS else order.time
         self.orders[order.order_id] = order
         self.open[order.order_id] = order
         self._newest[order.symbol, order.client_id] = order
@@ -72,7 +72,7 @@ class SpotAccount:
 
     def triggered(self, order: SpotOrder) -> None:
         """A stop order comes to the book."""
-        order.working = order.updated = self.clock.now()
+        order.since = order.updated = self.clock.now()
         order.seq = self.order_ids.next()
         self._tell(order, "NEW")
 

@@ -69,7 +69,7 @@ def cancel(spot: SpotVenue, request: Request) -> Any:
     if order is None:
         raise Refused(-2011, UNKNOWN)
     fault = spot.faults.first("fill_on_cancel", order.symbol, "spot")
-    if fault and order.is_open and order.working:
+    if fault and order.is_open and order.since:
         spot.faults.use(fault)
         spot.move(market, order.price)
     if not order.is_open:
@@ -176,7 +176,7 @@ def amend(spot: SpotVenue, request: Request) -> Any:
         "executedQty": item.qty_text(order.cum), "preventedQty": "0.00000000", "quoteOrderQty": order.quote_qty,
         "cumulativeQuoteQty": order_row(item, order)["cummulativeQuoteQty"], "status": order.status,
         "timeInForce": order.tif, "type": order.type, "side": order_row(item, order)["side"],
-        "workingTime": order.working or -1, "selfTradePreventionMode": order.stp}}
+        "workingTime": order.since or -1, "selfTradePreventionMode": order.stp}}
 
 
 # ---- asking

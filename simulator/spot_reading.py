@@ -200,5 +200,5 @@ def check_counts(spot: SpotVenue, order: SpotOrder, besides: SpotOrder | None) -
     listed = [o for o in spot.account.open.values() if o.symbol == order.symbol and o is not besides]
     if len(listed) >= MAX_ORDERS:
         raise failure("MAX_NUM_ORDERS")
-    if order.type in STOPS and sum(not o.working for o in listed) >= MAX_STOPS:
+    if order.type in STOPS and sum(not o.since for o in listed) >= MAX_STOPS:
         raise failure("MAX_NUM_ALGO_ORDERS")

@@ -22,7 +22,7 @@ class SpotOrder(Order):
     stop: int = 0  # ticks, 0 = none
     delta: int = 0  # trailing distance in hundredths of a percent, 0 = none
     extreme: int = 0  # best price seen by a trailing stop, 0 = not yet begun
-    working: int = 0  # when it came to the book, 0 = waiting for its trigger
+    since: int = 0  # when it came to the book, 0 = waiting for its trigger
     strategy: int | None = None
     strategy_type: int | None = None
     quote_qty: str = NOTHING  # asked for in quote (MARKET)
@@ -99,7 +99,7 @@ def order_row(item: Instrument, order: SpotOrder) -> Json:
     """An order as queries show it."""
     return {"symbol": order.symbol, "orderId": order.order_id, "orderListId": -1, "clientOrderId": order.client_id,
             **core(item, order), "stopPrice": item.price_text(order.stop), "icebergQty": NOTHING, "time": order.time,
-            "updateTime": order.updated, "isWorking": bool(order.working), "workingTime": order.working or -1,
+            "updateTime": order.updated, "isWorking": bool(order.since), "workingTime": order.since or -1,
             "selfTradePreventionMode": order.stp, **extras(item, order)}
 
 
@@ -109,7 +109,7 @@ def placed_row(item: Instrument, order: SpotOrder, kind: str, fills: list[SpotFi
                  "clientOrderId": order.client_id, "transactTime": now}
     if kind == "ACK":
         return row
-    row |= {**core(item, order), "workingTime": order.working or -1, "selfTradePreventionMode": order.stp,
+    row |= {**core(item, order), "workingTime": order.since or -1, "selfTradePreventionMode": order.stp,
             **extras(item, order)}
     if kind == "FULL":
         row["fills"] = [{"price": money8(f.price), "qty": money8(f.qty), "commission": money8(f.commission),
@@ -141,10 +141,10 @@ def report(item: Instrument, order: SpotOrder, what: str, now: int, number: int,
         "p": item.price_text(order.price), "P": item.price_text(order.stop), "F": NOTHING, "g": -1,
         "C": order.client_id if cancel_id else "", "x": what, "X": order.status, "r": "NONE", "i": order.order_id,
         "l": NOTHING, "z": item.qty_text(order.cum), "L": NOTHING, "n": "0", "N": None, "T": now, "t": -1, "I": number,
-        "w": bool(order.working) and order.is_open, "m": False, "M": False, "O": order.time,
+        "w": bool(order.since) and order.is_open, "m": False, "M": False, "O": order.time,
         "Z": quote_text(item, order.value), "Y": NOTHING, "Q": order.quote_qty, "V": order.stp}
-    if order.working:
-        out["W"] = order.working
+    if order.since:
+        out["W"] = order.since
     if order.delta:
         out["d"] = order.delta
     if order.strategy is not None:

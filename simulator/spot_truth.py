@@ -29,7 +29,7 @@ def spot_truth(spot: SpotVenue) -> dict[str, list[Json]]:
          "client_id": f.client_id, "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
          "price": plain(f.price), "commission": plain(f.commission), "commission_asset": f.commission_asset,
          "realized_pnl": "0", "maker": f.maker, "time": f.time} for f in own.fills]
-    for name, total in own.totals.items():
+    for name, total in sorted(own.totals.items()):
         asset = own.asset(name)
         out["balances"].append({**base, "asset": name, "wallet": plain(total), "free": plain(asset.free),
                                 "locked": plain(asset.locked)})

@@ -55,7 +55,7 @@ class SpotVenue:
 
     def _open(self, market: Market, seed: int) -> None:
         """Put the account's resting orders back, then let the market in (what it has passed is filled)."""
-        waiting = sorted((o for o in self.account.open.values() if o.symbol == market.symbol and o.working),
+        waiting = sorted((o for o in self.account.open.values() if o.symbol == market.symbol and o.since),
                          key=lambda o: o.seq)
         if self.replay:
             self.replay.open(market)
@@ -90,20 +90,20 @@ class SpotVenue:
         if order.delta and not order.stop:
             order.extreme = market.last()
         self.account.accept(market, order)
-        if order.working:
+        if order.since:
             self._enter(market, order)
         self.settle()
 
     def cancel(self, order: SpotOrder, cancel_id: str) -> None:
         """Take an open order out."""
-        if order.working:
+        if order.since:
             self.markets[order.symbol].engine.remove(order)
         self.account.canceled(order, cancel_id)
         self.settle()
 
     def amend(self, order: SpotOrder, qty: int, client_id: str) -> None:
         """A smaller quantity; the place in the queue is kept."""
-        if order.working:
+        if order.since:
             self.markets[order.symbol].engine.shrink(order, qty)
         self.account.amended(order, qty, client_id)
         self.settle()
@@ -127,7 +127,7 @@ class SpotVenue:
         item = market.instrument
         own: dict[int, int] = {}
         for order in self.account.open.values():
-            if order.symbol == market.symbol and order.side == -side and order.working:
+            if order.symbol == market.symbol and order.side == -side and order.since:
                 own[order.price] = own.get(order.price, 0) + order.left
         left = None if budget is None else int(budget / (item.tick * item.lot))
         got = value = 0
@@ -194,7 +194,7 @@ class SpotVenue:
         """Bring the first order whose time has come to the book."""
         for order in self.account.open.values():
             market = self.markets[order.symbol]
-            if not order.working and self._due(order, market.last()):
+            if not order.since and self._due(order, market.last()):
                 self.account.triggered(order)
                 short = order.kind == "MARKET" and order.side > 0 and self._too_dear(market, order)
                 if short:

@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS bitmex_movements (account INTEGER, number INTEGER, ro
 CREATE TABLE IF NOT EXISTS spot_orders (account TEXT, order_id INTEGER, symbol TEXT, side INTEGER, price INTEGER,
   qty INTEGER, kind TEXT, tif TEXT, client_id TEXT, cum INTEGER, value INTEGER, status TEXT, time INTEGER,
   updated INTEGER, seq INTEGER, stp TEXT, reason TEXT, type TEXT, stop INTEGER, delta INTEGER, extreme INTEGER,
-  working INTEGER, strategy INTEGER, strategy_type INTEGER, quote_qty TEXT, amends INTEGER,
+  since INTEGER, strategy INTEGER, strategy_type INTEGER, quote_qty TEXT, amends INTEGER,
   PRIMARY KEY (account, order_id));
 CREATE TABLE IF NOT EXISTS spot_executions (account TEXT, symbol TEXT, trade_id INTEGER, order_id INTEGER,
   client_id TEXT, side INTEGER, qty TEXT, price TEXT, quote TEXT, commission TEXT, commission_asset TEXT,
