@@ -9,7 +9,7 @@ paid by the account. POST price, trade, funding (each with market "Binance" or "
 fault; POST deposit (asset, amount, negative = withdrawn) for the spot wallet; POST key (public_key: Ed25519, PEM) for a
 second API key of Binance's products; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all
 also forgets used weight, order counts and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel
-{order_id} are done "on the web site"; liquidate {kind: liquidation, insurance or adl} takes the account's position away.
+{order_id} are done "on the web site"; liquidate {kind: liquidation, insurance or adl} takes the position away.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS, No
 from simulator.by_hand import KINDS, liquidate, web_cancel, web_order
 from simulator.errors import Refused
+from simulator.exchange import Order
 from simulator.faults import BadFault
 from simulator.futures import Futures
 from simulator.futures_truth import futures_truth
@@ -36,6 +37,7 @@ from simulator.limits import ORDERS_1M, ORDERS_10S, WEIGHT_LIMIT
 from simulator.market import Market
 from simulator.money import plain
 from simulator.payloads import Json
+from simulator.spot_by_hand import spot_web_cancel, spot_web_order
 from simulator.spot_streams import SpotHub
 from simulator.spot_truth import spot_truth
 from simulator.spot_venue import SpotVenue
@@ -146,7 +148,8 @@ class Control:
         reduce_only = body.get("reduce_only") is True
         if isinstance(owner, BitmexVenue):
             raise Bad("market: orders of BitMEX's web site are not offered yet")
-        order = web_order(owner, market, side, lots, ticks, reduce_only)
+        order: Order = spot_web_order(owner, market, side, lots, ticks) if isinstance(owner, SpotVenue) else \
+            web_order(owner, market, side, lots, ticks, reduce_only)
         return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
 
     def _cancel(self, body: Json) -> Json:
@@ -154,7 +157,8 @@ class Control:
         owner, _ = self._market(body)
         if isinstance(owner, BitmexVenue):
             raise Bad("market: BitMEX's web site is not offered yet")
-        order = web_cancel(owner, int(_number(body, "order_id")))
+        number = int(_number(body, "order_id"))
+        order: Order = spot_web_cancel(owner, number) if isinstance(owner, SpotVenue) else web_cancel(owner, number)
         return {"order_id": str(order.order_id), "status": order.status}
 
     def _liquidate(self, body: Json) -> Json:
@@ -165,6 +169,8 @@ class Control:
             raise Bad(f"kind: {kind!r} is none of {', '.join(KINDS)}")
         if isinstance(owner, BitmexVenue):
             raise Bad("market: liquidation on BitMEX is not offered yet")
+        if isinstance(owner, SpotVenue):
+            raise Bad("category: spot has no positions to liquidate")
         order = liquidate(owner, market, kind, str(body.get("position_side", "BOTH")))
         return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
 

@@ -138,3 +138,12 @@ def test_refusals(spot: Spot, change: dict[str, str], code: int, text: str) -> N
     assert spot.no("POST", "order", **order) == (code, text)
     assert spot.no("POST", "order/test", **order) == (code, text)
     assert len(spot.truth("orders")) == before
+
+
+def test_orders_of_the_web_site(spot: Spot) -> None:
+    api = spot.private()
+    placed = spot.control("order", side="BUY", qty="0.001", price="60000")
+    assert placed["client_id"].startswith("web_") and api.events("NEW")[-1]["c"] == placed["client_id"]
+    assert spot.control("cancel", order_id=placed["order_id"])["status"] == "CANCELED"
+    assert api.events("CANCELED")[-1]["C"] == placed["client_id"]
+    api.close()
