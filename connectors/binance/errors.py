@@ -20,9 +20,10 @@ UNKNOWN_OUTCOME = frozenset({-1000, -1001, -1006, -1007})
 NOT_TAKEN = frozenset({-1003, -1008, -1015, -1016, -1021, -5028})
 KEYS = frozenset({-1002, -1022, -2014, -2015})    # -1022: our signing is tested, so the secret is wrong
 CLOCK = frozenset({-1021, -5028})
-GONE = frozenset({-2011, -2013})
+NO_ALGO = -20124            # conditional orders have an endpoint and codes of their own
+GONE = frozenset({-2011, -2013, NO_ALGO})
 ABSENT = -2013
-DUPLICATE = -4116
+DUPLICATES = frozenset({-4116, -20132})
 LISTEN_KEY_GONE = -1125
 
 WAIT_ORDER_COUNT = 10.0    # -1015: the shorter order window

@@ -10,6 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
+from connectors.binance import algo
+from connectors.binance.algo import Algo
 from connectors.binance.parse import MARKET, PLAIN_TYPES, bad, exec_kind, finite, status
 from connectors.binance.products import family
 from core.errors import BadMessage
@@ -19,6 +21,7 @@ from models import (
     Category,
     Execution,
     Key,
+    LeverageReport,
     OrderReport,
     PositionReport,
     Side,
@@ -26,8 +29,7 @@ from models import (
     VenueMessage,
 )
 
-IGNORED = frozenset({"TRADE_LITE", "ACCOUNT_CONFIG_UPDATE", "ALGO_UPDATE", "STRATEGY_UPDATE", "GRID_UPDATE",
-                     "CONDITIONAL_ORDER_TRIGGER_REJECT"})
+IGNORED = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE", "CONDITIONAL_ORDER_TRIGGER_REJECT"})
 _ZERO = Decimal(0)
 _FAMILIES = {1: Category.LINEAR, 2: Category.INVERSE}      # `st`; a connection may carry both (binance.md section 2)
 _FILLS = frozenset({"TRADE", "CALCULATED"})    # CALCULATED: liquidation and auto-deleveraging
@@ -43,6 +45,15 @@ class MarginCall:
     """The exchange warns that a position comes near its liquidation."""
 
     symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfConditional:
+    """What a plain order tells that was a conditional one: under whose client id is known by `Triggered`."""
+
+    symbol: str
+    order_id: str
+    told: tuple[OrderReport | Execution, ...]
 
 
 class _Order(msgspec.Struct):
@@ -67,6 +78,7 @@ class _Order(msgspec.Struct):
     maker: bool | None = msgspec.field(name="m", default=None)
     reduce_only: bool = msgspec.field(name="R", default=False)
     expiry: str | int | None = msgspec.field(name="er", default=None)
+    original: str = msgspec.field(name="ot", default="")
 
 
 class _Balance(msgspec.Struct):
@@ -79,9 +91,11 @@ class _Position(msgspec.Struct):
     qty: Decimal = msgspec.field(name="pa")
     entry: Decimal = msgspec.field(name="ep")
     side: str = msgspec.field(name="ps", default="BOTH")
+    margin: str = msgspec.field(name="mt", default="")
 
 
 class _Account(msgspec.Struct):
+    reason: str = msgspec.field(name="m", default="")
     balances: list[_Balance] = msgspec.field(name="B", default_factory=list)
     positions: list[_Position] = msgspec.field(name="P", default_factory=list)
 
@@ -106,6 +120,15 @@ class _CallEvent(msgspec.Struct):
     positions: list[_Called] = msgspec.field(name="p", default_factory=list)
 
 
+class _Config(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    leverage: Decimal = msgspec.field(name="l")
+
+
+class _ConfigEvent(msgspec.Struct):
+    config: _Config | None = msgspec.field(name="ac", default=None)
+
+
 class _Envelope(msgspec.Struct):
     event: str = msgspec.field(name="e", default="")
     inner: msgspec.Raw = msgspec.field(name="data", default_factory=msgspec.Raw)
@@ -114,9 +137,10 @@ class _Envelope(msgspec.Struct):
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _order_event = msgspec.json.Decoder(_OrderEvent).decode
 _account_event = msgspec.json.Decoder(_AccountEvent).decode
+_config_event = msgspec.json.Decoder(_ConfigEvent).decode
 _call_event = msgspec.json.Decoder(_CallEvent).decode
 
-Event = VenueMessage | KeyExpired | MarginCall
+Event = VenueMessage | KeyExpired | MarginCall | Algo | OfConditional
 
 
 def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] | None:
@@ -129,6 +153,11 @@ def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] |
             return _order_messages(_order_event(frame), category, account)
         if event == "ACCOUNT_UPDATE":
             return _account_messages(_account_event(frame), category)
+        if event == "ALGO_UPDATE":
+            told = algo.event(frame, category)
+            return (told,) if family(told.key.symbol) is category else ()
+        if event == "ACCOUNT_CONFIG_UPDATE":
+            return _config_messages(_config_event(frame), category)
         if event == "listenKeyExpired":
             return (KeyExpired(),)
         if event == "MARGIN_CALL":
@@ -154,9 +183,10 @@ def _order_messages(event: _OrderEvent, category: Category, account: str) -> tup
         avg_px=_known(row.avg_px), type_text=printable(row.type, 40),
         reason="" if row.expiry in (None, "NONE", "0", 0) else printable(str(row.expiry), 60))
     finite("o.l", row.last_qty, _ZERO)
-    if row.what not in _FILLS or not row.last_qty:
-        return (report,)
-    return (_execution(row, key, account), report)
+    is_fill = row.what in _FILLS and bool(row.last_qty)
+    told = (_execution(row, key, account), report) if is_fill else (report,)
+    became = row.type in PLAIN_TYPES and row.original not in ("", *PLAIN_TYPES)
+    return (OfConditional(row.symbol, report.order_id, told),) if became else told
 
 
 def _execution(row: _Order, key: Key, account: str) -> Execution:
@@ -180,7 +210,16 @@ def _account_messages(event: _AccountEvent, category: Category) -> tuple[Event, 
     positions = [PositionReport(Key(MARKET, category, row.symbol), finite("a.P.pa", row.qty),
                                 _known(finite("a.P.ep", row.entry)), time=time)
                  for row in event.account.positions if row.side == "BOTH" and family(row.symbol) is category]
-    return (*balances, *positions)
+    margins = [LeverageReport(Key(MARKET, category, row.symbol), None, row.margin == "isolated")
+               for row in event.account.positions if row.margin and family(row.symbol) is category]
+    return (*balances, *positions, *(margins if event.account.reason == "MARGIN_TYPE_CHANGE" else ()))
+
+
+def _config_messages(event: _ConfigEvent, category: Category) -> tuple[Event, ...]:
+    told = event.config
+    if told is None or family(told.symbol) is not category:
+        return ()
+    return (LeverageReport(Key(MARKET, category, told.symbol), finite("ac.l", told.leverage, _ZERO)),)
 
 
 def _known(value: Decimal | None) -> Decimal | None:

@@ -169,7 +169,7 @@ def _contract(row: _Symbol, category: Category) -> dict[str, Decimal]:
     size = row.contract_size
     if size is None:
         raise BadMessage(MARKET, f"field {printable(row.symbol, 40)}.contractSize = missing: not a contract")
-    return {"multiplier": _positive("contractSize", size), "maker_fee": Decimal("0.0001")}
+    return {"multiplier": positive("contractSize", size), "maker_fee": Decimal("0.0001")}
 
 
 def _rule(filters: dict[str, dict[str, Any]], symbol: str, name: str, field: str) -> Decimal:
@@ -275,6 +275,12 @@ class OrderRow(msgspec.Struct, rename="camel"):
     reduce_only: bool = False
     update_time: int = 0
     time: int = 0
+    orig_type: str = ""
+
+    @property
+    def was_conditional(self) -> bool:
+        """It came of a conditional order, whose client id is another."""
+        return self.orig_type not in ("", *PLAIN_TYPES)
 
 
 class TradeRow(msgspec.Struct, rename="camel"):
@@ -299,17 +305,22 @@ _trade_rows = decoder(list[TradeRow])
 
 def order(raw: bytes, category: Category) -> OrderReport:
     """One order, from an acknowledgement or a question."""
-    return _report(_order_row(raw), category)
+    return report(_order_row(raw), category)
 
 
 def orders(raw: bytes, category: Category) -> tuple[OrderReport, ...]:
     """A list of orders."""
-    return tuple(_report(row, category) for row in _order_rows(raw))
+    return tuple(report(row, category) for row in _order_rows(raw))
 
 
-def client_ids(raw: bytes) -> dict[int, str]:
-    """Venue id → client id of a list of orders."""
-    return {row.order_id: row.client_order_id for row in _order_rows(raw)}
+def order_row(raw: bytes) -> OrderRow:
+    """One order, with what a report leaves out."""
+    return _order_row(raw)
+
+
+def order_rows(raw: bytes) -> list[OrderRow]:
+    """A list of orders, with what reports leave out."""
+    return _order_rows(raw)
 
 
 def trade_rows(raw: bytes) -> list[TradeRow]:
@@ -321,8 +332,8 @@ def history_execution(row: TradeRow, category: Category, account: str, cl_ord_id
     """The fact a history row tells."""
     return Execution(
         key=Key(MARKET, category, row.symbol), account=account, exec_id=f"{category.value}:{row.symbol}:{row.id}",
-        order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=_side(row.side),
-        last_qty=_positive("qty", row.qty), last_px=_positive("price", row.price),
+        order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=side_of(row.side),
+        last_qty=positive("qty", row.qty), last_px=positive("price", row.price),
         fee=None if row.commission is None else finite("commission", row.commission),
         fee_currency=row.commission_asset, time=row.time, maker=row.maker, kind=exec_kind(cl_ord_id))
 
@@ -343,13 +354,15 @@ def status(word: str) -> OrdStatus:
         raise BadMessage(MARKET, f"field status = {printable(repr(word), 40)}: not known") from None
 
 
-def _side(word: str) -> Side:
+def side_of(word: str) -> Side:
+    """Buy or sell."""
     if word not in ("BUY", "SELL"):
         raise BadMessage(MARKET, f"field side = {printable(repr(word), 40)}: neither BUY nor SELL")
     return Side(word)
 
 
-def _positive(name: str, value: Decimal) -> Decimal:
+def positive(name: str, value: Decimal) -> Decimal:
+    """The number, if it is one above 0."""
     if not value.is_finite() or value <= 0:
         raise BadMessage(MARKET, f"field {name} = {value}: not a possible number")
     return value
@@ -359,14 +372,16 @@ def _type(word: str) -> OrdType | None:
     return PLAIN_TYPES.get(word)
 
 
-def _tif(word: str) -> TimeInForce | None:
+def tif_of(word: str) -> TimeInForce | None:
+    """How long an order works; None for what we do not place."""
     return TimeInForce(word) if word in TimeInForce.__members__ else None
 
 
-def _report(row: OrderRow, category: Category) -> OrderReport:
+def report(row: OrderRow, category: Category) -> OrderReport:
+    """The venue's opinion about an order."""
     return OrderReport(
         key=Key(MARKET, category, row.symbol), order_id=str(row.order_id), cl_ord_id=row.client_order_id or None,
-        side=_side(row.side), ord_type=_type(row.type), tif=_tif(row.time_in_force),
+        side=side_of(row.side), ord_type=_type(row.type), tif=tif_of(row.time_in_force),
         qty=finite("origQty", row.orig_qty, _ZERO), price=_known(row.price),
         cum_qty=finite("executedQty", row.executed_qty, _ZERO), status=status(row.status),
         time=row.update_time or row.time, reduce_only=row.reduce_only, avg_px=_known(row.avg_price),
@@ -409,5 +424,5 @@ def _candle_row(row: list[Any]) -> Candle:
 def candle(time: int, open_: Decimal, high: Decimal, low: Decimal, close: Decimal, volume: Decimal) -> Candle:
     """A candle with possible numbers."""
     for name, value in (("open", open_), ("high", high), ("low", low), ("close", close)):
-        _positive(name, value)
+        positive(name, value)
     return Candle(time, open_, high, low, close, finite("volume", volume, _ZERO))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from connectors.asker import Question
-from connectors.binance import parse
-from connectors.binance.errors import ABSENT
+from connectors.binance import algo, parse
+from connectors.binance.errors import ABSENT, NO_ALGO
 from connectors.binance.rest import Endpoints
+from connectors.binance.triggered import Triggered
 from connectors.http import Call, Rank
 from connectors.pages import MOST_PAGES, Pages, Sink
 from connectors.timesync import TimeSync
@@ -24,10 +26,13 @@ from models import (
     AskOrder,
     OrderAbsent,
     OrderFound,
+    OrderReport,
 )
 
 _REMEMBERED = 20_000    # order id → client id
 _FEW = 3                # so many missing ids are asked one by one
+_WINDOWS = 13           # of seven days: orders are kept for 90
+_MARGIN_MS = 60_000     # an order may be a little younger than its time says
 
 
 class _Fill(Protocol):
@@ -39,30 +44,94 @@ class _Fill(Protocol):
 class Questions:
     """The questions about one account. Used on the keeper's thread."""
 
-    def __init__(self, calls: Endpoints, sync: TimeSync, sink: Sink, account: Callable[[], str]) -> None:
+    def __init__(self, calls: Endpoints, sync: TimeSync, sink: Sink, account: Callable[[], str],
+                 triggered: Triggered | None = None) -> None:
         self._calls, self._sync, self._sink, self._account = calls, sync, sink, account
         self._category = calls.product.category
         self._client_ids: OrderedDict[tuple[str, int], str | None] = OrderedDict()
+        self._triggered = triggered or Triggered()
+        self._came_of: dict[tuple[str, int], int] = {}     # orders that came of a conditional one, and when
 
     def order(self, request: AskOrder) -> Question:
         """What became of an order: answered once the venue answered."""
         try:
-            body = yield self._calls.query(request.key.symbol, request.order_id, request.cl_ord_id, Rank.ORDER)
+            found = yield from self._found(request)
         except Rejected as error:
-            if error.code != ABSENT:
+            if error.code not in (ABSENT, NO_ALGO):
                 raise
             self._sink(OrderAbsent(request, self._sync.now_ms()))
             return
-        self._sink(OrderFound(request, parse.order(body, self._category)))
+        self._sink(OrderFound(request, found))
+
+    def _found(self, request: AskOrder) -> Generator[Call | float, bytes, OrderReport]:
+        """The order; a conditional one that triggered as the plain order it became, under its own client id."""
+        symbol, order_id, conditional = request.key.symbol, request.order_id, request.conditional
+        if conditional and (not order_id or order_id.startswith(algo.PREFIX)):
+            one = algo.row((yield self._calls.query_conditional(order_id, request.cl_ord_id)), self._category)
+            told = yield from self._became(one)
+        else:
+            told = parse.order((yield self._calls.query(symbol, order_id, request.cl_ord_id, Rank.ORDER)),
+                               self._category)
+        name = request.cl_ord_id if conditional else self._triggered.name(symbol, told.order_id)
+        return told if name is None else replace(told, cl_ord_id=name)
+
+    def _became(self, one: algo.Algo) -> Generator[Call | float, bytes, OrderReport]:
+        """A conditional order as it is now: waiting, ended, or the plain order it became."""
+        self._triggered.add(one)
+        waits = None if one.actual_id else algo.report(one)
+        if waits is not None:
+            return waits
+        try:
+            return parse.order((yield self._calls.query(one.key.symbol, one.actual_id, "", Rank.ORDER)), self._category)
+        except Rejected as error:
+            if error.code != ABSENT:
+                raise
+        if one.state != algo.FINISHED:      # its order is there, and the answering copy lags behind
+            raise BadMessage(parse.MARKET, f"order {one.actual_id} of algo {one.algo_id} is not told yet")
+        return algo.forgotten(one)
 
     def account(self, request: AskAccount) -> Question:
-        """Open orders, positions and balances."""
+        """Open orders, positions and balances. Conditional ones first: what triggers meanwhile is told twice, not
+        left out."""
         asked = self._sync.now_ms()
-        orders = parse.orders((yield self._calls.open_orders()), self._category)
+        waiting = algo.rows((yield self._calls.open_conditional()), self._category)
+        rows = parse.order_rows((yield self._calls.open_orders()))
+        orders = [told for one in waiting if one.is_waiting and (told := algo.report(one)) is not None]
+        for one in waiting:
+            self._triggered.add(one)
+        for row in rows:
+            told = parse.report(row, self._category)
+            if row.was_conditional:
+                name = yield from self.placed_as(row.symbol, row.order_id, row.time or row.update_time)
+                told = replace(told, cl_ord_id=name or told.cl_ord_id)
+            orders.append(told)
         positions = parse.positions((yield self._calls.positions()), self._category)
         balances = parse.balances((yield self._calls.balance()), self._category)
-        self._sink(AccountSnapshot(request.market, request.category, self._account(), asked, orders, positions,
+        self._sink(AccountSnapshot(request.market, request.category, self._account(), asked, tuple(orders), positions,
                                    balances))
+
+    def placed_as(self, symbol: str, order_id: int,
+                  time: int) -> Generator[Call | float, bytes, str | None]:
+        """The client id of the conditional order that became this one; None: the venue does not tell it any more.
+
+        They are listed by the time they were made, which may be long before they triggered.
+        """
+        end = time + _MARGIN_MS
+        for _ in range(_WINDOWS):
+            name = self._triggered.name(symbol, str(order_id))
+            if name is not None:
+                return name
+            start = max(0, end - self._calls.product.history_window_ms + 1)
+            for one in algo.rows((yield self._calls.all_conditional(symbol, start, end)), self._category):
+                self._triggered.add(one)
+            end = start - 1
+        return self._triggered.name(symbol, str(order_id))
+
+    def joined(self, symbol: str, order_id: int, then: Callable[[], None]) -> Question:
+        """Find out what a plain order came of, for who waits to be told by `Triggered`."""
+        if self._triggered.name(symbol, str(order_id)) is None:
+            yield from self.placed_as(symbol, order_id, self._sync.now_ms())
+        then()
 
     def history(self, request: AskHistory) -> Question:
         """All fills of an instrument since a time, oldest first."""
@@ -111,6 +180,10 @@ class Questions:
             missing = beyond
         yield from self._one_by_one(symbol, missing)
         wanted = {row.order_id: known[(symbol, row.order_id)] for row in rows}
+        for order_id in wanted:
+            time = self._came_of.get((symbol, order_id))
+            if time is not None:
+                wanted[order_id] = (yield from self.placed_as(symbol, order_id, time)) or wanted[order_id]
         while len(known) > _REMEMBERED:
             known.popitem(last=False)
         return wanted
@@ -129,7 +202,12 @@ class Questions:
             self._client_ids[(symbol, order_id)] = name
 
     def _read_names(self, body: bytes) -> dict[int, str]:
-        return parse.client_ids(body)
+        return {row.order_id: self._read(row) for row in parse.order_rows(body)}
 
     def _read_name(self, body: bytes) -> str | None:
-        return parse.order(body, self._category).cl_ord_id
+        return self._read(parse.order_row(body)) or None
+
+    def _read(self, row: parse.OrderRow) -> str:
+        if row.was_conditional:
+            self._came_of[(row.symbol, row.order_id)] = row.time or row.update_time
+        return row.client_order_id

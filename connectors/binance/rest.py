@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from connectors.binance import auth, errors
+from connectors.binance import algo, auth, errors
 from connectors.binance.products import Product
 from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Limiter
@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.errors import Throttled, VenueError
 from core.numbers import text
 from core.secrets import Credentials
-from models import TIMEFRAMES, AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce
+from models import TIMEFRAMES, AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce, Trigger
 
 _USED = re.compile(r"x-mbx-(used-weight|order-count)-(\d{1,3})([smhd])", re.ASCII | re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -113,6 +113,8 @@ class Endpoints:
 
     def submit(self, order: SubmitOrder) -> Call:
         """A new order. RESULT waits for the end of orders that do not rest, so their answer tells it."""
+        if order.ord_type.is_conditional:
+            return self._submit_conditional(order)
         rests = order.ord_type is OrdType.LIMIT and order.tif in (TimeInForce.GTC, TimeInForce.GTX)
         params = [("symbol", order.key.symbol), ("side", order.side.value), ("type", order.ord_type.value)]
         if order.ord_type is OrdType.LIMIT:
@@ -126,6 +128,25 @@ class Endpoints:
         return self._call("order", params, method="POST", security=Security.SIGNED, weight=0, orders=1,
                           rank=Rank.CANCEL if order.reduce_only else Rank.ORDER)
 
+    def _submit_conditional(self, order: SubmitOrder) -> Call:
+        """It waits outside the book, at an endpoint of its own (binance.md 8.3)."""
+        trigger = order.trigger or Trigger(None)
+        params = [("algoType", "CONDITIONAL"), ("symbol", order.key.symbol), ("side", order.side.value),
+                  ("type", algo.WORDS[order.ord_type]), ("quantity", text(order.qty))]
+        if order.ord_type.has_price and order.price is not None:
+            params += [("timeInForce", order.tif.value), ("price", text(order.price))]
+        is_trailing = order.ord_type is OrdType.TRAILING_STOP
+        if trigger.price is not None:
+            params.append(("activatePrice" if is_trailing else "triggerPrice", text(trigger.price)))
+        if is_trailing and trigger.callback is not None:
+            params.append(("callbackRate", text(trigger.callback)))
+        params.append(("workingType", algo.MARK if trigger.by_mark else algo.LAST))
+        if order.reduce_only:
+            params.append(("reduceOnly", "true"))
+        params.append(("clientAlgoId", order.cl_ord_id))
+        return self._call("algo_order", params, method="POST", security=Security.SIGNED, weight=0, orders=1,
+                          rank=Rank.CANCEL if order.reduce_only else Rank.ORDER)
+
     def amend(self, order: AmendOrder) -> Call:
         """Absolute quantity and price; both are mandatory."""
         params = (("symbol", order.key.symbol), ("side", order.side.value), ("quantity", text(order.qty)),
@@ -134,6 +155,10 @@ class Endpoints:
 
     def cancel(self, order: CancelOrder) -> Call:
         """End one order, by the venue's id where known."""
+        if is_waiting(order):
+            name = _algo_name(order.order_id, order.cl_ord_id)
+            return self._call("algo_order", (("symbol", order.key.symbol), name), method="DELETE",
+                              security=Security.SIGNED, rank=Rank.CANCEL)
         return self._call("order", (("symbol", order.key.symbol), _order_name(order.order_id, order.cl_ord_id)),
                           method="DELETE", security=Security.SIGNED, rank=Rank.CANCEL)
 
@@ -141,6 +166,56 @@ class Endpoints:
         """End all open orders of a symbol."""
         return self._call("all_open_orders", (("symbol", symbol),), method="DELETE", security=Security.SIGNED,
                           rank=Rank.CANCEL)
+
+
+    def cancel_all_conditional(self, symbol: str) -> Call:
+        """End all conditional orders of a symbol: `cancel_all` leaves them (binance.md 8.2)."""
+        return self._call("all_open_algo_orders", (("symbol", symbol),), method="DELETE", security=Security.SIGNED,
+                          rank=Rank.CANCEL)
+
+    def query_conditional(self, order_id: str, cl_ord_id: str) -> Call:
+        """One conditional order."""
+        return self._call("algo_order", (_algo_name(order_id, cl_ord_id),), security=Security.SIGNED,
+                          rank=Rank.ORDER)
+
+    def open_conditional(self, rank: Rank = Rank.ACCOUNT) -> Call:
+        """All waiting conditional orders of the account."""
+        return self._call("open_algo_orders", security=Security.SIGNED, rank=rank)
+
+    def all_conditional(self, symbol: str, start: int, end: int) -> Call:
+        """Conditional orders made within a window of at most seven days, whatever became of them."""
+        params = (("symbol", symbol), ("startTime", str(start)), ("endTime", str(end)), ("limit", "1000"))
+        return self._call("all_algo_orders", params, security=Security.SIGNED, rank=Rank.HISTORY)
+
+    def symbol_config(self) -> Call:
+        """Leverage and margin type of each symbol."""
+        return self._call("symbol_config", security=Security.SIGNED)
+
+    def brackets(self) -> Call:
+        """The largest leverage of each symbol."""
+        return self._call("brackets", security=Security.SIGNED)
+
+    def set_leverage(self, symbol: str, leverage: int) -> Call:
+        """Change it; asking again for the same is harmless."""
+        return self._call("leverage", (("symbol", symbol), ("leverage", str(leverage))), method="POST",
+                          security=Security.SIGNED)
+
+    def countdown(self, symbol: str, milliseconds: int) -> Call:
+        """The venue cancels the symbol's orders after this time unless it is asked again; 0 ends that."""
+        params = (("symbol", symbol), ("countdownTime", str(milliseconds)))
+        return self._call("countdown", params, method="POST", security=Security.SIGNED, rank=Rank.ORDER)
+
+
+def is_waiting(order: CancelOrder | AmendOrder) -> bool:
+    """Whether the order has not triggered, as far as the request knows."""
+    if order.order_id:
+        return order.order_id.startswith(algo.PREFIX)
+    return isinstance(order, CancelOrder) and order.conditional
+
+
+def _algo_name(order_id: str, cl_ord_id: str) -> tuple[str, str]:
+    number = order_id.removeprefix(algo.PREFIX)
+    return ("algoId", number) if order_id != number else ("clientAlgoId", cl_ord_id)
 
 
 def _order_name(order_id: str, cl_ord_id: str) -> tuple[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+
 from connectors import keeper
 from connectors.asker import Question
-from connectors.binance import parse, rights
+from connectors.binance import algo, leverage, parse, rights
 from connectors.binance.desk import OrderDesk, read_clock
 from connectors.binance.errors import LISTEN_KEY_GONE, is_clock
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.loading import Loader
 from connectors.binance.pool import Pool
-from connectors.binance.private import PrivateFeed
+from connectors.binance.private import Joined, PrivateFeed
 from connectors.binance.products import PRODUCTS
 from connectors.binance.questions import Questions
 from connectors.binance.rest import Endpoints, Rest
+from connectors.binance.triggered import Triggered
 from connectors.complaints import Complaints
 from connectors.http import Client, Rank
 from connectors.keeper import Standing
@@ -22,6 +26,9 @@ from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
 from connectors.venue import VenueConfig, VenueParts
 from core.errors import Rejected, VenueError
+from models import Key, LeverageReport, Notice, SetLeverage
+
+log = logging.getLogger(__name__)
 
 # Until exchangeInfo tells the limits: those of 2026 (binance.md section 4); the first answer tells what is used.
 FIRST_BUDGETS = (Budget(WEIGHT, 60, 2400), Budget(ORDERS, 10, 300), Budget(ORDERS, 60, 1200))
@@ -38,6 +45,7 @@ class Binance(ProductVenue[Rest]):
 
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:
         self._calls = Endpoints(PRODUCTS[config.category])
+        self._triggered = Triggered()
         super().__init__(config, parts, Limiter(()))
         self.limiter.add_budgets(FIRST_BUDGETS)
 
@@ -52,7 +60,8 @@ class Binance(ProductVenue[Rest]):
         return Pool(self.config.title, self.config, self._parts, loader, self._sync, self._parts.on_death)
 
     def _make_questions(self) -> Questions:
-        return Questions(self._calls, self._sync, self._parts.sink, lambda: self._standing.account)
+        return Questions(self._calls, self._sync, self._parts.sink, lambda: self._standing.account,
+                         self._triggered)
 
     def _make_desk(self) -> OrderDesk:
         return OrderDesk(self._trader_rest, self._calls, self._sync, self._parts.clock, lambda: self._standing)
@@ -62,7 +71,7 @@ class Binance(ProductVenue[Rest]):
         feed = PrivateFeed(self.config.category, ListenKey(self._rest(timings.answer / 2), self._calls,
                                                            self.config.private_ws, parts.known),
                            parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
-                           Complaints(name))
+                           Complaints(name), self._triggered, self._ask_join)
         return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True)
 
     # ------------------------------------------------------------ what is asked (keeper)
@@ -91,7 +100,46 @@ class Binance(ProductVenue[Rest]):
             problem = MULTI
         if problem:
             self._say_once("account", problem, "error")
+        yield from self._tell_leverage()
         self._standing = Standing(account, self._missing(), problem, ready=True)
+
+    def _ask_join(self, symbol: str, order_id: str) -> None:
+        """On the private connection's thread: whose order is this? Mostly the stream itself says it at once."""
+        questions = self._questions
+        assert isinstance(questions, Questions)
+        self._keeper.post("triggered order", lambda: questions.joined(
+            symbol, int(order_id), lambda: self._private.post(Joined(symbol, order_id))), keeper.RANK_ORDER,
+            self._parts.timings.ask_unknown)
+
+    def _tell_leverage(self) -> Asking:
+        """Leverage and margin type of the watched symbols; who does not tell the largest one leaves it open."""
+        told = leverage.of_symbols((yield self._calls.symbol_config()))
+        most: Mapping[str, int] = {}
+        try:
+            most = leverage.largest((yield self._calls.brackets()))
+        except Rejected as error:
+            log.info("%s: largest leverages are not told: %s", self.config.title, error.text)
+        for key in self._watched:
+            if key.symbol in told:
+                factor, isolated = told[key.symbol]
+                self._parts.sink(LeverageReport(key, factor, isolated, most.get(key.symbol)))
+
+    def watch(self, key: Key) -> None:
+        """Stream this instrument too, and tell how it is margined."""
+        super().watch(key)
+        if self._standing.account and not self._standing.keys_refused:
+            self._keeper.drop("leverages")
+            self._keeper.post("leverages", self._tell_leverage, keeper.RANK_ACCOUNT)
+
+    def _set_leverage(self, request: SetLeverage) -> Question:
+        symbol = request.key.symbol
+        try:
+            now = leverage.answer((yield self._calls.set_leverage(symbol, request.leverage)))
+        except Rejected as error:
+            text = f"{self.config.title}: the leverage of {symbol} stays: {error.text}"
+            self._parts.sink(Notice(self.market, text, "warning"))
+            return
+        self._parts.sink(LeverageReport(request.key, now))
 
     def _keep_listen_key(self) -> Question:
         while True:
@@ -113,16 +161,21 @@ class Binance(ProductVenue[Rest]):
 
     def _cancel_everything(self, rest: Rest) -> tuple[int, int, str]:
         done, asked, failure = 0, 0, ""
+        category = self.config.category
         try:
             if not self._sync.is_known:
                 self._clock_now(rest)
-            orders = parse.orders(self._urgent(rest, self._calls.open_orders(Rank.CANCEL)), self.config.category)
+            plain = parse.orders(self._urgent(rest, self._calls.open_orders(Rank.CANCEL)), category)
+            waiting = algo.rows(self._urgent(rest, self._calls.open_conditional(Rank.CANCEL)), category)
         except VenueError as error:
             return 0, 0, error.text
-        symbols = sorted({order.key.symbol for order in orders})
-        for symbol in symbols:
+        stops = {one.key.symbol for one in waiting}
+        for symbol in sorted(stops | {one.key.symbol for one in plain}):
             asked += 1
             try:
+                # Conditional ones first: one that triggers meanwhile is ended with the plain ones.
+                if symbol in stops:
+                    self._urgent(rest, self._calls.cancel_all_conditional(symbol))
                 self._urgent(rest, self._calls.cancel_all(symbol))
                 done += 1
             except VenueError as error:

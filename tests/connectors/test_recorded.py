@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from connectors.binance import events, parse
+from connectors.binance import algo, events, leverage, parse
 from connectors.binance import stream as wire
+from connectors.binance.algo import Algo
 from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.public import PublicSymbol
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
 from core.board import Board
 from core.clock import HandClock
-from models import BalanceReport, Category, ExecKind, Execution, Key, OrderReport, Timings
+from models import BalanceReport, Category, ExecKind, Execution, Key, OrderReport, OrdStatus, OrdType, Timings, Trigger
 
 LINEAR = Category.LINEAR
 
@@ -111,7 +112,16 @@ def test_private_events(recorded: Path) -> None:
 
     assert [type(one) for one in kinds["order_update_trade"]] == [Execution, OrderReport]
     assert [type(one) for one in kinds["order_update_new"]] == [OrderReport]
-    assert kinds["trade_lite"] == [] and kinds["algo_update_new"] == []
+    assert kinds["trade_lite"] == []
+    waits, became, ended = (kinds[name][0] for name in ("algo_update_new", "ws_futures_algo_update_triggered",
+                                                        "ws_futures_algo_update_finished"))
+    assert isinstance(waits, Algo) and isinstance(became, Algo) and isinstance(ended, Algo)
+    view = algo.report(waits)
+    assert view is not None and (view.ord_type, view.order_id, view.reason, view.price) == (
+        OrdType.TAKE_PROFIT_LIMIT, "algo-2148719", "", Decimal(750))
+    view = algo.report(became)
+    assert view is not None and (view.order_id, view.ord_type, view.trigger) == ("88937381063", OrdType.MARKET, None)
+    assert view.status is OrdStatus.NEW and algo.report(ended) is None
     assert isinstance(kinds["account_update"][0], BalanceReport)
     made = {stem: one.kind for stem, told in kinds.items() for one in told if isinstance(one, Execution)}
     assert made["order_update_calculated"] is ExecKind.LIQUIDATION
@@ -122,6 +132,13 @@ def test_private_events(recorded: Path) -> None:
 
 def test_account_answers(recorded: Path) -> None:
     http = recorded / "nautilus" / "futures_http"
+    (stop,) = algo.rows((http / "open_algo_orders.json").read_bytes(), LINEAR)
+    told = algo.report(stop)
+
+    assert told is not None and (told.order_id, told.cl_ord_id, told.trigger) == (
+        "algo-123456789", "test-algo-order-1", Trigger(Decimal(45000), None, True))
+    assert leverage.of_symbols((http / "http_futures_account_symbol_config.json").read_bytes()) == {
+        "ETHUSDT": (Decimal(20), False), "BTCUSDT": (Decimal(25), True)}
 
     assert parse.account_alias((http / "balance.json").read_bytes()) == "SgsR"
     assert parse.balances((http / "balance.json").read_bytes(), LINEAR)[0].wallet == Decimal("122.12345678")
