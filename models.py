@@ -612,8 +612,9 @@ class BotPosition:
 
     qty: Decimal = ZERO              # signed
     entry: Decimal | None = None
-    open_orders: int = 0             # open, pending or unknown orders of the bot
+    open_orders: int = 0             # open, pending or unknown orders of the bot, its stop at the venue apart
     fills: int = 0                   # grows with each booked fill
+    stopped: bool = False            # a stop for the whole position rests at the venue
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,10 @@ KEYS: tuple[SettingKey, ...] = (
             "How much of the book is followed: all of it, or with quote the best prices only, a third of the data."),
     _number("General", "REFRESH_RATE", 5, 1, 10, "How many times a second the window is drawn."),
     _number("General", "HISTORY_CANDLES", 500, 50, 1500, "Closed candles loaded for charts and bots.", "F3"),
+    SettingKey(ENV, "STOP_AT_VENUE", "Trading", Kind.FLAG, "True", "True: a bot's stop-loss rests at the exchange as "
+               "an order that only closes, where the product has such orders.", "True or False"),
+    _number("Trading", "DEAD_MAN_SWITCH", 0, 0, 600, "Seconds after which the exchange cancels all orders when this "
+            "program is gone, bots' stops maybe among them; 0: off. Spot has none.", forgiven=False),
     _choice("Look", "THEME", ("dark", "classic", "light"), "dark", "Colours of the window; classic is green and red."),
     _choice("Look", "SCALE", ("100", "125", "150", "200"), "100", "Size of everything in the window, in percent."),
     _choice("Log", "LOG_LEVEL", ("debug", "info", "warning", "error"), "info", "The least important lines logged."),

@@ -27,6 +27,8 @@ class General:
     refresh_rate: int      # drawings a second
     order_book_depth: str  # full, orderBook10 or quote
     history_candles: int
+    stop_at_venue: bool    # bots' stop-losses rest there
+    dead_man_s: int        # 0: off
     theme: str
     scale: int             # percent
     log_level: str
@@ -126,6 +128,8 @@ def _general(file: SettingFile) -> General:
         refresh_rate=file.number("REFRESH_RATE"),
         order_book_depth=file.choice("ORDER_BOOK_DEPTH"),
         history_candles=file.number("HISTORY_CANDLES"),
+        stop_at_venue=file.flag("STOP_AT_VENUE"),
+        dead_man_s=file.number("DEAD_MAN_SWITCH"),
         theme=file.choice("THEME"),
         scale=int(file.choice("SCALE")),
         log_level=file.choice("LOG_LEVEL"),

@@ -38,10 +38,12 @@ from engine.state import (
     SetFlags,
     SetLastHand,
     SetRejects,
+    SetStop,
     SetVenue,
     SetWatch,
     Sight,
     State,
+    StopTarget,
 )
 from engine.view import KillState
 from models import (
@@ -178,6 +180,8 @@ def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refus
 
 
 def _switch(state: State, command: PlaceOrder) -> Refusal | None:
+    if command.protects:
+        return None
     if command.by_hand:
         if state.trading and not command.reduce_only:
             return Refusal("Trading is ON. F9 to trade by hand.")
@@ -269,7 +273,15 @@ def cancel(state: State, command: Cancel, now: Now, out: Decision) -> None:
     if order is None or order.status.is_terminal:
         return refuse(out, command.ticket, now, _ended(order, command.order))
     cancel_order(state, order, now, out)
+    _leave(state, order, out)
     return accept(out, command.ticket, now, order.name)
+
+
+def _leave(state: State, order: OrderRow, out: Decision) -> None:
+    """A person cancelled a bot's stop: none is placed for this position until it changes."""
+    if orders.is_stop(order) and order.owner in state.robots and order.trigger is not None:
+        known = state.stops.get(order.owner) or SetStop(order.owner)
+        out.changes.append(replace(known, left=StopTarget(order.side, order.qty, order.trigger.price)))
 
 
 def cancel_order(state: State, order: OrderRow, now: Now, out: Decision, in_kill: bool = False) -> None:
@@ -290,9 +302,10 @@ def cancel_all(state: State, command: CancelAll, now: Now, out: Decision) -> Non
     """Cancel every open order that fits."""
     hit = [o for o in state.orders.values() if not o.status.is_terminal
            and (command.key is None or o.key == command.key) and (not command.owner or o.owner == command.owner)
-           and (not command.bots_only or o.owner in state.robots)]
+           and (not command.bots_only or (o.owner in state.robots and not orders.is_stop(o)))]
     for order in hit:
         cancel_order(state, order, now, out)
+        _leave(state, order, out)
     where = command.key.symbol if command.key else "all markets"
     out.note(title_of(command.key) if command.key else "", f"cancel all of {where}: {len(hit)} orders")
     accept(out, command.ticket, now)

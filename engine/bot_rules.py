@@ -59,14 +59,14 @@ def decide(rules: Rules, position: BotPosition, signal: int, price: Decimal, ent
 
 
 def exit_reason(rules: Rules, position: BotPosition, price: Decimal) -> str:
-    """"take profit …" or "stop loss …" when the price has reached one, else ""."""
+    """"take profit …" or "stop loss …" when the price has reached one, else "". A stop at the venue acts by itself."""
     if not position.qty or position.entry is None:
         return ""
     gain = price - position.entry if position.qty > 0 else position.entry - price
     percent = gain * HUNDRED
     if rules.take_profit > 0 and percent >= rules.take_profit * position.entry:
         return f"take profit {text(rules.take_profit)} %"
-    if rules.stop_loss > 0 and -percent >= rules.stop_loss * position.entry:
+    if not position.stopped and rules.stop_loss > 0 and -percent >= rules.stop_loss * position.entry:
         return f"stop loss {text(rules.stop_loss)} %"
     return ""
 

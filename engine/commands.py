@@ -31,6 +31,7 @@ class PlaceOrder:
     wanted: Decimal | None = None
     repeat_confirmed: bool = False      # a person said yes to "the same order again?"
     trigger: Trigger | None = None      # of a conditional order
+    protects: bool = False              # a bot's stop-loss: asked with F9 OFF and the bot OFF too
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from core.rows import (
     book_key,
 )
 from core.titles import market_title, product_title
-from engine import asking, hearing, recovery
+from engine import asking, hearing, recovery, stops
 from engine.commands import (
     AskNow,
     Cancel,
@@ -54,6 +54,7 @@ from engine.state import (
     SetLastHand,
     SetMissing,
     SetRejects,
+    SetStop,
     SetVenue,
     SetWatch,
     Sight,
@@ -202,10 +203,12 @@ class Core:
             others = tuple(b for b in venue.balances if b.currency != message.currency)
             out.changes.append(SetVenue(replace(venue, balances=(*others, merged_balance))))
 
-    def tick(self, now: Now) -> Decision:
-        """What is due by itself."""
+    def tick(self, now: Now, guard: stops.Stops | None = None) -> Decision:
+        """What is due by itself. `guard`: bots' stop-losses are kept at the venue."""
         out = Decision()
         recovery.tick(self.state, now, self._timings, out)
+        if guard is not None:
+            stops.tick(self.state, guard, now, out)
         return out
 
     # ------------------------------------------------------------ apply
@@ -292,6 +295,8 @@ class Core:
                 state.trades.appendleft(change.trade)
             case SetRejects():
                 state.rejects[change.owner] = change.count
+            case SetStop():
+                state.stops[change.emi] = change
             case SetLastHand():
                 state.last_hand = change
             case Notice():

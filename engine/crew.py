@@ -10,7 +10,9 @@ from db.store import Store
 from engine.asking import position_of
 from engine.bots import Bots
 from engine.core import Core
+from engine.orders import is_stop
 from engine.robots import read_robot
+from engine.stops import rests
 from models import BotPosition, BotState, Robot
 
 BAD_ROW = "row: "      # begins the REASON of a row that cannot run: put right, it works again by itself
@@ -79,8 +81,8 @@ class Crew:
         fills = sum(row.fills for row in state.books.values() if row.emi == robot.emi and row.account == account)
         # An ended order whose fills are not all booked is still open for its bot: the position does not show them yet.
         open_orders = sum(1 for o in state.orders.values() if o.owner == robot.emi and o.key == robot.key
-                          and (not o.status.is_terminal or o.told_qty > o.booked_qty))
-        return BotPosition(qty, entry, open_orders, fills)
+                          and (not o.status.is_terminal or o.told_qty > o.booked_qty) and not is_stop(o))
+        return BotPosition(qty, entry, open_orders, fills, rests(state, robot))
 
 
 def _stored(row: RobotRow, reason: str) -> RobotState | None:

@@ -115,7 +115,7 @@ def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
 
 def _count_reject(state: State, order: OrderRow, said: str, out: Decision) -> None:
     robot = state.robots.get(order.owner)
-    if robot is None:
+    if robot is None or orders.is_stop(order):       # its own look at the price is the stop-loss then
         return
     count = state.rejects.get(order.owner, 0) + 1
     out.changes.append(SetRejects(order.owner, count))

@@ -11,7 +11,9 @@ from accounting.position import average_entry, value_at_entry
 from accounting.value import exact_value
 from core.rows import BookRow, OrderRow
 from core.titles import title_of
+from engine.orders import is_stop
 from engine.state import Now, State, VenueBook
+from engine.stops import Stops, unprotected
 from engine.view import (
     AccountLine,
     BookSums,
@@ -32,10 +34,11 @@ Quantities = Callable[[Robot], Decimal | None]
 class Lines:
     """Builds views; keeps the last one so that equal parts stay the same objects."""
 
-    def __init__(self, mode: Mode, instrument: Instruments, quantity: Quantities) -> None:
+    def __init__(self, mode: Mode, instrument: Instruments, quantity: Quantities, stops: Stops | None = None) -> None:
         self._mode = mode
         self._instrument = instrument
         self._quantity = quantity
+        self._stops = stops
         self._last: View | None = None
 
     def view(self, state: State, ledger: LedgerState, now: Now, stuck: tuple[str, ...] = ()) -> View:
@@ -54,7 +57,7 @@ class Lines:
             balances=self._keep("balances", self._accounts(state)),
             trades=self._keep("trades", tuple(state.trades)),
             messages=self._keep("messages", tuple(state.messages)),
-            strips=self._keep("strips", self._strips(state, ledger, stuck)),
+            strips=self._keep("strips", self._strips(state, ledger, stuck, now)),
             verdicts=self._keep("verdicts", tuple(state.verdicts.values())),
             leverages=self._keep("leverages", tuple(report for venue in venues for report in venue.leverages)),
             ledger=ledger, kill=state.kill, locked=_locked(state, ledger),
@@ -192,7 +195,7 @@ class Lines:
 
     # ------------------------------------------------------------ strips
 
-    def _strips(self, state: State, ledger: LedgerState, stuck: tuple[str, ...]) -> tuple[Strip, ...]:
+    def _strips(self, state: State, ledger: LedgerState, stuck: tuple[str, ...], now: Now) -> tuple[Strip, ...]:
         strips: list[Strip] = []
         if not ledger.ok:
             strips.append(Strip("error", f"Ledger cannot write: {ledger.text}. Trading stopped, cancels work."))
@@ -214,7 +217,11 @@ class Lines:
                                                f"new orders for {order.key.symbol} / {order.owner} until known."))
         for emi in stuck:
             strips.append(Strip("warning", f"{emi}: its strategy does not answer. The other bots go on."))
-        resting = sum(1 for o in state.orders.values() if not o.status.is_terminal and o.owner in state.robots)
+        open_positions = unprotected(state, self._stops, now) if self._stops is not None else ()
+        if open_positions:
+            strips.append(Strip("warning", f"No stop at the venue: {', '.join(open_positions)}"))
+        resting = sum(1 for o in state.orders.values()
+                      if not o.status.is_terminal and o.owner in state.robots and not is_stop(o))
         if not state.trading and resting:
             strips.append(Strip("warning", f"{resting} bot order{'s' if resting != 1 else ''} rest at the venue",
                                 "cancel_bot_orders", "Cancel them"))

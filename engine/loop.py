@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -49,6 +50,7 @@ from engine.lines import Lines
 from engine.recovery import FILLS
 from engine.sights import Sights
 from engine.state import Decision, Now, VenueId
+from engine.stops import Stops
 from engine.view import LedgerState, View
 from models import (
     Ack,
@@ -60,6 +62,7 @@ from models import (
     Notice,
     OrderReport,
     Reject,
+    Robot,
     Silence,
     Timings,
     VenueMessage,
@@ -92,6 +95,7 @@ class EngineParts:
     strategies: Callable[[], tuple[str, ...]]         # looks for strategy files anew; their names
     on_fatal: Callable[[TerminalError], None]         # the session cannot go on (second copy, foreign database)
     on_death: Callable[[str, BaseException], None]
+    stop_loss: Callable[[Robot], Decimal] | None = None   # kept at the venue, in percent of the entry; None: not there
 
 
 class Engine:
@@ -114,7 +118,8 @@ class Engine:
         self._view_at = 0.0
         self._dirty = True
         self._urgent = False
-        self._lines = Lines(parts.mode, parts.board.instruments.get, self._sights.quantity)
+        self._stops = None if parts.stop_loss is None else Stops(parts.stop_loss, self._sights.plain)
+        self._lines = Lines(parts.mode, parts.board.instruments.get, self._sights.quantity, self._stops)
         self._worker = Worker("engine", self._run, parts.on_death)
         self.view: View | None = None
 
@@ -246,7 +251,7 @@ class Engine:
         if today > state.day:
             self._core.new_day(today)
         self._core.prune(now)
-        decision = self._core.tick(now)
+        decision = self._core.tick(now, self._stops)
         self._carry_out(decision, now, None, None)
         self._follow_cursors()
         self._dirty = True

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.rows import OrderRow
-from models import OrderReport, OrdStatus
+from models import OrderReport, OrdStatus, OrdType
 
 S = OrdStatus
 
@@ -22,6 +22,11 @@ RANK = {
 NEVER_ARRIVED = "never arrived"
 FOREIGN_ID = "its id is used by another order of the account"
 _WAITING = (S.PENDING_CANCEL, S.PENDING_REPLACE)
+
+
+def is_stop(order: OrderRow) -> bool:
+    """Whether it protects a position at the venue: a reduce-only stop that waits for its trigger."""
+    return order.ord_type is OrdType.STOP_MARKET and order.reduce_only and order.is_waiting
 
 
 def by_quantity(order: OrderRow) -> OrdStatus:

@@ -39,6 +39,11 @@ class Sights:
                      self._venue_problem(key.market, key.category, state),
                      ticker.mark or ticker.last if ticker else None, board.tops.get(key))
 
+    def plain(self, key: Key) -> Sight:
+        """The instrument and its price alone: enough for an order that only closes."""
+        ticker = self._board.tickers.get(key)
+        return Sight(self._board.instruments.get(key), mark=ticker.mark or ticker.last if ticker else None)
+
     def multiplier(self, key: Key) -> Decimal | None:
         """Value of one contract per unit of price; None for an instrument that is not listed."""
         instrument = self._board.instruments.get(key)

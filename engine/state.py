@@ -27,6 +27,7 @@ from models import (
     PositionReport,
     Request,
     Robot,
+    Side,
     Top,
 )
 
@@ -36,6 +37,7 @@ OrderId = tuple[Key, str]
 TRADES_KEPT = 200
 MESSAGES_KEPT = 500
 VERDICTS_KEPT = 200
+STOP_PAUSE_S = 2.0          # after placing a bot's stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,28 @@ class SetLastHand:
     mono: float
 
 
-Change = SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | Notice
+@dataclass(frozen=True, slots=True)
+class StopTarget:
+    """The stop order a bot's position asks for; it triggers at `price`."""
+
+    side: Side
+    qty: Decimal
+    price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetStop:
+    """What was tried for a bot's stop: not again before `after` (monotonic); `left` was cancelled by a person."""
+
+    emi: str
+    after: float = 0.0
+    pause: float = STOP_PAUSE_S
+    name: str = ""                   # the order placed last
+    left: StopTarget | None = None
+
+
+Change = (SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | SetStop
+          | Notice)
 
 
 @dataclass(slots=True)
@@ -230,6 +253,7 @@ class State:
         self.kill_orders: set[OrderId] = set()
         self.database_problem = ""
         self.rejects: dict[str, int] = {}
+        self.stops: dict[str, SetStop] = {}
         self.last_hand: SetLastHand | None = None
         self.recent: dict[Key, deque[tuple[float, Decimal]]] = {}   # positions held lately, with the time they ended
         self.ended: dict[OrderId, float] = {}                # terminal orders still in memory, since

@@ -81,7 +81,8 @@ class Session:
             store=open_store(settings), board=self.board, clock=clock, timings=timings, mode=settings.mode,
             history=home / "history.ini", configured=keys,
             strategies=self._scan_strategies,
-            on_fatal=on_fatal, on_death=self._died))
+            on_fatal=on_fatal, on_death=self._died,
+            stop_loss=self._loader.stop_loss if settings.general.stop_at_venue else None))
         self.bots = Bots(BotParts(
             place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,
             want_candles=self.want_candles, note=self.engine.post, board=self.board, clock=clock, timings=timings,

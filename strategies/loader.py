@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from core.numbers import printable
-from models import StrategyInfo
+from models import ZERO, Robot, StrategyInfo
 from strategies.base import Parameter, Strategy, StrategyProblem, all_parameters, read_params
 
 BUILT_IN = Path(__file__).resolve().parent
@@ -86,6 +86,17 @@ class Loader:
         except StrategyProblem as problem:
             return f"{name}: {problem}"
         return ""
+
+    def stop_loss(self, robot: Robot) -> Decimal:
+        """A bot's stop-loss in percent of its entry; 0 = none, or its row cannot be used. Runs none of its code."""
+        one = self._loaded.get(robot.strategy)
+        if one is None or one.made_by is None:
+            return ZERO
+        try:
+            value = read_params(one.made_by.parameters, robot.params)["stop_loss"]
+        except (StrategyProblem, KeyError):
+            return ZERO
+        return value if isinstance(value, Decimal) else ZERO
 
     def make(self, name: str, params: Mapping[str, object]) -> Strategy:
         """A new instance for one bot; raises StrategyProblem, or whatever the strategy's `start` raises."""
