@@ -25,7 +25,7 @@ from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.trader import Desk, Trader
 from connectors.venue import Venue, VenueConfig, VenueParts
-from core.errors import KeysRejected, Throttled, VenueError
+from core.errors import KeysRejected, Rejected, Throttled, VenueError
 from core.hosts import is_loopback
 from models import (
     AskAccount,
@@ -133,7 +133,9 @@ class ProductVenue(Venue, Generic[R]):
         self._pool = self._make_pool()
         self._questions = self._make_questions()
         self._trader_rest = self._rest(timings.answer)
-        self._trader = Trader(f"{name} trader", self._make_desk(), parts.sink, clock, timings, parts.on_death)
+        self._trader = Trader(f"{name} trader", self._make_desk(), parts.sink, clock, timings, parts.on_death,
+                              self._disarm)
+        self._is_armed = False           # keeper: the exchange has been asked to cancel when it does not hear of us
         self._private = self._make_private()
 
     # ------------------------------------------------------------ what an exchange adds
@@ -187,6 +189,10 @@ class ProductVenue(Venue, Generic[R]):
         self._parts.sink(Notice(self.market, f"{self.config.title}: leverage cannot be set here", "warning"))
         yield from ()
 
+    def _countdown(self, milliseconds: int) -> Sequence[Call]:
+        """Asks the exchange to cancel our orders after this time; 0 takes it back. Empty: it cannot."""
+        return ()
+
     def _start_more(self) -> None:
         """Questions of this exchange alone."""
 
@@ -206,6 +212,8 @@ class ProductVenue(Venue, Generic[R]):
                           keeper.RANK_STATE)
         self._keeper.post("start", self._bring_up, keeper.RANK_START)
         self._keeper.post("clock", self._keep_clock, keeper.RANK_CLOCK, self._parts.timings.keeper)
+        if self._has_keys and self.config.dead_man_s > 0:
+            self._keeper.post("dead-man switch", self._keep_armed, keeper.RANK_CLOCK)
         self._start_more()
         self._keeper.worker.start()
         self._asker.worker.start()
@@ -422,6 +430,30 @@ class ProductVenue(Venue, Generic[R]):
             read_at = self._parts.clock.monotonic()
             if self._sync.problem() and not self._standing.problem:
                 self.reconnect()
+
+    def _keep_armed(self) -> Question:
+        """The dead-man switch: pushed out four times in its time, so that two lost answers do not end our orders."""
+        while True:
+            if self._standing.can_trade and not self._is_off:
+                for call in self._countdown(round(self.config.dead_man_s * 1000)):
+                    self._is_armed = True
+                    try:
+                        yield call
+                    except Rejected as error:
+                        self._say_once("dead man", f"the dead-man switch is refused: {error.text}", "error")
+            yield self.config.dead_man_s / 4
+
+    def _disarm(self) -> None:
+        """On the trader's thread, at a clean end: our orders stay. The keeper must not push it out once more."""
+        if not self._is_armed:
+            return
+        self._keeper.worker.join(self._parts.timings.stop_requests)
+        for call in self._countdown(0):
+            try:
+                self._urgent(self._trader_rest, call)
+            except VenueError as error:
+                log.warning("%s: the dead-man switch could not be taken back (%s): the exchange cancels the orders "
+                            "within %.0f s", self.config.title, error.text, self.config.dead_man_s)
 
     def _ask(self, name: str, make: Callable[[], Question], rank: int) -> None:
         """A question that waits until the account is known and the keys are good."""

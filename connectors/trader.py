@@ -84,8 +84,9 @@ class Trader:
     """Queue and thread. `post`, `stop` and `join` may be called from any thread."""
 
     def __init__(self, name: str, desk: Desk, sink: Callable[[VenueMessage], None], clock: Clock, timings: Timings,
-                 on_death: Callable[[str, BaseException], None]) -> None:
+                 on_death: Callable[[str, BaseException], None], at_end: Callable[[], None] = lambda: None) -> None:
         self._desk, self._sink, self._clock, self._timings = desk, sink, clock, timings
+        self._at_end = at_end              # the last thing this thread does, on its connection
         self._inbox: queue.SimpleQueue[OrderRequest | None] = queue.SimpleQueue()  # unbounded: the engine counts orders
         self._waiting: list[_Waiting] = []
         self._number = 0
@@ -112,6 +113,7 @@ class Trader:
         self._take(0.0)
         for waiting in self._waiting:
             self._sink(Reject(waiting.request, 0, "not sent: the terminal is stopping", sent=False))
+        self._at_end()
 
     def _take(self, pause: float) -> None:
         """Move the inbox into the heap; wait up to `pause` for the first, without limit when nothing waits."""

@@ -50,6 +50,7 @@ class VenueConfig:
     options: tuple[str, ...] = ()    # OPTION_SYMBOLS: accepted, and answered that there are none
     currencies: tuple[str, ...] = ()  # CURRENCIES: settlement currencies allowed for `symbols`; empty: any
     candles: int = 500               # closed candles loaded per timeframe
+    dead_man_s: float = 0.0          # the exchange cancels our orders so long after it last heard of us; 0: it does not
 
 
 @dataclass(frozen=True, slots=True)

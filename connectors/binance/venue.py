@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from connectors import keeper
 from connectors.asker import Question
@@ -19,7 +19,7 @@ from connectors.binance.questions import Questions
 from connectors.binance.rest import Endpoints, Rest
 from connectors.binance.triggered import Triggered
 from connectors.complaints import Complaints
-from connectors.http import Client, Rank
+from connectors.http import Call, Client, Rank
 from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
@@ -46,6 +46,7 @@ class Binance(ProductVenue[Rest]):
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:
         self._calls = Endpoints(PRODUCTS[config.category])
         self._triggered = Triggered()
+        self._armed: set[str] = set()    # keeper: symbols whose orders the exchange cancels when it does not hear of us
         super().__init__(config, parts, Limiter(()))
         self.limiter.add_budgets(FIRST_BUDGETS)
 
@@ -140,6 +141,13 @@ class Binance(ProductVenue[Rest]):
             self._parts.sink(Notice(self.market, text, "warning"))
             return
         self._parts.sink(LeverageReport(request.key, now))
+
+    def _countdown(self, milliseconds: int) -> Sequence[Call]:
+        """For each watched symbol; one that is not watched any more is let go."""
+        watched = {key.symbol for key in self._watched if key.symbol in self._instruments}
+        let_go, self._armed = self._armed - watched, watched
+        return [*(self._calls.countdown(symbol, 0) for symbol in sorted(let_go)),
+                *(self._calls.countdown(symbol, milliseconds) for symbol in sorted(watched))]
 
     def _keep_listen_key(self) -> Question:
         while True:

@@ -109,6 +109,10 @@ class Endpoints:
         """End all open orders of the account."""
         return self._change("DELETE", {}, Rank.CANCEL, "/order/all")
 
+    def cancel_all_after(self, milliseconds: int) -> Call:
+        """The venue cancels all orders of the account after this time unless it is asked again; 0 ends that."""
+        return self._change("POST", {"timeout": milliseconds}, Rank.ORDER, "/order/cancelAllAfter")
+
     def _qty(self, symbol: str, order: SubmitOrder | AmendOrder) -> msgspec.Raw:
         contract = self._contracts().get(symbol)
         return msgspec.Raw(text(order.qty if contract is None else order.qty * contract.scale).encode())

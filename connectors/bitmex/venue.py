@@ -6,7 +6,7 @@ venue counts their requests together. With the closed venue's own addresses it a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -21,7 +21,7 @@ from connectors.bitmex.private import Doorkeeper, PrivateFeed
 from connectors.bitmex.questions import Questions
 from connectors.bitmex.rest import MINUTE, SECOND, Endpoints, Rest
 from connectors.complaints import Complaints
-from connectors.http import Client
+from connectors.http import Call, Client
 from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
@@ -151,6 +151,10 @@ class Bitmex(ProductVenue[Rest]):
         problem = WITHDRAWS if "withdraw" in rights else \
             HEDGE if any(row.strategy in ("Long", "Short") and row.current_qty for row in rows) else ""
         self._standing = Standing(account, self._missing(), problem, ready=True)
+
+    def _countdown(self, milliseconds: int) -> Sequence[Call]:
+        """One for the whole account; each category asks, and the last one to end takes it back."""
+        return [self._calls.cancel_all_after(milliseconds)]
 
     def _elsewhere(self, symbol: str) -> str:
         listed = self._categories.get(symbol)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -187,7 +187,7 @@ class Terminal:
 
     def __init__(self, exchange: Exchange, symbols: tuple[str, ...] = (), *, product: Product = USDM,
                  secret: str = "", keys: bool = True, quote_only: bool = False, full_book: bool = False,
-                 timings: Timings | None = None, limiter: Limiter | None = None) -> None:
+                 timings: Timings | None = None, limiter: Limiter | None = None, dead_man_s: float = 0.0) -> None:
         told, known = exchange.ready[product.address], KnownSecrets()
         self.product = product
         self.exchange, self.board = exchange, Board()
@@ -197,7 +197,8 @@ class Terminal:
         self.timings = timings or Timings.quick()
         self._number = time.time_ns() // 1000 % 10 ** 12
         credentials = Credentials(told["api_key"], secret or told["api_secret"], known)
-        config = product.config(told, symbols or (product.key.symbol,), quote_only, full_book)
+        config = replace(product.config(told, symbols or (product.key.symbol,), quote_only, full_book),
+                         dead_man_s=dead_man_s)
         make: Callable[[VenueConfig, VenueParts], Venue] = product.make
         self.has_keys = keys
         self.venue: Any = make(config, VenueParts(         # tests look into it
