@@ -15,6 +15,7 @@ from simulator import bitmex_money
 from simulator.bitmex_instruments import OPENING, Contract, fee
 from simulator.bitmex_money import Holding
 from simulator.bitmex_rows import (
+    NOBODY,
     Json,
     Ticket,
     decode,
@@ -34,7 +35,8 @@ from simulator.owner import key_of
 from simulator.store import Counter, Store
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",
-                 "value", "status", "time", "updated", "seq", "exec_inst", "text")
+                 "value", "status", "time", "updated", "seq", "exec_inst", "text", "asked", "stop_price", "peg",
+                 "triggered", "refused")
 HOLDING_COLUMNS = tuple(column.name for column in fields(Holding))
 Event = tuple[str, str, Json]
 FIRST = 800_000  # account numbers begin here
@@ -87,6 +89,16 @@ class Account:
 
     def filled(self, market: Any, order: Ticket, price: int, lots: int, trade_id: int, maker: bool) -> None:
         """Book a fill of one of the account's orders."""
+        self._book(order, price, lots, trade_id, maker)
+        self._note(order)
+
+    def taken(self, market: Any, order: Ticket, price: int, trade_id: int) -> None:
+        """Book a fill that the venue forced on the account: it belongs to no order."""
+        self._book(order, price, order.qty, trade_id, False, {"orderID": NOBODY,
+                                                              "tradePublishIndicator": "DoNotPublishTrade"})
+
+    def _book(self, order: Ticket, price: int, lots: int, trade_id: int, maker: bool,
+              instead: Json | None = None) -> None:
         contract = self.listed[order.symbol]
         qty, px = lots * contract.unit, contract.item.price(price)
         rate = contract.maker if maker else contract.taker
@@ -97,9 +109,9 @@ class Account:
         self._keep(after)
         self._reduced.add(order.symbol)
         match = guid(16 + contract.index, trade_id)
-        self._execute(trade_row(contract, self.number, order, self._exec_id(), match, qty, px, cost, paid, profit,
-                                maker, self.per_quote()))
-        self._note(order)
+        row = trade_row(contract, self.number, order, self._exec_id(), match, qty, px, cost, paid, profit, maker,
+                        self.per_quote())
+        self._execute(row | (instead or {}))
 
     def ended(self, market: Any, order: Ticket, status: str) -> None:
         """An order left the book: canceled on request, or by the venue (status EXPIRED…); BitMEX calls all Canceled."""
@@ -110,10 +122,13 @@ class Account:
         self._report(order, "Canceled")
         self._note(order)
 
-    def amended(self, order: Ticket, price: int, qty: int, client_id: str, requeued: bool) -> None:
+    def amended(self, order: Ticket, price: int, qty: int, client_id: str, requeued: bool,
+                stop_price: int | None = None) -> None:
         """Give an order new terms."""
         changed = [word for word, differs in (("orderQty", qty != order.qty), ("price", price != order.price),
+                                              ("stopPx", stop_price not in (None, order.stop_price)),
                                               ("clOrdID", client_id != order.client_id)) if differs]
+        order.stop_price = order.stop_price if stop_price is None else stop_price
         order.price, order.qty, order.client_id = price, qty, client_id
         self._list(order)
         order.text = f"Amended {' '.join(changed)}\nSubmitted via API."
@@ -121,6 +136,23 @@ class Account:
         if requeued:
             order.seq = self.order_ids.next()
         self._report(order, "Replaced")
+        self._note(order)
+
+    def trigger(self, order: Ticket, says: str) -> None:
+        """A conditional order's price has come."""
+        order.triggered, order.updated = says, self.clock.now()
+        self._report(order, "TriggeredOrActivatedBySystem")
+        self._note(order)
+
+    def trailed(self, order: Ticket, stop_price: int) -> None:
+        """The venue moved a trailing stop."""
+        order.stop_price, order.updated = stop_price, self.clock.now()
+        self._note(order)
+
+    def rejected(self, order: Ticket, reason: str) -> None:
+        """A conditional order was refused when it triggered."""
+        order.status, order.refused, order.updated = "REJECTED", reason, self.clock.now()
+        self._report(order, "Rejected")
         self._note(order)
 
     def reducible(self, order: Order) -> int:
@@ -131,7 +163,8 @@ class Account:
     def stale_reducers(self) -> list[Ticket]:
         """Open reduce-only orders that have nothing left to reduce, after positions changed."""
         symbols, self._reduced = self._reduced, set()
-        return [o for o in self.open.values() if o.symbol in symbols and o.reduce_only and not self.reducible(o)]
+        return [o for o in self.open.values() if o.symbol in symbols and o.reduce_only and not o.waits
+                and not self.reducible(o)]
 
     def find(self, guid_text: str, client_id: str) -> Ticket | None:
         """An order by the venue's id, or the newest with the client's."""
@@ -156,7 +189,7 @@ class Account:
     def set_leverage(self, symbol: str, leverage: Decimal) -> None:
         """Keep a leverage, 0 = cross."""
         self._keep(replace(self.holding(symbol), leverage=leverage))
-        self._tell_position(symbol)
+        self.tell_position(symbol)
 
     def settle_day(self, at: int) -> None:
         """12:00 UTC: the session's profit becomes settled money, with a row in the wallet's history for each symbol."""
@@ -200,9 +233,9 @@ class Account:
         self.store.put("bitmex_executions", account=self.number, number=self.exec_ids.last, row=encode(row).decode())
         self.outbox.append(("execution", "insert", row))
         if row["execType"] in ("Trade", "Funding"):
-            self._tell_position(row["symbol"])
+            self.tell_position(row["symbol"])
 
-    def _tell_position(self, symbol: str) -> None:
+    def tell_position(self, symbol: str) -> None:
         """Ask the streams to send what changed of a position and its margin; they know what they sent last."""
         self.outbox += [("position", "update", {"symbol": symbol}),
                         ("margin", "update", {"currency": self.listed[symbol].settle})]
@@ -225,7 +258,7 @@ class Account:
         before = self._shown.pop(order.order_id, None)
         if order.is_open:
             self._shown[order.order_id] = row
-        self._tell_position(order.symbol)
+        self.tell_position(order.symbol)
         if before is None:
             self.outbox.append(("order", "insert", row))
             return

@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.bitmex_instruments import Contract, iso
 from simulator.bitmex_rows import Json, Ticket, order_guid, order_row
+from simulator.bitmex_stops import KINDS, read_stop, read_stop_price
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import Call, No, Route, table
 
@@ -31,15 +32,18 @@ def read_order(venue: BitmexVenue, call: Call) -> tuple[Contract, Ticket]:
     side, qty = (read_side(call), 0) if closing else read_qty(contract, call)
     tif = read_time_in_force(call, kind)
     if "ParticipateDoNotInitiate" in words:
-        if kind == "Market" or tif != "GTC":
+        if "Limit" not in kind or tif != "GTC":
             raise No(400, "Invalid execInst")
         tif = "GTX"
-    price = read_price(contract, call.decimal("price")) if kind == "Limit" else 0
+    works_as = KINDS.get(kind, kind.upper())
+    price = read_price(contract, call.decimal("price")) if works_as == "LIMIT" else 0
     text = f"{VIA_API}\n{call.text('text')}" if call.has("text") else VIA_API
-    ticket = Ticket(contract.symbol, side, price, qty // contract.unit, kind.upper(), tif, True,
+    ticket = Ticket(contract.symbol, side, price, qty // contract.unit, works_as, tif, True,
                     client_id=read_client_id(venue, call.text("clOrdID")), exec_inst=",".join(words), text=text,
-                    reduce_only="ReduceOnly" in words or "Close" in words)
-    if ticket.reduce_only:
+                    reduce_only="ReduceOnly" in words or "Close" in words, asked=kind if kind in KINDS else "")
+    if ticket.asked:
+        read_stop(venue, contract, call, ticket)
+    elif ticket.reduce_only:
         check_reduces(venue, ticket, closing)
     if sum(o.symbol == contract.symbol for o in venue.account.open.values()) >= MAX_OPEN:
         raise No(400, "Too many open orders")
@@ -47,11 +51,15 @@ def read_order(venue: BitmexVenue, call: Call) -> tuple[Contract, Ticket]:
 
 
 def read_kind(call: Call) -> str:
-    """Limit or Market; inferred from the price when it is not told. Others are not offered yet."""
-    kind = call.text("ordType") or ("Limit" if call.has("price") else "Market")
-    if kind not in ("Limit", "Market") or call.has("stopPx"):
+    """The type; inferred from the prices when it is not told."""
+    stop = call.has("stopPx") or call.has("pegPriceType")
+    told = {(True, True): "StopLimit", (True, False): "Stop", (False, True): "Limit", (False, False): "Market"}
+    kind = call.text("ordType") or told[stop, call.has("price")]
+    if kind not in ("Limit", "Market", *KINDS):
         raise No(400, "Invalid ordType")
-    if kind == "Limit" and not call.has("price"):
+    if stop != (kind in KINDS):
+        raise No(400, "Invalid stopPx for ordType")
+    if "Limit" in kind and not call.has("price"):
         raise No(400, "Invalid price")
     return kind
 
@@ -95,7 +103,7 @@ def read_time_in_force(call: Call, kind: str) -> str:
     told = call.text("timeInForce")
     if told and told not in TIMES:
         raise No(400, "Invalid timeInForce")
-    if kind == "Market":
+    if "Limit" not in kind:
         return "FOK" if told == "FillOrKill" else "IOC"
     return TIMES[told] if told else "GTC"
 
@@ -138,7 +146,7 @@ def amend(venue: BitmexVenue, call: Call) -> Any:
         raise No(400, "Invalid orderID" if call.has("orderID") else "Invalid origClOrdID")
     contract = venue.contract(ticket.symbol)
     total, leaves = call.integer("orderQty"), call.integer("leavesQty")
-    if total is None and leaves is None and not call.has("price") and not call.has("clOrdID"):
+    if total is None and leaves is None and not any(call.has(n) for n in ("price", "clOrdID", "stopPx")):
         raise No(400, "Invalid amend: orderQty, leavesQty, price, stopPx, or pegOffsetValue must be provided")
     if total is not None and leaves is not None:
         raise No(400, "Invalid amend: either orderQty or leavesQty may be sent")
@@ -155,8 +163,13 @@ def amend(venue: BitmexVenue, call: Call) -> Any:
     price = read_price(contract, call.decimal("price")) if call.has("price") else ticket.price
     client_id = read_client_id(venue, call.text("clOrdID"), ticket.client_id) or ticket.client_id
     qty = ticket.qty if total is None else total // contract.unit
-    if (price, qty, client_id) != (ticket.price, ticket.qty, ticket.client_id):
-        venue.amend(ticket, price, qty, client_id)
+    stop = ticket.stop_price
+    if call.has("stopPx"):
+        if not ticket.waits or ticket.peg:
+            raise No(400, "Invalid stopPx for ordType")
+        stop = read_stop_price(contract, call.decimal("stopPx"))
+    if (price, qty, client_id, stop) != (ticket.price, ticket.qty, ticket.client_id, ticket.stop_price):
+        venue.amend(ticket, price, qty, client_id, stop)
     return row_of(venue, ticket)
 
 
@@ -184,7 +197,7 @@ def cancel_one(venue: BitmexVenue, ticket: Ticket, text: str) -> Json:
     fault = venue.faults.first("fill_on_cancel", ticket.symbol)
     if fault and ticket.is_open:
         venue.faults.use(fault)
-        venue.move(venue.markets[ticket.symbol], ticket.price)
+        venue.move(venue.markets[ticket.symbol], ticket.stop_price if ticket.waits else ticket.price)
     if not ticket.is_open:
         now = iso(venue.clock.now())
         return {"account": venue.account.number, "orderID": order_guid(venue.account.number, ticket.order_id),

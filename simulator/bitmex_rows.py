@@ -19,7 +19,8 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 decode = msgspec.json.Decoder(float_hook=Decimal).decode  # amounts never pass through a float
 
 NOBODY = "00000000-0000-0000-0000-000000000000"  # orderID of what no order caused
-STATUS = {"NEW": "New", "PARTIALLY_FILLED": "PartiallyFilled", "FILLED": "Filled", "CANCELED": "Canceled"}
+STATUS = {"NEW": "New", "PARTIALLY_FILLED": "PartiallyFilled", "FILLED": "Filled", "CANCELED": "Canceled",
+          "REJECTED": "Rejected"}
 KINDS = {"LIMIT": "Limit", "MARKET": "Market"}
 TIMES = {"GTC": "GoodTillCancel", "GTX": "GoodTillCancel", "IOC": "ImmediateOrCancel", "FOK": "FillOrKill",
          "DAY": "Day"}
@@ -32,6 +33,14 @@ class Ticket(Order):
 
     exec_inst: str = ""
     text: str = ""
+    peg: int = 0  # ticks a trailing stop keeps from the market, signed
+    triggered: str = ""  # a conditional order's (`asked`): what it says once its price has come
+    refused: str = ""  # why it was refused when it triggered
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a conditional order whose price has not come."""
+        return bool(self.asked) and not self.triggered
 
 
 def side_name(side: int) -> str:
@@ -68,11 +77,16 @@ def order_row(contract: Contract, account: int, order: Ticket) -> Json:
     return tidy({
         "orderID": order_guid(account, order.order_id), "clOrdID": order.client_id, "account": account,
         "symbol": order.symbol, "strategy": STRATEGY, "side": side_name(order.side),
-        "orderQty": order.qty * contract.unit,
+        "orderQty": order.qty * contract.unit or None,
         "price": number(contract.item.price(order.price)) if order.kind == "LIMIT" else None,
-        "currency": contract.quote, "settlCurrency": contract.settle, "ordType": KINDS[order.kind],
+        "currency": contract.quote, "settlCurrency": contract.settle, "ordType": order.asked or KINDS[order.kind],
+        "stopPx": number(contract.item.price(order.stop_price)) if order.stop_price else None,
+        "pegOffsetValue": number(contract.item.tick * order.peg) if order.peg else None,
+        "pegPriceType": "TrailingStopPeg" if order.peg else None, "triggered": order.triggered,
+        "ordRejReason": order.refused,
         "timeInForce": TIMES[order.tif], "execInst": order.exec_inst, "ordStatus": STATUS[order.status],
-        "workingIndicator": order.is_open, "leavesQty": order.left * contract.unit if order.is_open else 0,
+        "workingIndicator": order.is_open and not order.waits,
+        "leavesQty": order.left * contract.unit if order.is_open else 0,
         "cumQty": order.cum * contract.unit, "avgPx": average(contract, order), "text": order.text,
         "transactTime": iso(order.updated), "timestamp": iso(order.updated)})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from simulator import bitmex_money
+from simulator import bitmex_money, bitmex_stops
 from simulator.bitmex_account import Account, Event
 from simulator.bitmex_instruments import Contract, contracts, half_up
 from simulator.bitmex_rows import Json, Ticket, Waiting, margin_row, position_row, wallet_row
@@ -51,27 +51,55 @@ class BitmexVenue:
         self.cancel_at: int | None = int(kept) if kept else None  # the dead-man switch
         self._settled_day = int(store.meta("bitmex day") or (clock.now() - NOON_MS) // DAY_MS)
         self.days: dict[str, tuple[int, Json]] = {}  # statistics of the last 24 hours, by symbol: minute, figures
+        self.states: dict[str, str] = {}  # posState of symbols that were liquidated or deleveraged
         self.settle()
 
     def _open(self, market: Market, seed: int) -> None:
         """Put the account's resting orders back, then let the market in (what it has passed is filled)."""
         waiting = sorted((o for o in self.account.open.values() if o.symbol == market.symbol), key=lambda o: o.seq)
-        buys = [o.price for o in waiting if o.side > 0]
-        sells = [o.price for o in waiting if o.side < 0]
+        stops = [o for o in waiting if o.waits and not o.peg]
+        buys = [o.price for o in waiting if o.side > 0 and not o.waits]
+        sells = [o.price for o in waiting if o.side < 0 and not o.waits]
+        buys += [o.stop_price for o in stops if not bitmex_stops.rises(o)]
+        sells += [o.stop_price for o in stops if bitmex_stops.rises(o)]
         market.next_funding = next_funding(self.clock.now())
         market.open(seed, max(buys, default=0) + 1, min(sells, default=1 << 60) - 1)
         for order in waiting:
-            market.engine.submit(order)
+            if not order.waits:
+                market.engine.submit(order)
 
     # ---- what clients ask
 
     def place(self, contract: Contract, order: Ticket) -> None:
         """Accept and match a checked order. Post-only and fill-or-kill that fail are taken in and canceled at once."""
         market = self.markets[contract.symbol]
+        if order.waits:  # its margin is looked at when its price comes
+            self.account.accept(market, order)
+            self.settle()
+            return
         self._check_margin(contract, order)
         self.account.accept(market, order)
         self._enter(market, order)
         self.settle()
+
+    def trigger(self, order: Ticket) -> None:
+        """A conditional order's price has come: it is a market or limit order now, if it may be."""
+        market, says = self.markets[order.symbol], bitmex_stops.word(order)
+        refused = ""
+        try:
+            self._check_margin(self.contracts[order.symbol], replace(order, triggered=says, log=[]))
+        except No as no:
+            refused = no.text
+        left = self.account.reducible(order)
+        if order.reduce_only:
+            order.qty = min(order.qty, left) if order.qty else left
+        self.account.trigger(order, says)
+        if refused:
+            self.account.rejected(order, refused)
+        elif order.reduce_only and not left:
+            self.account.ended(market, order, "EXPIRED")
+        else:
+            self._enter(market, order)
 
     def cancel(self, order: Ticket, text: str) -> None:
         """Take an open order out."""
@@ -80,9 +108,13 @@ class BitmexVenue:
         self.account.ended(None, order, "CANCELED")
         self.settle()
 
-    def amend(self, order: Ticket, price: int, qty: int, client_id: str) -> None:
+    def amend(self, order: Ticket, price: int, qty: int, client_id: str, stop_price: int) -> None:
         """New terms. A new price or more quantity goes to the end of the queue; a total already filled cancels."""
         market = self.markets[order.symbol]
+        if order.waits:
+            self.account.amended(order, price, qty, client_id, requeued=True, stop_price=stop_price)
+            self.settle()
+            return
         if qty <= order.cum:
             self.cancel(order, "Canceled\nAmended to nothing left.")
             return
@@ -190,7 +222,9 @@ class BitmexVenue:
             market.crowd.fill_up()
 
     def settle(self) -> None:
-        """Commit, then let the events out."""
+        """Let conditional orders see the prices, commit, then let the events out."""
+        while bitmex_stops.watch(self):
+            pass  # what they became traded, and that may set off others
         for order in self.account.stale_reducers():
             self.markets[order.symbol].engine.remove(order)
             self.account.ended(None, order, "EXPIRED")
@@ -224,7 +258,7 @@ class BitmexVenue:
         market = self.markets[contract.symbol]
         listed = [o for o in self.account.open.values() if o.symbol == contract.symbol and o is not without]
         for order in [*listed, *([extra] if extra else [])]:
-            if order.reduce_only:
+            if order.reduce_only or order.waits:
                 continue
             ticks = order.price or market.engine.best(-order.side) or market.last()
             qty = order.left * contract.unit
@@ -240,8 +274,9 @@ class BitmexVenue:
         contract, holding = self.contracts[symbol], self.account.holding(symbol)
         own = bitmex_money.unrealised(contract, holding, self.markets[symbol].mark())
         balance = int(self.margin_row(contract.settle)["marginBalance"]) - own
-        return position_row(contract, self.account.number, holding, self.markets[symbol].mark(),
-                            self.waiting(contract), balance, self.per_quote(), self.clock.now())
+        row = position_row(contract, self.account.number, holding, self.markets[symbol].mark(),
+                           self.waiting(contract), balance, self.per_quote(), self.clock.now())
+        return row | ({"posState": self.states[symbol]} if symbol in self.states else {})
 
     def touched(self) -> list[str]:
         """Symbols that have a position row: every one ever ordered, held or given a leverage."""

@@ -21,7 +21,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from simulator import bitmex_by_hand
 from simulator.binance_streams import Hub
+from simulator.bitmex_rows import order_guid
 from simulator.bitmex_streams import BitmexHub
 from simulator.bitmex_truth import bitmex_truth
 from simulator.bitmex_venue import BitmexVenue
@@ -147,7 +149,8 @@ class Control:
             ticks = self._ticks(body, market)
         reduce_only = body.get("reduce_only") is True
         if isinstance(owner, BitmexVenue):
-            raise Bad("market: orders of BitMEX's web site are not offered yet")
+            ticket = bitmex_by_hand.web_order(owner, market, side, lots, ticks, reduce_only)
+            return {"order_id": order_guid(owner.account.number, ticket.order_id), "status": ticket.status}
         order: Order = spot_web_order(owner, market, side, lots, ticks) if isinstance(owner, SpotVenue) else \
             web_order(owner, market, side, lots, ticks, reduce_only)
         return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
@@ -156,7 +159,7 @@ class Control:
         """An order canceled on the web site."""
         owner, _ = self._market(body)
         if isinstance(owner, BitmexVenue):
-            raise Bad("market: BitMEX's web site is not offered yet")
+            return {"status": bitmex_by_hand.web_cancel(owner, str(body.get("order_id"))).status}
         number = int(_number(body, "order_id"))
         order: Order = spot_web_cancel(owner, number) if isinstance(owner, SpotVenue) else web_cancel(owner, number)
         return {"order_id": str(order.order_id), "status": order.status}
@@ -168,7 +171,7 @@ class Control:
         if kind not in KINDS:
             raise Bad(f"kind: {kind!r} is none of {', '.join(KINDS)}")
         if isinstance(owner, BitmexVenue):
-            raise Bad("market: liquidation on BitMEX is not offered yet")
+            return {"status": bitmex_by_hand.liquidate(owner, market, kind).status}
         if isinstance(owner, SpotVenue):
             raise Bad("category: spot has no positions to liquidate")
         order = liquidate(owner, market, kind, str(body.get("position_side", "BOTH")))

@@ -68,7 +68,11 @@ CREATE TABLE IF NOT EXISTS rates (symbol TEXT, time INTEGER, rate TEXT, mark TEX
 LATER = (("income", "asset", "TEXT NOT NULL DEFAULT 'USDT'"), ("orders", "algo_id", "INTEGER NOT NULL DEFAULT 0"),
          ("orders", "asked", "TEXT NOT NULL DEFAULT ''"), ("orders", "stop_price", "INTEGER NOT NULL DEFAULT 0"),
          ("orders", "working", "TEXT NOT NULL DEFAULT 'CONTRACT_PRICE'"),
-         ("orders", "closes", "INTEGER NOT NULL DEFAULT 0"))
+         ("orders", "closes", "INTEGER NOT NULL DEFAULT 0"), ("bitmex_orders", "asked", "TEXT NOT NULL DEFAULT ''"),
+         ("bitmex_orders", "stop_price", "INTEGER NOT NULL DEFAULT 0"),
+         ("bitmex_orders", "peg", "INTEGER NOT NULL DEFAULT 0"),
+         ("bitmex_orders", "triggered", "TEXT NOT NULL DEFAULT ''"),
+         ("bitmex_orders", "refused", "TEXT NOT NULL DEFAULT ''"))
 
 
 class Store:

@@ -156,7 +156,7 @@ def test_reduce_only_is_cut_to_the_position(bitmex: Bitmex) -> None:
     ({"price": 50000.05}, "Invalid price tickSize"), ({"price": -1}, "Invalid price"),
     ({"side": "BUY"}, "Invalid side"),
     ({"symbol": "XBTZ99"}, "Invalid symbol"), ({"timeInForce": "Soon"}, "Invalid timeInForce"),
-    ({"execInst": "AllOrNone"}, "Invalid execInst"), ({"ordType": "Stop", "stopPx": 1}, "Invalid ordType"),
+    ({"execInst": "AllOrNone"}, "Invalid execInst"), ({"ordType": "Pegged"}, "Invalid ordType"),
     ({"clOrdID": "x" * 37}, "Invalid clOrdID"), ({"orderQty": "many"}, "Invalid orderQty")])
 def test_bad_orders_are_refused_in_the_venues_words(bitmex: Bitmex, change: dict[str, Any], text: str) -> None:
     body = {"symbol": "XBTUSD", "side": "Buy", "orderQty": 100, "price": 50000, **change}
