@@ -59,6 +59,7 @@ from engine.state import (
     SetWatch,
     Sight,
     State,
+    VenueBook,
 )
 from engine.view import MessageLine
 from models import (
@@ -382,9 +383,8 @@ class Core:
 
 def _leverage(state: State, message: LeverageReport, out: Decision) -> None:
     """How an instrument is margined now; what this report leaves open stays as it was told before."""
-    venue = state.venues.get((message.key.market, message.key.category))
-    if venue is None:
-        return
+    where = (message.key.market, message.key.category)
+    venue = state.venues.get(where) or VenueBook(*where)     # told while the account is read, before the venue is up
     old = next((report for report in venue.leverages if report.key == message.key), message)
     merged = replace(message, leverage=message.leverage if message.leverage is not None else old.leverage,
                      isolated=message.isolated if message.isolated is not None else old.isolated,

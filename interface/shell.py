@@ -103,6 +103,10 @@ class Shell:
         """How a person arranged a table's columns."""
         return self.column_sets.setdefault(table, ColumnSet())
 
+    def has_focus(self, widget: tk.Misc) -> bool:
+        """Whether the keyboard is at this widget. (`focus_get` fails while a list of choices is open: Tk's own.)"""
+        return str(self.root.tk.call("focus")) == str(widget)
+
     def copy(self, text: str) -> None:
         """Onto the clipboard."""
         self.root.clipboard_clear()

@@ -300,7 +300,7 @@ class FormPanel:
         return self.desk.draft is None and typed == self._proposed and bool(now and usual and now < usual)
 
     def _touched_qty(self) -> bool:
-        return self.shell.root.focus_get() is self.qty_entry
+        return self.shell.has_focus(self.qty_entry)
 
     def _new_symbol(self, glance: Glance) -> None:
         self._key = glance.key

@@ -64,7 +64,7 @@ class WatchPanel:
             self._rows = watch_rows(keys, glance.board.venues)
         if self.desk.venue is not None:
             self.table.selected = WatchRow(*self.desk.venue).id
-        elif glance.key is not None and self.table.canvas.focus_get() is not self.table.canvas:
+        elif glance.key is not None and not self.shell.has_focus(self.table.canvas):
             self.table.selected = WatchRow(glance.key.market, glance.key.category, glance.key).id
         self.table.show(self._rows, glance)
 

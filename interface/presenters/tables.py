@@ -77,7 +77,7 @@ def _instrument_qty(key: Key, value: Decimal | None, glance: Glance) -> Cell:
 
 def _order_price(line: OrderLine, glance: Glance) -> Cell:
     if line.price is None:
-        return Cell("market" if line.ord_type is OrdType.MARKET else UNKNOWN, "dim")
+        return Cell("market" if line.ord_type is not None else UNKNOWN, "dim")
     cell = _instrument_price(line.key, line.price, glance)
     return Cell(cell.text, "buy" if line.side is Side.BUY else "sell")
 

@@ -98,6 +98,15 @@ def test_leverage_is_asked_for_within_what_the_venue_offers() -> None:
     assert spot.refusal is not None and spot.refusal.text == "spot has no leverage"
 
 
+def test_leverage_told_before_the_venue_is_up_is_kept() -> None:
+    driver = Driver(recovered=False)
+    driver.send(LeverageReport(BTC, D(10), False, 50))
+
+    driver.recover(BTC)
+
+    assert driver.core.state.venues[("Binance", Category.LINEAR)].leverages == (LeverageReport(BTC, D(10), False, 50),)
+
+
 @pytest.mark.parametrize("kept", [D(10), None])
 def test_a_report_of_the_margin_type_alone_keeps_the_leverage(kept: Decimal | None) -> None:
     driver = Driver()

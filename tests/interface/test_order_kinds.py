@@ -153,6 +153,18 @@ def test_another_kind_drops_an_open_slip_and_a_click_in_the_book_is_a_limit_agai
     assert form.buttons["Buy market"].winfo_ismapped() and form.buttons["Buy limit"].cget("text") == "Buy limit"
 
 
+def test_an_open_list_of_choices_does_not_disturb_the_window(window: Driver) -> None:
+    form = window.app.layout.form
+    form.kind.type_box.focus_force()
+    window.app.root.tk.call("ttk::combobox::Post", str(form.kind.type_box))
+    window.app.root.update()
+    assert "popdown" in str(window.app.root.tk.call("focus"))
+    window.draw()
+    window.app.root.tk.call("ttk::combobox::Unpost", str(form.kind.type_box))
+
+    assert window.app._problems == []
+
+
 def test_spot_has_no_reduce_only_no_mark_and_no_leverage_and_says_why(window: Driver) -> None:
     form, key = window.app.layout.form, Key("Binance", Category.SPOT, "BTCUSDT")
     window.stage.board.instruments[key] = replace(instrument("BTCUSDT"), key=key)
