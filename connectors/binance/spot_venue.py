@@ -21,6 +21,7 @@ from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
 from connectors.venue import VenueConfig, VenueParts
 from core.errors import VenueError
+from models import Notice
 
 # Until exchangeInfo tells the limits: the lowest documented (binance.md section 4). They are spot's own: futures count
 # apart.
@@ -28,6 +29,8 @@ FIRST_BUDGETS = (Budget(WEIGHT, 60, 6000), Budget(ORDERS, 10, 50), Budget(ORDERS
                  Budget(RAW, 300, 61_000))
 NO_TRADE = ("this account may not trade spot now: see its state and the key's permissions at the exchange, then "
             "press F3")
+NO_DEAD_MAN = ("Binance spot has no dead-man switch: its orders stay when this terminal is gone; futures orders end as "
+               "set")
 
 
 class BinanceSpot(ProductVenue[Rest]):
@@ -64,6 +67,10 @@ class BinanceSpot(ProductVenue[Rest]):
         return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True)
 
     # ------------------------------------------------------------ what is asked (keeper)
+
+    def _start_more(self) -> None:
+        if self._has_keys and self.config.dead_man_s > 0:
+            self._parts.sink(Notice(self.market, NO_DEAD_MAN, "warning"))
 
     def _read_clock(self) -> Asking:
         sent = self._parts.clock.monotonic()

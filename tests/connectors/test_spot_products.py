@@ -13,7 +13,7 @@ import requests
 
 from connectors.binance import auth, spot_desk
 from connectors.binance.rights import WITHDRAWS
-from connectors.binance.spot_venue import BinanceSpot
+from connectors.binance.spot_venue import NO_DEAD_MAN, BinanceSpot
 from connectors.http import Call, Security
 from core.secrets import Credentials, KnownSecrets
 from models import (
@@ -28,6 +28,7 @@ from models import (
     Execution,
     Health,
     Key,
+    Notice,
     OrderFound,
     OrderReport,
     OrdStatus,
@@ -330,6 +331,13 @@ class TestSpotAlone:
 
         assert not up.can_trade and up.text == WITHDRAWS
         assert isinstance(refused, Reject) and not refused.sent and "withdraw" in refused.text
+
+    def test_the_dead_man_switch_that_spot_lacks_is_told(self, make: Make) -> None:
+        terminal = make()
+        terminal.venue.config = replace(terminal.venue.config, dead_man_s=60.0)
+        terminal.start()
+
+        assert [one.text for one in terminal.of(Notice)] == [NO_DEAD_MAN]
 
     def test_orders_of_the_web_site_are_shown_and_cancelled_by_their_venue_id(
             self, terminal: Terminal, exchange: Exchange) -> None:
