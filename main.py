@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import os
+import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from core.errors import ConfigError, TerminalError, UsageError
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1, metavar="N", help="of the market that is played")
     simulate.add_argument("--fresh", action="store_true", help="a new account with empty books")
     simulate.add_argument("--replay", type=Path, metavar="FILE", help="a recorded session instead of the market")
+    simulate.add_argument("--speed", default="1", metavar="X", help="play the recording so many times as fast")
     simulate.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     doctor = commands.add_parser("doctor", help="check this machine, the settings and the markets")
     _common(doctor, again=True)
@@ -115,9 +118,12 @@ def _simulate(args: argparse.Namespace, home: Path) -> int:
         raise ConfigError("--port", str(args.port), "1 to 65535, or 0 for any free one")
     if args.replay is not None and not args.replay.is_file():
         raise ConfigError("--replay", str(args.replay), "there is no such file")
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,3})?", args.speed) or not Decimal(args.speed):
+        raise ConfigError("--speed", args.speed, "a number above 0 and below 1000")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     from simulator.server import run
-    return run(home, port=args.port, seed=args.seed, fresh=args.fresh, replay=args.replay, child=args.child)
+    return run(home, port=args.port, seed=args.seed, fresh=args.fresh, replay=args.replay, child=args.child,
+               speed=Decimal(args.speed))
 
 
 def _has_display() -> bool:

@@ -191,8 +191,8 @@ def from_exchange_info(row: dict[str, Any], start_text: str) -> Instrument:
     return Instrument(
         symbol=row["symbol"], base=row["baseAsset"], quote=row["quoteAsset"],
         tick_text=filters["PRICE_FILTER"]["tickSize"], lot_text=filters["LOT_SIZE"]["stepSize"],
-        min_notional_text=filters["MIN_NOTIONAL"]["notional"], start_text=start_text,
+        min_notional_text=filters.get("MIN_NOTIONAL", {"notional": "0"})["notional"], start_text=start_text,
         max_lots=int(Decimal(filters["LOT_SIZE"]["maxQty"]) / lot),
         market_max_lots=int(Decimal(filters["MARKET_LOT_SIZE"]["maxQty"]) / lot),
-        band=Decimal(filters["PERCENT_PRICE"]["multiplierUp"]) - 1,
+        band=Decimal(filters["PERCENT_PRICE"]["multiplierUp"]) - 1, contract_size=row.get("contractSize"),
     )

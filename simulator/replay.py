@@ -3,9 +3,11 @@
 FILE is a list of JSON lines {t, dir, msg}; beside it lie `<same prefix>_depth_snapshots.jsonl` and
 `<same prefix>_exchangeInfo.json`. The venue's clock stands a few seconds before the first line until the first REST
 request and then runs; the recording begins when the clock reaches it *and* somebody has subscribed to a market stream,
-and every line comes at its own distance. All messages are forwarded as they were recorded, so a client's book at the
-end is the recording's. Afterwards the last state stays, the clock goes on, and an empty diff each second keeps the
-streams alive. Candles are those of the recording; there is no history before it.
+and every line comes at its own distance, or `--speed` times as soon (the clock keeps its pace: what is told then lies
+ahead of it). The product is that of the exchangeInfo, USD-M, COIN-M or spot, and no other stands beside it. All
+messages are forwarded as they were recorded, so a client's book at the end is the recording's. Afterwards the last
+state stays, the clock goes on, and an empty diff each second keeps the streams alive. Candles are those of the
+recording; there is no history before it.
 
 The account's orders meet that book without changing it. Taking: against the recorded levels, less what the account
 took from a level since its last recorded change. Waiting: an order fills when a recorded trade passes its price, when
@@ -28,17 +30,26 @@ from simulator.exchange import Engine, Order
 from simulator.instruments import COIN_PLACES, Instrument, from_exchange_info
 from simulator.market import Aggregate, Market, Trade
 from simulator.payloads import Json
+from simulator.spot_instruments import spot_from_info
 from simulator.store import Counter
 
 LEAD_MS = 3000
 OWN_TRADES = 10 ** 12  # ids of the account's fills; recorded ids are far below
 KEEPALIVE_BEATS = 20
+SPEEDS = ("", "@100ms", "@250ms", "@500ms", "@1000ms")  # a recorded diff is told under each name
+
+
+def category_of(row: Json) -> str:
+    """Whose row of exchangeInfo it is."""
+    if "contractType" not in row:
+        return "spot"
+    return "inverse" if "contractSize" in row else "linear"
 
 
 class Replay:
     """The recording and its progress."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, speed: Decimal = Decimal(1)) -> None:
         prefix = path.name.removesuffix("_ws_session.jsonl")
         try:
             lines = [json.loads(text) for text in path.read_text().splitlines() if text.strip()]
@@ -52,11 +63,14 @@ class Replay:
                 self.snapshots.setdefault(symbol, line["response"])
             self.rows = [row for row in info["symbols"] if row["symbol"] in self.snapshots]
             self.start = self.lines[0][0]
-            self.instruments = [from_exchange_info(row, self.snapshots[row["symbol"]]["bids"][0][0])
-                                for row in self.rows]
+            self.category = category_of(self.rows[0])
+            books = [(row, self.snapshots[row["symbol"]]) for row in self.rows]
+            self.instruments = [spot_from_info(row, book) for row, book in books] if self.category == "spot" else \
+                [from_exchange_info(row, book["bids"][0][0]) for row, book in books]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise CannotStart(f"the recording {path} cannot be read: {error}") from None
         self.clock = clock
+        self.speed = speed
         clock.hold_at(self.start - LEAD_MS)
         self.playing = True  # until the last line is out
         self._asked = False
@@ -82,7 +96,8 @@ class Replay:
             if not self._asked or now < self.start:
                 return
             self._shift = max(0, now - self.start)
-        while self._next < len(self.lines) and self.lines[self._next][0] + self._shift <= now:
+        reached = self.start + (now - self.start - self._shift) * self.speed
+        while self._next < len(self.lines) and self.lines[self._next][0] <= reached:
             message = self.lines[self._next][1]
             self._next += 1
             if "data" in message:
@@ -100,11 +115,11 @@ class Replay:
         market = venue.markets.get(payload.get("s"))
         if market is None:
             return
-        kind = payload["e"]
+        kind = payload.get("e", "bookTicker")  # spot's has no name of its own
         if kind == "depthUpdate":
             market.engine.apply(payload)
             for event in venue.replayed(market.symbol, payload):
-                for speed in ("", "@100ms", "@250ms", "@500ms"):
+                for speed in SPEEDS:
                     venue.publish(f"{market.symbol.lower()}@depth{speed}", event)
             return
         if kind == "aggTrade":
@@ -136,10 +151,12 @@ class Replay:
             before, first = engine.last_diff_id, engine.last_diff_id + 1
             engine.update_id = max(engine.update_id, first) + 1
             engine.last_diff_id = engine.update_id
-            now = self.clock.now()
-            event = {"e": "depthUpdate", "E": now, "T": now, "s": market.symbol, "U": first, "u": engine.update_id,
-                     "pu": before, "b": [], "a": []}
-            for speed in ("", "@100ms", "@250ms", "@500ms"):
+            now = max(self.clock.now(), self.lines[-1][0])  # played faster, the recording ended ahead of the clock
+            event = {"e": "depthUpdate", "E": now, "s": market.symbol, "U": first, "u": engine.update_id, "b": [],
+                     "a": []}
+            if self.category != "spot":
+                event |= {"T": now, "pu": before}
+            for speed in SPEEDS:
                 venue.publish(f"{market.symbol.lower()}@depth{speed}", event)
 
 

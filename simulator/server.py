@@ -16,6 +16,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Application:
         """One connection's worth of ASGI."""
         client = tuple(scope.get("client") or ("", 0))
         control = scope["path"].startswith("/control")
-        if self.venue.replay and not control:
+        if self.venue.recording and not control:
             self.venue.clock.release()
         if not control and self._refusing(scope["type"]):
             self.reset(client)
@@ -267,11 +268,11 @@ def listen(port: int) -> socket.socket:
 
 
 def run(home: Path, port: int = 0, seed: int = 1, fresh: bool = False, replay: Path | None = None,
-        child: bool = False) -> int:
+        child: bool = False, speed: Decimal = Decimal(1)) -> int:
     """Run the exchange until it is told to end; the exit code. The first line on stdout says where it is."""
     try:
         with listen(port) as made:
-            venue = Venue(Path(home), seed, fresh, replay)
+            venue = Venue(Path(home), seed, fresh, replay, speed)
             try:
                 _serve(venue, made, child)
             finally:

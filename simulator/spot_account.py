@@ -53,10 +53,10 @@ class SpotAccount:
         self.bnb_fees = store.meta(f"spot bnb fees:{name}") == "1"
         self._newest: dict[tuple[str, str], SpotOrder] = {}  # newest order of each client id
         self._load()
-        if not self.totals:
-            for asset in {**OPENING, **{i.quote: OPENING["USDT"] for i in items.values()}}:
-                self.totals[asset] = ZERO
-                self._change(asset, OPENING.get(asset, OPENING["USDT"]))
+        opening = {**dict.fromkeys((i.base for i in items.values()), ZERO),
+                   **dict.fromkeys((i.quote for i in items.values()), OPENING["USDT"]), **OPENING}
+        for asset in opening.keys() - self.totals.keys():
+            self._change(asset, opening[asset])
 
     # ---- orders
 

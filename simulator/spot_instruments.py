@@ -75,3 +75,26 @@ def filters(item: Instrument) -> list[dict[str, Any]]:
         {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": MAX_STOPS},
         {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": MAX_AMENDS},
     ]
+
+
+def spot_from_info(row: dict[str, Any], book: dict[str, Any]) -> Instrument:
+    """A recorded exchangeInfo row as an instrument (replay).
+
+    Old orders may stand between the ticks and lots of the day, so its steps are as fine as the recorded book needs.
+    """
+    kinds = {entry["filterType"]: entry for entry in row["filters"]}
+    levels = [*book["bids"], *book["asks"]]
+    tick = finest(kinds["PRICE_FILTER"]["tickSize"], [price for price, _ in levels])
+    lot = finest(kinds["LOT_SIZE"]["stepSize"], [qty for _, qty in levels])
+    notional = kinds["NOTIONAL"] if "NOTIONAL" in kinds else kinds["MIN_NOTIONAL"]
+    return Instrument(
+        symbol=row["symbol"], base=row["baseAsset"], quote=row["quoteAsset"], tick_text=tick, lot_text=lot,
+        min_notional_text=notional["minNotional"], start_text=book["bids"][0][0], shelf=SHELF,
+        max_lots=int(Decimal(kinds["LOT_SIZE"]["maxQty"]) / Decimal(lot)),
+        market_max_lots=int(Decimal(kinds["MARKET_LOT_SIZE"]["maxQty"]) / Decimal(lot)))
+
+
+def finest(step: str, texts: list[str]) -> str:
+    """A step, or the power of ten that all texts are multiples of when that is smaller."""
+    used = max((len(text.rstrip("0").partition(".")[2]) for text in texts), default=0)
+    return f"{min(Decimal(step), Decimal(1).scaleb(-used)):.8f}"

@@ -6,7 +6,9 @@ One asyncio thread runs all of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulator.bitmex_venue import BitmexVenue
 from simulator.clock import Clock
@@ -21,28 +23,37 @@ from simulator.spot_instruments import spot_catalogue
 from simulator.spot_venue import SpotVenue
 from simulator.store import Store
 
+if TYPE_CHECKING:
+    from simulator.replay import Replay
+
 BEAT_S = 0.05
 
 
 class Venue(Futures):
     """Everything behind the wire."""
 
-    def __init__(self, home: Path, seed: int = 1, fresh: bool = False, replay: Path | None = None) -> None:
+    def __init__(self, home: Path, seed: int = 1, fresh: bool = False, replay: Path | None = None,
+                 speed: Decimal = Decimal(1)) -> None:
         clock, faults = Clock(), Faults()
         self.reset_all: Callable[[list[tuple[str, int]]], None] = lambda clients: None  # TCP reset of addresses
-        recording = None
+        self.recording: Replay | None = None
         if replay is not None:
             from simulator.replay import Replay
 
-            recording = Replay(replay, clock)
+            self.recording = Replay(replay, clock, speed)
         store = Store(home / ("simulator-replay.db" if replay else "simulator.db"))
         limits, owner = Limits(clock), Owner(store, fresh)
-        super().__init__(USDM, store, clock, faults, limits, owner, recording.instruments if recording else catalogue(),
-                         seed, recording)
-        # A recording is of one market: beside it stands no other.
-        self.coin = None if replay else Futures(COINM, store, clock, faults, limits, owner, coin_catalogue(), seed)
-        self.spot = None if replay else SpotVenue(store, clock, faults, owner.name, seed, spot_catalogue())
-        self.bitmex = None if replay else BitmexVenue(store, clock, faults, seed, fresh)
+
+        # A recording is of one product: beside it stands no other (USD-M, which is this object, without symbols).
+        played, shown = self.recording, self.recording.category if self.recording else ""
+        listed = played.instruments if played else []
+        super().__init__(USDM, store, clock, faults, limits, owner, catalogue() if not played else
+                         listed if shown == "linear" else [], seed, played if shown == "linear" else None)
+        self.coin = Futures(COINM, store, clock, faults, limits, owner, listed or coin_catalogue(), seed, played) \
+            if shown in ("", "inverse") else None
+        self.spot = SpotVenue(store, clock, faults, owner.name, seed, listed or spot_catalogue(), played) \
+            if shown in ("", "spot") else None
+        self.bitmex = None if played else BitmexVenue(store, clock, faults, seed, fresh)
         if self.coin:
             self.sibling, self.coin.sibling = self.coin, self
             self.coin.settle()
