@@ -251,13 +251,18 @@ class Rest:
         now = self._clock.monotonic()
         self.latency_ms = answer.seconds * 1000
         self._learn(answer, now)
-        error = self._failure(answer, self._sync.now_ms())
+        error = self.judge(answer)
         if error is None:
             return answer.body
+        raise error
+
+    def judge(self, answer: Answer) -> VenueError | None:
+        """The error an answer stands for; one that speaks for every request holds all of them back."""
+        error = self._failure(answer, self._sync.now_ms())
         # 429 and 418 speak for every request; overload, clock and order-count codes only for this one.
         if isinstance(error, Throttled) and (answer.status in (418, 429) or error.banned) and error.code != -1015:
-            self._limiter.pause(error.retry_after or 0.0, now, error.banned)
-        raise error
+            self._limiter.pause(error.retry_after or 0.0, self._clock.monotonic(), error.banned)
+        return error
 
     def _learn(self, answer: Answer, now: float) -> None:
         for name, value in answer.headers.items():

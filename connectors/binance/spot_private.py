@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from connectors.binance import auth, spot_errors, spot_events
+from connectors.binance import auth, spot_events
 from connectors.binance.errors import is_clock
 from connectors.binance.parse import MARKET
 from connectors.binance.rest import Rest
@@ -55,7 +55,7 @@ class Subscriber:
 
     def refused(self, status: int, body: bytes) -> str:
         """Why the subscription was refused. Raises KeysRejected when the key was."""
-        error = spot_errors.failure(Answer(status, {}, body, 0.0), self._sync.now_ms())
+        error = self._rest.judge(Answer(status, {}, body, 0.0))
         if isinstance(error, KeysRejected):
             raise error
         if error is not None and is_clock(error):

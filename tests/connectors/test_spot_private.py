@@ -118,6 +118,15 @@ def test_a_subscription_that_is_not_granted_ends_the_connection() -> None:
     assert Line().open().say(DONE).feed.tick(1e6) == ""
 
 
+def test_a_ban_told_here_holds_back_every_request() -> None:
+    line = Line().open()
+    text = line.refuse(418, -1003, f"Way too much request weight used; IP banned until {NOW + 90_000}.")
+
+    assert "banned" in text and 80 < line.limiter.ban_left(line.clock.monotonic()) <= 90
+    with pytest.raises(Throttled, match="budget"):
+        line.feed.address()
+
+
 def test_money_from_outside_is_asked_for() -> None:
     line = Line().open().say(DONE, {"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "1"}})
 

@@ -13,7 +13,7 @@ import requests
 
 from connectors.binance import auth, spot_desk
 from connectors.binance.rights import WITHDRAWS
-from connectors.binance.spot_venue import NO_DEAD_MAN, BinanceSpot
+from connectors.binance.spot_venue import NO_DEAD_MAN, NO_TRADE, BinanceSpot
 from connectors.http import Call, Security
 from core.secrets import Credentials, KnownSecrets
 from models import (
@@ -331,6 +331,13 @@ class TestSpotAlone:
 
         assert not up.can_trade and up.text == WITHDRAWS
         assert isinstance(refused, Reject) and not refused.sent and "withdraw" in refused.text
+
+    def test_an_account_that_may_not_trade_is_said(self, make: Make, exchange: Exchange) -> None:
+        exchange.fault("status", path="GET /api/v3/account", http=200,
+                       body={"uid": 7, "canTrade": False, "balances": []})
+        up = make().start().got(VenueUp)
+
+        assert not up.can_trade and up.text == NO_TRADE and up.account == "7"
 
     def test_the_dead_man_switch_that_spot_lacks_is_told(self, make: Make) -> None:
         terminal = make()
