@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from connectors.bitmex import errors, parse
+from connectors.bitmex import conditional, errors, parse
 from connectors.bitmex.auth import MARKET
 from connectors.bitmex.rest import Endpoints, Rest
 from connectors.http import Call
@@ -52,7 +52,9 @@ class OrderDesk:
         if not standing.can_trade:
             return standing.problem or standing.text or "the account is not known yet"
         symbol = request.key.symbol
-        return "" if symbol in self._contracts() else f"{symbol} is not known as {request.key.category.value}"
+        if symbol not in self._contracts():
+            return f"{symbol} is not known as {request.key.category.value}"
+        return conditional.refusal(request, self._calls.price(request.key)) if isinstance(request, SubmitOrder) else ""
 
     def turn(self, request: OrderRequest) -> float:
         """Book the cost and give 0, or the seconds to wait first."""

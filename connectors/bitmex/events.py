@@ -19,7 +19,7 @@ from connectors.bitmex.questions import balances
 from connectors.reading import bad
 from core.errors import BadMessage
 from core.numbers import printable
-from models import BalanceReport, Category, Execution, OrderReport, PositionReport, VenueMessage
+from models import BalanceReport, Category, Execution, LeverageReport, OrderReport, PositionReport, VenueMessage
 
 ENDED = 2_000            # orders that ended are remembered so long: late changes of theirs are merged all the same
 QUIET = 1.0              # seconds between reports of a position whose mark alone has changed
@@ -59,6 +59,7 @@ class Tables:
         self._rows: dict[str, Rows] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
         self._told: dict[str, PositionReport | BalanceReport] = {}
+        self._leverages: dict[str, LeverageReport] = {}
         self._held: dict[str, tuple[PositionReport | BalanceReport, float]] = {}
 
     def forget(self) -> None:
@@ -79,7 +80,10 @@ class Tables:
             return None
         rows = parse.raw_rows(bytes(frame.data))
         tell = {"order": self._order, "position": self._position, "margin": self._margin}[frame.table]
-        return [one for row in self._merged(frame, rows) for one in self._each(tell, row, now)]
+        whole = self._merged(frame, rows)
+        margined = [one for row in whole for one in self._each(self._leverage, row, now)] \
+            if frame.table == "position" else []
+        return [*(one for row in whole for one in self._each(tell, row, now)), *margined]
 
     def due(self, now: float) -> list[VenueMessage]:
         """Reports that were held back because only the mark had changed."""
@@ -156,6 +160,17 @@ class Tables:
         is_same = isinstance(before, PositionReport) and (before.qty, before.entry, before.leverage) == (
             report.qty, report.entry, report.leverage)
         return self._unless_quiet(told.symbol, report, is_same, now)
+
+    def _leverage(self, row: Mapping[str, Any], now: float) -> LeverageReport | None:
+        """When it changes; how it is at first is read with the account."""
+        told = parse.typed(row, parse.PositionRow)
+        contract = self._contracts().get(told.symbol)
+        if contract is None:
+            return None
+        report = parse.leverage(told, contract)
+        before = self._leverages.get(told.symbol, report)
+        self._leverages[told.symbol] = report
+        return None if before == report else report
 
     def _margin(self, row: Mapping[str, Any], now: float) -> BalanceReport | None:
         told = parse.typed(row, parse.MarginRow)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors import reading
+from connectors.bitmex import conditional
 from connectors.bitmex.auth import MARKET
 from core.errors import BadMessage
 from core.numbers import printable
@@ -28,6 +29,7 @@ from models import (
     Execution,
     Instrument,
     Key,
+    LeverageReport,
     OrderReport,
     OrdStatus,
     OrdType,
@@ -68,6 +70,7 @@ class Contract:
     instrument: Instrument
     scale: Decimal         # wire quantity of one of ours: 1, for spot the minor units of a coin
     minor: int             # minor units of one coin of the settlement (spot: quote) currency
+    most_leverage: int | None = None
 
     def qty(self, told: Decimal) -> Decimal:
         """Our quantity."""
@@ -144,6 +147,7 @@ class _Instrument(msgspec.Struct, rename="camel"):
     underlying_to_position_multiplier: Decimal | None = None
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
+    init_margin: Decimal | None = None
 
 
 _time = decoder(_Time)
@@ -202,7 +206,8 @@ def _contract(row: _Instrument) -> Contract:
         trading=row.state == "Open",
         taker_fee=finite("takerFee", row.taker_fee if row.taker_fee is not None else Decimal("0.0005")),
         maker_fee=finite("makerFee", row.maker_fee if row.maker_fee is not None else Decimal("0.0005")))
-    return Contract(instrument, scale, minor)
+    initial = finite("initMargin", row.init_margin) if row.init_margin is not None else _ZERO
+    return Contract(instrument, scale, minor, int(1 / initial) if initial > 0 else None)
 
 
 def _multiplier(row: _Instrument, kind: Category, minor: int) -> Decimal:
@@ -247,6 +252,7 @@ class PositionRow(msgspec.Struct, rename="camel"):
     liquidation_price: Decimal | None = None
     pos_margin: Decimal | None = None
     leverage: Decimal | None = None
+    cross_margin: bool | None = None
     timestamp: str = ""
 
 
@@ -259,6 +265,7 @@ class KeyRow(msgspec.Struct):
 
 _margins = decoder(list[MarginRow])
 _positions = decoder(list[PositionRow])
+_position = decoder(PositionRow)
 _keys = decoder(list[KeyRow])
 
 
@@ -270,6 +277,17 @@ def margins(raw: bytes) -> list[MarginRow]:
 def positions(raw: bytes) -> list[PositionRow]:
     """All positions, flat ones too."""
     return _positions(raw)
+
+
+def one_position(raw: bytes) -> PositionRow:
+    """What a change of leverage answers."""
+    return _position(raw)
+
+
+def leverage(row: PositionRow, contract: Contract) -> LeverageReport:
+    """How one instrument is margined."""
+    return LeverageReport(contract.instrument.key, _known("leverage", row.leverage),
+                          None if row.cross_margin is None else not row.cross_margin, contract.most_leverage)
 
 
 def permissions(raw: bytes, key: str) -> tuple[str, ...]:
@@ -321,6 +339,10 @@ class OrderRow(msgspec.Struct):
     side: str | None = ""
     order_qty: Decimal | None = msgspec.field(name="orderQty", default=None)
     price: Decimal | None = None
+    stop_px: Decimal | None = msgspec.field(name="stopPx", default=None)
+    peg_type: str | None = msgspec.field(name="pegPriceType", default="")
+    peg_offset: Decimal | None = msgspec.field(name="pegOffsetValue", default=None)
+    triggered: str | None = ""
     ord_type: str | None = msgspec.field(name="ordType", default="")
     tif: str | None = msgspec.field(name="timeInForce", default="")
     exec_inst: str | None = msgspec.field(name="execInst", default="")
@@ -382,15 +404,19 @@ def report(row: OrderRow, contract: Contract) -> OrderReport:
     """The venue's opinion about an order."""
     inst = (row.exec_inst or "").split(",")
     qty = finite("orderQty", row.order_qty if row.order_qty is not None else _ZERO, _ZERO)
+    word = row.ord_type or ""
+    kind = _TYPES.get(word) or conditional.kind(word, row.peg_type or "", row.ord_status or "", row.triggered or "")
+    trigger = conditional.trigger_of(kind, _known("stopPx", row.stop_px), _known("pegOffsetValue", row.peg_offset),
+                                     inst)
     return OrderReport(
         key=contract.instrument.key, order_id=printable(row.order_id, 64), cl_ord_id=row.cl_ord_id or None,
-        side=side(row.side), ord_type=_TYPES.get(row.ord_type or ""),
+        side=side(row.side), ord_type=kind,
         tif=TimeInForce.GTX if POST_ONLY in inst else _TIFS.get(row.tif or ""), qty=contract.qty(qty),
-        price=_known("price", row.price) if row.ord_type != "Market" else None,
+        price=_known("price", row.price) if word != "Market" else None,
         cum_qty=contract.qty(finite("cumQty", row.cum_qty if row.cum_qty is not None else _ZERO, _ZERO)),
         status=status(row.ord_status), time=time_ms(row.timestamp or row.transact_time or ""),
         reduce_only=REDUCE_ONLY in inst or CLOSE in inst, avg_px=_known("avgPx", row.avg_px),
-        type_text=printable(row.ord_type or "", 40), reason=reason(row))
+        type_text=printable(word, 40), reason=reason(row), trigger=trigger)
 
 
 def reason(row: OrderRow) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from connectors.bitmex import auth, errors, parse
+from connectors.bitmex import auth, conditional, errors, parse
 from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.timesync import TimeSync
@@ -17,24 +18,25 @@ from core.dates import to_ms
 from core.errors import Throttled
 from core.numbers import text
 from core.secrets import Credentials
-from models import AmendOrder, CancelOrder, OrdType, SubmitOrder, TimeInForce
+from models import AmendOrder, CancelOrder, Key, OrdType, SubmitOrder, TimeInForce
 
 ORDERS_A_PAGE = 500
 EXECUTIONS_A_PAGE = 500
 CANDLES_A_PAGE = 1000
 _TIFS = {TimeInForce.GTC: "GoodTillCancel", TimeInForce.GTX: "GoodTillCancel",
          TimeInForce.IOC: "ImmediateOrCancel", TimeInForce.FOK: "FillOrKill"}
-_TYPES = {OrdType.LIMIT: "Limit", OrdType.MARKET: "Market"}
+_TYPES = {OrdType.LIMIT: "Limit", OrdType.MARKET: "Market", **conditional.WORDS}
 _SIDES = {"BUY": "Buy", "SELL": "Sell"}
 MINUTE, SECOND = 60.0, 1.0
 CLOCK = ""                 # the API's root; never signed: our time may be what was refused
 
 
 class Endpoints:
-    """The calls. `contract` gives what a symbol's wire quantities mean."""
+    """The calls. `contracts` gives what a symbol's wire quantities mean, `price` what it costs now."""
 
-    def __init__(self, contracts: Callable[[], parse.Contracts]) -> None:
-        self._contracts = contracts
+    def __init__(self, contracts: Callable[[], parse.Contracts],
+                 price: Callable[[Key], Decimal | None] = lambda key: None) -> None:
+        self._contracts, self.price = contracts, price
 
     def time(self) -> Call:
         """The server's clock."""
@@ -84,12 +86,19 @@ class Endpoints:
             "symbol": order.key.symbol, "side": _SIDES[order.side.value],
             "orderQty": self._qty(order.key.symbol, order), "ordType": _TYPES[order.ord_type],
             "clOrdID": order.cl_ord_id}
-        if order.ord_type is OrdType.LIMIT:
+        if order.ord_type.is_conditional:
+            contract = self._contracts().get(order.key.symbol)
+            tick = contract.instrument.tick if contract is not None else Decimal(1)
+            body |= {name: msgspec.Raw(text(told).encode()) if isinstance(told, Decimal) else told
+                     for name, told in conditional.fields(order, self.price(order.key), tick).items()}
+        if order.ord_type.has_price:
             body["timeInForce"] = _TIFS[order.tif]
             if order.price is not None:
                 body["price"] = msgspec.Raw(text(order.price).encode())
         instructions = [word for word, is_set in ((parse.POST_ONLY, order.tif is TimeInForce.GTX),
                                                   (parse.REDUCE_ONLY, order.reduce_only)) if is_set]
+        if order.ord_type.is_conditional:
+            instructions.append(conditional.MARK if order.trigger and order.trigger.by_mark else conditional.LAST)
         if instructions:
             body["execInst"] = ",".join(instructions)
         return self._change("POST", body, Rank.CANCEL if order.reduce_only else Rank.ORDER)
@@ -108,6 +117,10 @@ class Endpoints:
     def cancel_all(self) -> Call:
         """End all open orders of the account."""
         return self._change("DELETE", {}, Rank.CANCEL, "/order/all")
+
+    def set_leverage(self, symbol: str, leverage: int) -> Call:
+        """Isolate a position at this leverage; 0 shares margin with the others (cross)."""
+        return self._change("POST", {"symbol": symbol, "leverage": leverage}, Rank.ACCOUNT, "/position/leverage")
 
     def cancel_all_after(self, milliseconds: int) -> Call:
         """The venue cancels all orders of the account after this time unless it is asked again; 0 ends that."""

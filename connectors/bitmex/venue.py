@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 from connectors.asker import Question
 from connectors.bitmex import auth, parse
@@ -30,7 +31,7 @@ from connectors.venue import VenueConfig, VenueParts
 from core.errors import Rejected, VenueError
 from core.hosts import Reach, reach
 from core.numbers import printable
-from models import Category, Key, Notice
+from models import Category, Key, Notice, SetLeverage
 
 CLOSED = date(2026, 9, 23)
 # Until a header tells them: those of a signed account (bitmex.md section 9).
@@ -55,7 +56,7 @@ class Bitmex(ProductVenue[Rest]):
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:
         self._contracts: Mapping[str, Contract] = {}
         self._categories: Mapping[str, Category] = {}
-        self._calls = Endpoints(lambda: self._contracts)
+        self._calls = Endpoints(lambda: self._contracts, self._price)
         super().__init__(replace(config, http=auth.base_of(config.http)), parts, Limiter(FIRST_BUDGETS))
 
     # ------------------------------------------------------------ parts
@@ -148,9 +149,36 @@ class Bitmex(ProductVenue[Rest]):
             rights = ()                  # not told here: the first order will show what the key may do
         account = parse.account(parse.margins((yield self._calls.margin())))
         rows = parse.positions((yield self._calls.positions()))
+        self._tell_leverage(rows)
         problem = WITHDRAWS if "withdraw" in rights else \
             HEDGE if any(row.strategy in ("Long", "Short") and row.current_qty for row in rows) else ""
         self._standing = Standing(account, self._missing(), problem, ready=True)
+
+    def _price(self, key: Key) -> Decimal | None:
+        """What an instrument costs now, as the board shows it."""
+        ticker = self._parts.board.tickers.get(key)
+        return None if ticker is None else ticker.last or ticker.mark
+
+    def _tell_leverage(self, rows: list[parse.PositionRow]) -> None:
+        """Of the watched instruments; one that was never traded is margined as the venue begins, which is not told."""
+        told = {row.symbol: row for row in rows}
+        for key in self._watched:
+            contract = self._contracts.get(key.symbol)
+            if contract is not None:
+                row = told.get(key.symbol) or parse.PositionRow(key.symbol)
+                self._parts.sink(parse.leverage(row, contract))
+
+    def _set_leverage(self, request: SetLeverage) -> Question:
+        symbol = request.key.symbol
+        contract = self._contracts.get(symbol)
+        try:
+            row = parse.one_position((yield self._calls.set_leverage(symbol, request.leverage)))
+        except Rejected as error:
+            text = f"{self.config.title}: the leverage of {symbol} stays: {error.text}"
+            self._parts.sink(Notice(self.market, text, "warning"))
+            return
+        if contract is not None:
+            self._parts.sink(parse.leverage(row, contract))
 
     def _countdown(self, milliseconds: int) -> Sequence[Call]:
         """One for the whole account; each category asks, and the last one to end takes it back."""
