@@ -53,7 +53,7 @@ def save_choice(home: Path, mode: Mode, api_key: str = "", api_secret: str = "")
     # .env goes first: a kill in between leaves the mode that was chosen, and defaults for the rest.
     for name, values in ((ENV, general), (ENV_BINANCE, market)):
         if not (home / name).exists():
-            write_private(home / name, "".join(f"{key}={_quoted(value)}\n" for key, value in values.items()))
+            write_private(home / name, "".join(f"{key}={quoted(value)}\n" for key, value in values.items()))
 
 
 def check_private(path: Path) -> None:
@@ -79,7 +79,8 @@ def write_private(path: Path, text: str) -> None:
         raise ConfigError(path.name, "", f"cannot be written: {error.strerror}") from None
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value as it stands in a settings file."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

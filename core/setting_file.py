@@ -57,14 +57,15 @@ class Problem:
 class SettingFile:
     """One settings file: its values, and what was wrong with them."""
 
-    def __init__(self, home: Path, name: str, market: str) -> None:
+    def __init__(self, home: Path, name: str, market: str, text: str | None = None) -> None:
+        """`text`: what the file would hold, in place of what it holds."""
         self.home, self.name, self.market = home, name, market
         self.notices: list[str] = []
         self.problems: list[Problem] = []
         self.keys = keys_of(name)
         self.values: dict[str, str] = {}
         try:
-            self._take(_read_text(home / name))
+            self._take(read_text(home / name) if text is None else text)
         except ConfigError as error:
             self.problems.append(Problem(name, "", "", error.text, market))
 
@@ -185,7 +186,8 @@ class SettingFile:
             return None
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """What a settings file holds, "" when there is none. Raises ConfigError when it cannot or must not be read."""
     try:
         check_private(path)
         return path.read_bytes().decode("utf-8-sig")

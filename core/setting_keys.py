@@ -133,7 +133,7 @@ KEYS: tuple[SettingKey, ...] = (
     _choice("General", "ORDER_BOOK_DEPTH", ("full", "orderBook10", "quote"), "full",
             "How much of the book is followed: all of it, or with quote the best prices only, a third of the data."),
     _number("General", "REFRESH_RATE", 5, 1, 10, "How many times a second the window is drawn."),
-    _number("General", "HISTORY_CANDLES", 500, 50, 1500, "Closed candles loaded for charts and bots.", "F3"),
+    _number("General", "HISTORY_CANDLES", 500, 50, 1500, "Closed candles loaded for charts and bots."),
     SettingKey(ENV, "STOP_AT_VENUE", "Trading", Kind.FLAG, "True", "True: a bot's stop-loss rests at the exchange as "
                "an order that only closes, where the product has such orders.", "True or False"),
     _number("Trading", "DEAD_MAN_SWITCH", 0, 0, 600, "Seconds after which the exchange cancels all orders when this "

@@ -7,14 +7,16 @@ The table of keys is core.setting_keys, one file's reading core.setting_file, gu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.hosts import host_of, is_loopback
 from core.market_settings import Demo, MarketSettings, ProductSettings, read_demo, read_market
 from core.secrets import KnownSecrets, Password
 from core.setting_file import Problem, SettingFile
 from core.setting_keys import ENV, MARKETS, read_names, shown
+from core.titles import CLOSED
 from models import Mode
 
 __all__ = ["Demo", "MarketSettings", "ProductSettings", "Settings", "load_settings"]
@@ -80,14 +82,25 @@ class Settings:
         """What keeps this market off, common problems included."""
         return tuple(problem for problem in self.problems if problem.market in ("", market))
 
+    def closed(self) -> dict[str, str]:
+        """Markets that exist no more and are not played by the bundled exchange here: why, in one sentence each."""
+        if self.demo:
+            return {}
+        here = {market.name for market in self.markets
+                if all(is_loopback(host_of(product.hosts.rest)) for product in market.products)}
+        return {name: CLOSED[name] for name in self.market_list if name in CLOSED and name not in here}
 
-def load_settings(home: Path, known: KnownSecrets, flag: Mode | None = None, demo: Demo | None = None) -> Settings:
+
+def load_settings(home: Path, known: KnownSecrets, flag: Mode | None = None, demo: Demo | None = None,
+                  texts: Mapping[str, str] | None = None) -> Settings:
     """The settings of this home. `flag` is --demo (SIM), --testnet or --live, None without one.
 
     For the bundled exchange it is called twice: without `demo` (the answer says `demo=True` and has no markets), and,
     when the exchange is ready, with it. Raises nothing: a file that may not or cannot be read is a problem too.
+    `texts`: what files would hold, by name, in place of what they hold.
     """
-    general_file = SettingFile(home, ENV, "")
+    given = texts or {}
+    general_file = SettingFile(home, ENV, "", given.get(ENV))
     general = _general(general_file)
     is_testnet, is_demo = general_file.flag("TESTNET"), general_file.flag("DEMO")
     child = flag is Mode.SIM or (flag is None and is_demo)
@@ -96,7 +109,7 @@ def load_settings(home: Path, known: KnownSecrets, flag: Mode | None = None, dem
 
     files = [general_file]
     mode = Mode.SIM if child else asked
-    sources = [SettingFile(home, MARKETS[name], name) for name in market_list]
+    sources = [SettingFile(home, MARKETS[name], name, given.get(MARKETS[name])) for name in market_list]
     if child:
         read = [read_demo(file, demo, known) for file in sources] if demo is not None else []
     else:

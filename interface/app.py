@@ -42,6 +42,7 @@ from interface.panels.tabs import open_bot
 from interface.panels.top import StatusBar, Strips, TopLine
 from interface.presenters.bots import is_bot
 from interface.presenters.topline import MOST_STRIPS, StripLine, badge, strips, title
+from interface.setup import Setup
 from interface.sheets.confirm import FirstStartSheet, LiveOrderSheet, QuitSheet, StoppingSheet, TakeOverSheet
 from interface.sheets.help import HelpSheet
 from interface.sheets.settings import SettingsSheet
@@ -88,7 +89,7 @@ class App:
 
     def __init__(self, mode: Mode | None = None, look: Look | None = None, debug: bool = False,
                  size: tuple[int, int] | None = None, memory: Memory | None = None,
-                 about: Callable[[], About] = About) -> None:
+                 about: Callable[[], About] = About, setup: Setup | None = None) -> None:
         use_ledger_context()
         self.look = look or Look()
         self.root = tk.Tk(className="Botbook")
@@ -99,7 +100,8 @@ class App:
         self.desk = Desk()
         self.hooks: Hooks | None = None
         self.shell = Shell(self.root, self.theme, self.desk, self.refresh, tick_words=self.tick_words,
-                           place_slip=self._place_slip, about=about, reset_layout=self._reset_layout)
+                           place_slip=self._place_slip, about=about, reset_layout=self._reset_layout,
+                           setup=setup)
         self._memory = memory or Memory()
         self._looked_at_memory = 0.0
         self.tick_ms: deque[float] = deque(maxlen=KEPT_TICKS)
@@ -145,7 +147,8 @@ class App:
         words = f"{field}: {text}" if field and field not in text else text
         if field:
             self.shell.problems[field] = text
-            if not self._settings_opened and any(line.key == field for line in self.shell.about().settings):
+            is_known = any(field in (line.key, f"{line.file} {line.key}") for line in self.shell.about().settings)
+            if not self._settings_opened and is_known:
                 self._settings_opened = True
                 self.root.after_idle(lambda: self._settings(field))     # with all that is wrong, not the first alone
         self._problems = [line for line in self._problems if line.text != words][-4:]

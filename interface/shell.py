@@ -9,6 +9,7 @@ from typing import Protocol
 
 from interface.desk import Desk
 from interface.history import NOTHING, OlderTrades
+from interface.setup import Setup
 from interface.table_layout import ColumnSet
 from interface.theme import Theme
 
@@ -22,6 +23,8 @@ class SettingLine:
     value: str
     sentence: str
     default: str = ""
+    file: str = ""
+    raw: str = ""                    # what stands in the file, to be changed; never of a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Shell:
     problems: dict[str, str] = field(default_factory=dict)       # settings that cannot be used: key → sentence
     column_sets: dict[str, ColumnSet] = field(default_factory=dict)  # by table, as a person arranged them
     reset_layout: Callable[[], None] = lambda: None
+    setup: Setup | None = None                        # tests and saves settings; None: they are only read
 
     def push(self, layer: Layer) -> None:
         """A layer opened."""

@@ -10,10 +10,9 @@ from connectors import probe_steps
 from connectors.probing import Step
 from core.doctor import Check, Finding, Level, bad, good, machine_checks, run_doctor, warning
 from core.home import has_settings
-from core.hosts import host_of, is_loopback
 from core.secrets import KnownSecrets
 from core.settings import Settings, load_settings
-from core.titles import CLOSED, market_title
+from core.titles import market_title
 from models import Timings
 from session import lock
 from session.build import open_store, venue_config
@@ -61,24 +60,16 @@ def _database(settings: Settings) -> Finding:
 def _markets(settings: Settings) -> Iterator[Check]:
     if settings.demo:
         yield Check("market", lambda: good("the bundled exchange, started with the terminal"))
-    for market in settings.market_list:
-        if market in CLOSED and not _is_here(settings, market):
-            yield Check(market_title(market), lambda market=market: warning(  # type: ignore[misc]  # mypy: default
-                CLOSED[market], "take it out of MARKET_LIST"))
-    for market_settings in settings.markets:
-        for product in market_settings.products:
-            config = venue_config(settings, market_settings, product)
-            if market_settings.name in CLOSED and not is_loopback(host_of(config.http)):
-                continue
+    for name, words in settings.closed().items():
+        yield Check(market_title(name), lambda words=words: warning(words, "take it out of MARKET_LIST"))  # type: ignore[misc]  # mypy: lambda's default
+    for market in settings.markets:
+        if market.name in settings.closed():
+            continue
+        for product in market.products:
+            config = venue_config(settings, market, product)
             # One connection for all steps of a product; each step becomes a line.
-            for step in probe_steps(market_settings.name, config, product.credentials, replace(Timings(), answer=5.0)):
+            for step in probe_steps(market.name, config, product.credentials, replace(Timings(), answer=5.0)):
                 yield Check(f"{config.title} {step.name}", lambda step=step: _finding(step))  # type: ignore[misc]
-
-
-def _is_here(settings: Settings, market: str) -> bool:
-    """Whether a market that exists no more is at the bundled exchange."""
-    hosts = [product.hosts.rest for one in settings.markets if one.name == market for product in one.products]
-    return settings.demo or (bool(hosts) and all(is_loopback(host_of(rest)) for rest in hosts))
 
 
 def _finding(step: Step) -> Finding:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import TerminalError, UsageError
 from core.home import has_settings, save_choice
+from core.market_settings import Demo
 from core.secrets import KnownSecrets
 from core.setting_file import SettingFile
 from core.setting_keys import ENV, KEYS, MARKETS, Kind, SettingKey
@@ -26,6 +27,7 @@ from interface.history import NOTHING
 from models import Mode, Timings
 from session.layout_file import LayoutFile, read_layout
 from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to
+from session.setup import SettingsSetup
 
 if TYPE_CHECKING:
     from session.build import Session
@@ -73,7 +75,8 @@ class WindowRun:
         self._layout = LayoutFile(home)
         self._older: OlderReader | None = None
         self.app = App(None if self._needs_choice else settings.mode, look, debug, memory=memory,
-                       about=lambda: self._about)
+                       about=lambda: self._about,
+                       setup=SettingsSetup(home, known, flag, self._demo, self._saved))
 
     def open(self) -> None:
         """Show the window, build the rest behind it, run until it is gone."""
@@ -88,6 +91,15 @@ class WindowRun:
             self.app.run()
         finally:
             self._end_now()
+
+    def _demo(self) -> Demo | None:
+        """How the bundled exchange of this session is reached."""
+        child = self._session.child if self._session is not None else None
+        return child.demo if child is not None else None
+
+    def _saved(self) -> None:
+        """Files were written (on a thread of the settings): what the sheet shows is read again."""
+        self._about = self._read_about()
 
     # ------------------------------------------------------------ beginning
 
@@ -110,7 +122,7 @@ class WindowRun:
         settings = self._settings
         self.app.mode = settings.mode
         for problem in settings.problems:
-            self.app.problem(str(problem), problem.key)
+            self.app.problem(str(problem), f"{problem.file} {problem.key}".strip())
         try:
             check_live(settings)
         except UsageError as error:
@@ -181,10 +193,10 @@ class WindowRun:
             return
         self._is_wrong_said = True
         named, _, text = wrong.partition(": ")
-        key = named.rpartition(" ")[2]
+        file, _, key = named.rpartition(" ")
         tested = f"TESTNET_{key}"
-        uses_tested = any(line.key == tested and line.value for line in self._about.settings)
-        self.app.problem(text, tested if uses_tested else key)
+        uses_tested = any((line.file, line.key) == (file, tested) and line.value for line in self._about.settings)
+        self.app.problem(text, f"{file} {tested if uses_tested else key}")
 
     def _listen(self) -> None:
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -227,7 +239,7 @@ class WindowRun:
         for key in KEYS:
             value = files[key.file].values.get(key.name, "")
             lines.append(SettingLine(f"{key.group} · {key.file}", key.name, _shown(key, value), key.sentence,
-                                     key.default))
+                                     key.default, key.file, "" if key.kind is Kind.HIDDEN else value))
         return About(self._version, str(self._home), str(self._home / "botbook.log"), tuple(lines))
 
 

@@ -29,7 +29,7 @@ def test_a_bad_setting_opens_the_settings_at_its_field_once() -> None:
         assert isinstance(sheet, SettingsSheet)
         chosen = sheet.table.chosen()
         assert chosen is not None and chosen.key == "REFRESH_RATE"
-        assert sheet.table.point_of("REFRESH_RATE", "key") is not None         # scrolled to
+        assert sheet.table.point_of(("", "REFRESH_RATE"), "key") is not None         # scrolled to
         row = sheet.table.row_text(chosen)
         assert row["key"] == "✕ REFRESH_RATE" and row["sentence"] == f"✕ {WRONG}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from interface.mainthread import WrongThread
+from interface.sheets.settings import SettingsSheet
 from models import Side
 from tests.faults.harness import BTC
 from tests.window.conftest import BREAKOUT
@@ -369,3 +370,22 @@ def test_the_books_and_the_exchange_agree_after_all_this(live: Live) -> None:
 
     assert booked == executions
     live.check_unharmed()
+
+
+def test_the_settings_test_their_connection_and_save(live: Live) -> None:
+    live.key("F8")
+    sheet = live.app.shell.sheets["settings"]
+    assert isinstance(sheet, SettingsSheet)
+    sheet.test_button.invoke()
+
+    rows = live.until(lambda: [sheet.tests.row_text(line) for line in sheet.tests.sorted()]
+                      if sheet.note.cget("text") == "all steps worked" else [], 15, "the test's end")
+
+    assert {row["mark"] for row in rows} == {"✓"} and {row["product"] for row in rows} >= {"Binance-F"}
+    assert rows[-1]["step"] == "user stream"
+    sheet.changes[(".env", "REFRESH_RATE")] = "6"
+    sheet.save()
+    live.until(lambda: "saved in .env" in sheet.note.cget("text"), 5, "saved")
+    assert (live.home / ".env").read_text().endswith('REFRESH_RATE="6"\n')
+    live.until(lambda: any(line.key == "REFRESH_RATE" and line.raw == "6" for line in sheet.table.sorted()), 2, "shown")
+    live.key("Escape")
