@@ -138,8 +138,8 @@ def test_keys_the_exchange_refuses_are_said_at_their_field(home: Path, open_wind
         open_window.append(Live(home, mode=None))
         window = open_window[0]
 
-        window.until(lambda: "TESTNET_API_KEY" in window.app.shell.problems, 10, "the key at its field")
-        assert "not accepted" in window.app.shell.problems["TESTNET_API_KEY"]
+        window.until(lambda: ".env.Binance TESTNET_API_KEY" in window.app.shell.problems, 10, "the key at its field")
+        assert "not accepted" in window.app.shell.problems[".env.Binance TESTNET_API_KEY"]
         window.until(lambda: "settings" in window.app.shell.sheets, 5, "the settings, opened at it")
         board = window.session.board
         window.until(lambda: [state.health for state in board.venues.values()] == [Health.OFF], 5, "the market off")
