@@ -384,7 +384,7 @@ def test_orders_wait_for_a_429_and_the_cancel_goes_first(make: Make, exchange: E
     terminal.answer(resting)
     exchange.fault("status", path="GET /fapi/v1/openOrders", http=429, code=-1003, headers={"Retry-After": "1"})
     terminal.venue.post(AskAccount("Binance", Category.LINEAR))
-    wait_for(lambda: exchange.hits("status") == 0 and terminal.venue._limiter.pause_left(time.monotonic()) > 0)
+    wait_for(lambda: exchange.hits("status") == 0 and terminal.venue.limiter.pause_left(time.monotonic()) > 0)
     begun = time.monotonic()
     order, cancel = terminal.order(price=terminal.low()), terminal.cancel(resting)
     terminal.venue.post(order)
