@@ -49,6 +49,8 @@ from interface.presenters.words import age
 from interface.tickets import Tickets, new_ticket
 from models import BotState, Category, Instrument, Key, Mode, Side, TimeInForce, Trigger
 
+UNMOVABLE = "Only limit orders can be moved: cancel it and place it anew."
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -204,7 +206,10 @@ class Desk:
         """A draft that moves a resting order to `price` (its own first, to be typed over)."""
         line = self.order(key, order)
         if line is None or line.price is None:
-            self.note = Note("That order is not open any more.")
+            self.note = Note("That order is not open any more." if line is None else UNMOVABLE)
+            return False
+        if line.trigger is not None:
+            self.note = Note(UNMOVABLE)
             return False
         self.select(key)
         shown = text(line.price)

@@ -267,7 +267,8 @@ class FormPanel:
         if glance.top is not None:
             self._fill("price", text(glance.top.ask if side is Side.SELL else glance.top.bid))
         self._filling = True
-        self.reduce.set(True)
+        self.kind.reset()
+        self.reduce.set(not no_reduce(line.key.category))
         self._filling = False
         self.buttons["Sell limit" if side is Side.SELL else "Buy limit"].focus_set()
 

@@ -164,6 +164,7 @@ class LeverageButton:
         self.button = ttk.Button(parent, text="", style="Preset.TButton", command=self.open)
         self.button.bind("<ButtonPress-1>", lambda _event: say(self.reason) if self.reason else None)
         self._shown: tuple[str, str] | None = None
+        self._asked = ""                         # what was said when it was asked for
 
     def refresh(self, glance: Glance) -> None:
         """Draw what differs."""
@@ -171,7 +172,9 @@ class LeverageButton:
         report = leverage_of(glance)
         words = "no leverage" if self.reason else leverage_word(report) + " ▾"
         if self._shown != (words, self.reason):
-            self._shown = (words, self.reason)
+            if self._asked and self.shell.desk.note is not None and self.shell.desk.note.text == self._asked:
+                self.shell.desk.note = None         # answered
+            self._shown, self._asked = (words, self.reason), ""
             self.button.configure(text=words, state="disabled" if self.reason else "normal")
 
     def open(self) -> None:
@@ -190,5 +193,6 @@ class LeverageButton:
         desk = self.shell.desk
         if desk.key is not None:
             desk.change_leverage(desk.key, leverage)
-            self._say(f"{leverage}× asked for; the button shows what the venue says")
+            self._asked = f"{leverage}× asked for; the button shows what the venue says"
+            self._say(self._asked)
         self.shell.refresh()

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.numbers import printable, read_number
+from engine.view import OrderLine
 from interface.draft import Draft, Reading
 from interface.presenters.abilities import SLIP_WORDS, no_post
 from interface.presenters.glance import Glance
 from interface.presenters.words import money, price, quantity
-from models import Instrument, OrdType, Side, TimeInForce
+from models import Instrument, OrdType, Side, TimeInForce, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,26 @@ def _flags(draft: Draft) -> list[str]:
 
 
 def _when(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    trigger = reading.trigger or Trigger(None, None, draft.by_mark)
+    return _condition_words(draft.ord_type, draft.side, trigger, instrument)
+
+
+def trigger_words(line: OrderLine, instrument: Instrument | None) -> str:
+    """The same of an order that waits."""
+    if line.trigger is None or line.ord_type is None:
+        return ""
+    return _condition_words(line.ord_type, line.side, line.trigger, instrument)
+
+
+def _condition_words(ord_type: OrdType, side: Side, trigger: Trigger, instrument: Instrument | None) -> str:
     """What must happen first, as a sentence: “when mark ≤ 60 000.0”."""
-    source = "mark" if draft.by_mark else "last"
-    trigger = reading.trigger
-    if draft.ord_type is OrdType.TRAILING_STOP:
-        begins = f" from {price(trigger.price, instrument)}" if trigger and trigger.price is not None else ""
+    source = "mark" if trigger.by_mark else "last"
+    if ord_type is OrdType.TRAILING_STOP:
+        begins = f" from {price(trigger.price, instrument)}" if trigger.price is not None else ""
         return f"follows {source}{begins}"
-    stop = draft.ord_type in (OrdType.STOP_MARKET, OrdType.STOP_LIMIT)
-    sign = "≥" if stop == (draft.side is Side.BUY) else "≤"
-    return f"when {source} {sign} {price(trigger.price if trigger else None, instrument)}"
+    stop = ord_type in (OrdType.STOP_MARKET, OrdType.STOP_LIMIT)
+    sign = "≥" if stop == (side is Side.BUY) else "≤"
+    return f"when {source} {sign} {price(trigger.price, instrument)}"
 
 
 def _distance(draft: Draft, reading: Reading, glance: Glance) -> str:

@@ -34,6 +34,7 @@ KEYS = (
     ("F11", "full screen"), ("F12", "messages, and how long the window's ticks take"),
     ("Space", "centre the book"), ("B / S", "draft at the best bid / best ask"),
     ("digits", "edit the quantity of an open draft"), ("Enter", "send the slip (from 150 ms after it appeared)"),
+    ("a chip's ✕", "cancel it, at once"), ("a chip, dragged", "to another row: the slip says MOVE a → b"),
     ("T / Y", "tick “take” / “yes” on an amber slip"), ("[ ]", "book step down / up"),
     ("+ −", "chart zoom"), ("← →", "chart pan"), ("End", "latest candle"), ("Ctrl+K", "find or add a symbol"),
     ("Ctrl+1…7", "tabs at the bottom"), ("Ctrl+C / Ctrl+E", "copy rows / write them as CSV"),
@@ -48,6 +49,7 @@ STATES = (
     ("NOT DEFINED", "the ledger knows an EMI that `robots` does not"),
     ("NOT IN LIST", "the ledger knows a symbol that is not configured"),
     ("PENDING_…", "asked, not answered yet; hollow in the book"),
+    ("◇, dashed", "a conditional order that waits for its trigger"),
     ("UNKNOWN", "the outcome is not known; asked until it is; hatched in the book"),
     ("STALE", "the book is not live: clicks are off, cancels go"))
 

@@ -10,6 +10,7 @@ from core.numbers import padded, text
 from core.titles import full_name
 from engine.view import OrderLine
 from interface.draft import Draft, read_draft
+from interface.presenters.slip import trigger_words
 from interface.presenters.tables import order_status, order_type, owner_word
 from interface.presenters.words import clock, price, quantity
 from interface.sheets.sheet import Sheet
@@ -30,6 +31,8 @@ class OrderSheet(Sheet):
                     ("Leaves", quantity(line.leaves, instrument), "text"),
                     ("Type", order_type(line), "text"), ("EMI", owner_word(line.owner, line.key), "text"),
                     ("Status", status.text, status.colour), ("Since", f"{clock(line.time)} UTC", "text")])
+        if line.trigger is not None:
+            self.facts([("Trigger", trigger_words(line, instrument), "text")])
         if line.text:
             self.words([line.text], "warning")
         self.price = tk.StringVar(shell.root, value=_typed(line.price, instrument.tick if instrument else None))
@@ -38,7 +41,7 @@ class OrderSheet(Sheet):
         self.problem = tk.Label(self.body, background=self.theme["panel"], foreground=self.theme["error"],
                                 font=self.theme.ui, anchor="w", height=1)
         self.problem.pack(fill="x")
-        if line.price is not None:
+        if line.price is not None and line.trigger is None:
             self.move = self.button("Move", self._move, "Go.TButton")
             for variable in (self.price, self.qty):
                 variable.trace_add("write", lambda *_trace: self._check())
@@ -51,6 +54,7 @@ class OrderSheet(Sheet):
         self._first.selection_range(0, "end")
 
     def _entries(self) -> None:
+        """Price and quantity; of an order that cannot be moved they are only read."""
         grid = tk.Frame(self.body, background=self.theme["panel"])
         grid.pack(fill="x", pady=self.theme.px(4))
         entries = []
@@ -60,6 +64,8 @@ class OrderSheet(Sheet):
             entry = ttk.Entry(grid, textvariable=variable, font=self.theme.mono, width=16)
             entry.grid(row=row, column=1, sticky="w", pady=self.theme.px(1))
             entry.bind("<Return>", lambda _event: self._move())
+            if self.line.trigger is not None:
+                entry.state(["readonly"])
             entries.append(entry)
         self._first = entries[0]
 
@@ -75,7 +81,7 @@ class OrderSheet(Sheet):
     def _move(self) -> str:
         """Open the slip of the move: the person reads it, then sends it."""
         desk, line = self.shell.desk, self.line
-        if line.price is None or self._check():
+        if line.price is None or line.trigger is not None or self._check():
             return "break"
         event_time = self.shell.event_time
         qty, at = self.qty.get(), self.price.get()

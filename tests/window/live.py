@@ -25,7 +25,7 @@ from core.logs import LogHandle, start_logging
 from core.secrets import KnownSecrets
 from core.settings import load_settings
 from engine.view import View
-from models import Mode, Top
+from models import Mode, OrdType, Top
 from session.build import Session
 from session.window import WindowRun
 from tests.faults.harness import is_running
@@ -256,6 +256,17 @@ class Live:
             self.app.keys.held.release(name, at + 30)
         self.pump()
 
+    def drag_chip(self, price: Decimal, target: Decimal, at: int) -> None:
+        """Carry the chip of one price to the row of another, and let go."""
+        book = self.app.layout.book
+        self.until(lambda: self.app.desk.monotonic() - book.moved_at > 0.3, 3, "rows that stand still")
+        canvas, start, end = book.canvas, self.row_y(price), self.row_y(target)
+        canvas.event_generate("<ButtonPress-1>", x=12, y=start, time=at)
+        canvas.event_generate("<B1-Motion>", x=12, y=(start + end) // 2, time=at + 60)
+        canvas.event_generate("<B1-Motion>", x=12, y=end, time=at + 120)
+        canvas.event_generate("<ButtonRelease-1>", x=12, y=end, time=at + 160)
+        self.pump()
+
     def row_y(self, price: Decimal) -> int:
         """The middle of the ladder's row of a price."""
         book = self.app.layout.book
@@ -333,6 +344,7 @@ class Live:
         form = app.layout.form
         form.post.set(True)
         form.reduce.set(False)
+        form.kind.choose(OrdType.LIMIT)
         form.price.set("")
         form.qty.set(app.desk.usual_qty())
         app.root.focus_force()

@@ -10,7 +10,7 @@ import pytest
 
 from interface.mainthread import WrongThread
 from interface.sheets.settings import SettingsSheet
-from models import Side
+from models import OrdType, Side
 from tests.faults.harness import BTC
 from tests.window.conftest import BREAKOUT
 from tests.window.live import WINDOW_TICK_LIMIT_MS, Live, text_of
@@ -112,6 +112,76 @@ def test_a_chip_is_moved_by_f2_and_its_cross_cancels(live: Live) -> None:
     live.click_cross(target)
     live.until(lambda: not live.market.open_orders(), 5, "the cancel")
     live.until(lambda: live.row(order["client_id"])["STATUS"] == "CANCELED", 5, "its row")
+
+
+def test_a_chip_dragged_to_another_row_moves_the_order_at_the_exchange(live: Live) -> None:
+    order = live.buy_resting(3)
+    price, target, at = D(order["price"]), D(order["price"]) - D("0.4"), live.time()
+    live.drag_chip(price, target, at)
+    slip = live.slip()
+    live.pump(0.2)
+    still = {D(o["price"]) for o in live.market.open_orders()}
+    live.key("Return", at + 400)
+
+    assert slip.startswith("MOVE ") and still == {price}
+    live.until(lambda: [o for o in live.market.open_orders() if D(o["price"]) == target], 5, "the move")
+
+
+# ---------------------------------------------------------------- stops and leverage
+
+
+def place_stop(live: Live, trigger: Decimal) -> str:
+    """A sell stop by the form; its id once the exchange and the window show it waiting."""
+    form, before = live.app.layout.form, {line.id for line in live.view.orders}
+    form.kind.choose(OrdType.STOP_MARKET)
+    form.kind.trigger.set(f"{trigger}")
+    form.buttons["Sell limit"].invoke()
+    assert "stop" in live.slip(), (live.slip(), live.note())
+    live.key("Return", live.time())
+    line = live.until(lambda: [one for one in live.view.orders if one.id not in before and one.trigger is not None
+                               and one.status == "NEW"], 5, "the stop in the window")[0]
+    live.until(lambda: waiting(live, line.id), 5, "the stop at the exchange")
+    return line.id
+
+
+def waiting(live: Live, client_id: str) -> list[dict[str, Any]]:
+    """The exchange's conditional order, while it waits."""
+    return [one for one in live.market.truth()["conditional"]
+            if one["client_id"] == client_id and one["status"] == "NEW"]
+
+
+def test_a_stop_waits_at_the_exchange_triggers_and_is_booked(live: Live) -> None:
+    trigger = live.bid(60)
+    name = place_stop(live, trigger)
+    line = next(one for one in live.view.orders if one.id == name)
+
+    live.market.move(trigger - 1)
+    coin = live.until(lambda: [one for one in live.coins() if str(one["CLORDID"]) == name.split(".")[0]], 8,
+                      "the fill's row")[0]
+
+    assert (line.trigger and line.trigger.price, line.price) == (trigger, None)
+    assert D(coin["QTY"]) < 0 and coin["EMI"] == "BTCUSDT.linear"
+    live.until(lambda: live.row(name)["STATUS"] == "FILLED", 5, "its order's row")
+
+
+def test_a_waiting_stop_is_cancelled_at_once_and_not_dragged(live: Live) -> None:
+    name = place_stop(live, live.bid(4))
+    live.until(lambda: any("◇" in chip for chip in live.chips()), 5, "its chip")
+    live.drag_chip(live.bid(4), live.bid(7), live.time())
+    assert live.slip() == "" and "Only limit orders can be moved" in live.hint()
+
+    live.click_cross(live.bid(4))
+    live.until(lambda: not waiting(live, name) and not live.view.orders, 5, "the cancel")
+
+
+def test_leverage_is_asked_of_the_exchange_and_shown_as_it_tells(live: Live) -> None:
+    button = live.app.layout.form.leverage.button
+    live.until(lambda: "×" in str(button.cget("text")), 5, "the leverage")
+    old = str(button.cget("text"))
+    wanted = 7 if not old.startswith("7×") else 9
+    live.app.desk.change_leverage(BTC, wanted)
+
+    live.until(lambda: str(button.cget("text")).startswith(f"{wanted}× "), 5, "the new leverage")
 
 
 # ---------------------------------------------------------------- F9 and bots
