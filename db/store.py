@@ -6,16 +6,16 @@ key of `coins`, undoes it and answers False.
 
 from __future__ import annotations
 
-import shutil
+import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from decimal import Decimal, InvalidOperation
+from contextlib import closing, contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -34,11 +34,14 @@ from core.rows import (
     WatchRow,
 )
 from db import schema as t
+from db import values as v
 from db.dialects import BEGIN, LOCK_WAIT_S, MySqlAddress, is_repeat, open_mysql, open_sqlite, plain_reason
-from db.direct import Statement
-from models import Key, OrdStatus, OrdType, Side, TimeInForce
+from db.direct import Cursor, Packet, Writes, upsert
+from models import Key, OrdStatus
 
+log = logging.getLogger(__name__)
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
+FOLD_AFTER = 32            # commits: some 200 pages of log
 _TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
 _Answer = TypeVar("_Answer")
 
@@ -57,7 +60,8 @@ class Store:
         self._locks: list[str] = []
         self._file_seen = False
         self._errors: Any = engine.dialect.dbapi         # the driver: its classes of errors
-        self._statements = _statements(kind, engine.dialect)
+        self._writes = Writes(kind)
+        self._unfolded = 0                               # commits since the log was last folded into the file
 
     # ------------------------------------------------------------ opening
 
@@ -95,10 +99,10 @@ class Store:
         try:
             for step in t.STEPS[version:]:
                 with self._begin() as connection:
-                    t.metadata.create_all(connection, tables=step, checkfirst=True)
+                    step(connection)
             with self._begin() as connection:
                 for name, value in (("mode", mode), ("version", str(t.VERSION))):
-                    connection.execute(_upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
+                    connection.execute(upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
         except (SQLAlchemyError, StoreAway) as error:
             raise LedgerError(f"database {self.where}: {plain_reason(error)}") from None
 
@@ -106,8 +110,10 @@ class Store:
         path = Path(self.where)
         if self.kind == "sqlite" and version and path.exists():
             copy = path.with_name(f"{path.name}.v{version}.bak")
-            shutil.copy2(path, copy.with_suffix(".tmp"))
-            copy.with_suffix(".tmp").replace(copy)
+            half = copy.with_suffix(".tmp")
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(half)) as target:
+                source.backup(target)                # what still stands in the log included
+            half.replace(copy)
 
     def lock_account(self, market: str, account: str) -> None:
         """On MySQL: hold GET_LOCK for this account as long as the connection lives; a second copy is refused."""
@@ -148,9 +154,9 @@ class Store:
                 sa.select(t.cursors).where(t.cursors.c.MARKET == market, t.cursors.c.ACCOUNT == account)).all()
             numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()
             return Loaded(
-                orders=tuple(_order(row) for row in order_rows), books=tuple(_book(row) for row in book_rows),
-                cursors=tuple(CursorRow(_key(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursor_rows),
-                trades=tuple(_coin(row) for row in newest), today=tuple(_coin(row) for row in today),
+                orders=tuple(v.order(row) for row in order_rows), books=tuple(v.book(row) for row in book_rows),
+                cursors=tuple(CursorRow(v.key_of(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursor_rows),
+                trades=tuple(v.coin(row) for row in newest), today=tuple(v.coin(row) for row in today),
                 counters=dict(numbers))
         return self._ask(read)
 
@@ -162,15 +168,15 @@ class Store:
         """All rows of `robots` in SORT order, unchecked."""
         def read(connection: Connection) -> tuple[RobotRow, ...]:
             rows = connection.execute(sa.select(t.robots).order_by(t.robots.c.SORT, t.robots.c.ID)).all()
-            return tuple(RobotRow(r.EMI, r.SYMBOL, r.CATEGORY, r.MARKET, _whole(r.SORT), _whole(r.TIMEFR),
-                                  _typed(r.CAPITAL), r.STRATEGY or "", r.PARAMS or "", r.STATE or "WORK",
+            return tuple(RobotRow(r.EMI, r.SYMBOL, r.CATEGORY, r.MARKET, v.whole(r.SORT), v.whole(r.TIMEFR),
+                                  v.typed(r.CAPITAL), r.STRATEGY or "", r.PARAMS or "", r.STATE or "WORK",
                                   r.REASON or "") for r in rows)
         return self._ask(read)
 
     def watchlist(self) -> tuple[Key, ...]:
         """Symbols added in the window, in their order."""
         rows = self._ask(lambda c: c.execute(sa.select(t.watchlist).order_by(t.watchlist.c.SORT)).all())
-        return tuple(_key(row) for row in rows if row.CATEGORY in CATEGORY_OF)
+        return tuple(v.key_of(row) for row in rows if row.CATEGORY in CATEGORY_OF)
 
     def find_order(self, key: Key, account: str, name: str, order_id: str) -> OrderRow | None:
         """An order's row by its name, else by the venue's id."""
@@ -182,7 +188,7 @@ class Store:
                 if match is not None:
                     row = connection.execute(sa.select(t.orders).where(here, match)).first()
                     if row is not None:
-                        return _order(row)
+                        return v.order(row)
             return None
         return self._ask(read)
 
@@ -192,14 +198,14 @@ class Store:
             sa.select(t.coins).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
                                      t.coins.c.SIDE >= 0, t.coins.c.ID < before)
             .order_by(t.coins.c.ID.desc()).limit(limit)).all())
-        return tuple(_coin(row) for row in rows)
+        return tuple(v.coin(row) for row in rows)
 
     def coin_rows(self, market: str, account: str) -> tuple[CoinRow, ...]:
         """All ledger rows of an account, oldest first: for the exact check of the kept sums."""
         rows = self._ask(lambda c: c.execute(
             sa.select(t.coins).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account)
             .order_by(t.coins.c.ID)).all())
-        return tuple(_coin(row) for row in rows)
+        return tuple(v.coin(row) for row in rows)
 
     def count_fills(self, market: str, account: str) -> int:
         """How many fills the ledger holds for an account."""
@@ -228,29 +234,43 @@ class Store:
             raise LedgerError(f"{self.where} refuses a row: {plain_reason(error)}") from None
         return True
 
-    def _put(self, cursor: Any, row: Row) -> None:
-        statements = self._statements
+    @property
+    def wants_folding(self) -> bool:
+        """Whether the log has grown enough for `fold` to be worth a quiet moment."""
+        return self._unfolded >= FOLD_AFTER
+
+    def fold(self) -> None:
+        """Bring SQLite's log into the file, as far as readers allow; before it grows so long that a commit has to.
+
+        Durability does not hang on it: what was committed stands in the log. The same few pages are written over and
+        over by fills, so each goes into the file once.
+        """
+        self._unfolded = 0
+        if self._connection is None or not self.is_there():
+            return
+        try:
+            self._driver().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        except self._errors.Error:                       # the next commit finds out what is wrong
+            log.debug("the log could not be folded", exc_info=True)
+
+    def _put(self, cursor: Cursor, row: Row) -> None:
+        writes = self._writes
         match row:
             case CoinRow():
-                statements["coins"].run(cursor, _coin_values(row))
+                writes.coins.run(cursor, v.coin_values(row))
             case OrderRow():
-                statements["orders"].run(cursor, _order_values(row))
+                writes.orders.run(cursor, v.order_values(row))
             case BookRow():
-                statements["books"].run(cursor, _book_values(row))
+                writes.books.run(cursor, v.book_values(row))
             case CursorRow():
-                statements["cursors"].run(cursor, {
-                    **_where(row.key), "ACCOUNT": row.account, "KIND": row.kind, "TIME": row.time})
+                market, category, symbol = row.key
+                writes.cursors.run(cursor, (market, row.account, category.value, symbol, row.kind, row.time))
             case CounterRow():
-                statements["counters"].run(cursor, {"NAME": row.name, "VALUE": row.value})
+                writes.counters.run(cursor, (row.name, row.value))
             case RobotState():
-                statements["robots"].run(cursor, {"emi": row.emi, "STATE": row.state, "REASON": row.reason[:300]})
+                writes.robots.run(cursor, (row.emi, row.state, row.reason[:300]))
             case WatchRow():
-                if row.on:
-                    statements["last watched"].run(cursor, {})
-                    last = cursor.fetchone()[0] or 0
-                    statements["watchlist"].run(cursor, {**_where(row.key), "SORT": last + 1})
-                else:
-                    statements["unwatched"].run(cursor, _where(row.key))
+                (writes.watched if row.on else writes.unwatched).run(cursor, tuple(v.where(row.key).values()))
 
     # ------------------------------------------------------------ connection
 
@@ -270,26 +290,34 @@ class Store:
             raise StoreAway(plain_reason(error)) from None
 
     @contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def _cursor(self) -> Iterator[Cursor]:
         """The same by the driver itself, for the engine's writes: its cursor, and the driver's errors of a row."""
         if not self.is_there():
             raise StoreAway(f"the database file {self.where} is gone")
-        driver: Any = self._connect().connection.driver_connection
+        driver = self._driver()
         try:
-            cursor = driver.cursor()
             if self.kind == "sqlite":
-                cursor.execute(BEGIN)
-            yield cursor
-            driver.commit()
+                driver.execute(BEGIN)
+                yield driver.cursor()
+                driver.commit()
+                self._unfolded += 1
+            else:
+                packet = Packet(driver.cursor())
+                yield packet
+                packet.commit()
         except (self._errors.IntegrityError, self._errors.DataError):
             self._undo(driver)
             raise
         except self._errors.Error as error:
             self._drop()
             raise StoreAway(plain_reason(error)) from None
-        except BaseException:                            # `Money` refuses before the database sees it
+        except BaseException:                            # a number was refused before the database saw it
             self._undo(driver)
             raise
+
+    def _driver(self) -> Any:
+        """The driver's own connection."""
+        return self._connect().connection.driver_connection
 
     def _undo(self, driver: Any) -> None:
         try:
@@ -316,7 +344,7 @@ class Store:
 
         Where it does not, the connection is dropped: it would go on writing into a file that nobody can find.
         """
-        if not self._file_seen or Path(self.where).exists():
+        if not self._file_seen or os.path.exists(self.where):        # asked before each fill
             return True
         self._drop()
         return False
@@ -357,104 +385,3 @@ def _check_file(path: Path) -> None:
         raise LedgerError(f"the database file is damaged; {advice}") from None
     if verdict != "ok":
         raise LedgerError(f"the database file is damaged ({verdict[:100]}); {advice}")
-
-
-def _upsert(table: sa.Table, kind: str) -> sa.Insert:
-    """Insert or replace by primary key, for tables of opinions and kept sums (never for facts)."""
-    names = [column.name for column in table.primary_key.columns]
-    others = [column.name for column in table.columns if column.name not in names]
-    if kind == "sqlite":
-        lite = sqlite.insert(table)
-        return lite.on_conflict_do_update(index_elements=names, set_={name: lite.excluded[name] for name in others})
-    mine = mysql.insert(table)
-    return mine.on_duplicate_key_update({name: mine.inserted[name] for name in others})
-
-
-def _statements(kind: str, dialect: sa.Dialect) -> dict[str, Statement]:
-    """What the engine writes with."""
-    upserts = {table.name: Statement(_upsert(table, kind), dialect)
-               for table in (t.orders, t.books, t.cursors, t.counters, t.watchlist)}
-    facts = [column.name for column in t.coins.columns if column.name != "ID"]
-    watched = t.watchlist.c
-    return {
-        **upserts,
-        "coins": Statement(sa.insert(t.coins), dialect, facts),
-        "robots": Statement(sa.update(t.robots).where(t.robots.c.EMI == sa.bindparam("emi"))
-                            .values(STATE=sa.bindparam("STATE"), REASON=sa.bindparam("REASON")), dialect),
-        "last watched": Statement(sa.select(sa.func.max(watched.SORT)), dialect),
-        "unwatched": Statement(sa.delete(t.watchlist).where(
-            watched.MARKET == sa.bindparam("MARKET"), watched.CATEGORY == sa.bindparam("CATEGORY"),
-            watched.SYMBOL == sa.bindparam("SYMBOL")), dialect)}
-
-
-def _typed(value: object) -> Decimal:
-    """A number as it stands in the table, NaN where SQLite let a person type something else."""
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return Decimal("NaN")
-
-
-def _whole(value: object) -> int:
-    """A whole number, 0 where there is none."""
-    number = _typed(value)
-    return int(number) if number.is_finite() else 0
-
-
-def _where(key: Key) -> dict[str, str]:
-    return {"MARKET": key.market, "CATEGORY": key.category.value, "SYMBOL": key.symbol}
-
-
-def _key(row: Any) -> Key:
-    return Key(row.MARKET, CATEGORY_OF[row.CATEGORY], row.SYMBOL)
-
-
-def _coin_values(row: CoinRow) -> dict[str, Any]:
-    return {**_where(row.key), "EXECID": row.exec_id, "PART": row.part, "EMI": row.emi, "REFER": row.refer,
-            "ACCOUNT": row.account, "CURRENCY": row.currency, "TICKER": row.ticker, "SIDE": row.side, "QTY": row.qty,
-            "QTY_REST": row.qty_rest, "PRICE": row.price, "THEOR_PRICE": row.theor_price,
-            "TRADE_PRICE": row.trade_price, "SUMREAL": row.sumreal, "COMMISS": row.commiss, "TTIME": row.time,
-            "DAT": row.booked, "CLORDID": row.cl_ord_number}
-
-
-def _coin(row: Any) -> CoinRow:
-    return CoinRow(row.EXECID, row.PART, row.EMI, row.REFER, _key(row), row.ACCOUNT, row.CURRENCY, row.TICKER,
-                   row.SIDE, row.QTY, row.QTY_REST, row.PRICE, row.THEOR_PRICE, row.TRADE_PRICE, row.SUMREAL,
-                   row.COMMISS, row.TTIME, row.DAT, row.CLORDID, row.ID)
-
-
-# The column takes 16 characters.
-_SHORT = {OrdType.TAKE_PROFIT_MARKET: "TP_MARKET", OrdType.TAKE_PROFIT_LIMIT: "TP_LIMIT"}
-_LONG = {word: ord_type for ord_type, word in _SHORT.items()}
-
-
-def _order_values(row: OrderRow) -> dict[str, Any]:
-    return {**_where(row.key), "ACCOUNT": row.account, "NAME": row.name, "CLORDID": row.cl_ord_id,
-            "ORDERID": row.order_id, "EMI": row.owner, "SIDE": row.side.value,
-            "ORDTYPE": _SHORT.get(row.ord_type, row.ord_type.value) if row.ord_type else None,
-            "TIF": row.tif.value if row.tif else None,
-            "TYPETEXT": row.type_text[:40], "QTY": row.qty, "PRICE": row.price, "WANTED": row.wanted,
-            "BOOKED_QTY": row.booked_qty, "TOLD_QTY": row.told_qty, "STATUS": row.status.value,
-            "REDUCE_ONLY": int(row.reduce_only), "CREATED": row.created, "UPDATED": row.updated,
-            "EXPIRES": row.expires, "REASON": row.text[:300]}
-
-
-def _order(row: Any) -> OrderRow:
-    return OrderRow(
-        key=_key(row), account=row.ACCOUNT, name=row.NAME, cl_ord_id=row.CLORDID, order_id=row.ORDERID, owner=row.EMI,
-        side=Side(row.SIDE), ord_type=_LONG.get(row.ORDTYPE) or OrdType(row.ORDTYPE) if row.ORDTYPE else None,
-        tif=TimeInForce(row.TIF) if row.TIF else None, qty=row.QTY, price=row.PRICE, wanted=row.WANTED,
-        status=OrdStatus(row.STATUS), reduce_only=bool(row.REDUCE_ONLY), created=row.CREATED, updated=row.UPDATED,
-        expires=row.EXPIRES, booked_qty=row.BOOKED_QTY, told_qty=row.TOLD_QTY, text=row.REASON,
-        type_text=row.TYPETEXT)
-
-
-def _book_values(row: BookRow) -> dict[str, Any]:
-    return {**_where(row.key), "ACCOUNT": row.account, "EMI": row.emi, "CURRENCY": row.currency, "POS": row.pos,
-            "ENTRY": row.entry, "VOLUME": row.volume, "SUMREAL": row.sumreal, "FEES": row.fees,
-            "FUNDING": row.funding, "FILLS": row.fills}
-
-
-def _book(row: Any) -> BookRow:
-    return BookRow(_key(row), row.ACCOUNT, row.EMI, row.CURRENCY, row.POS, row.ENTRY, row.VOLUME, row.SUMREAL,
-                   row.FEES, row.FUNDING, row.FILLS)

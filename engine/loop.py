@@ -236,6 +236,8 @@ class Engine:
             self._tick_at = now + min(0.5, timings.ask_unknown / 4)
         if self._urgent or (self._dirty and now >= self._view_at):
             self._publish()
+        if self._parts.store.wants_folding and self._inbox.empty():
+            self._parts.store.fold()
 
     def _tick(self) -> None:
         state = self._core.state
