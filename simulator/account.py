@@ -71,8 +71,10 @@ class Account:
         self._ids_made = 0
         self._reduced: set[str] = set()  # symbols whose reduce-only orders need a look
         self._load()
-        if not self.wallets:
-            for asset, amount in product.opening.items():
+        opening = product.opening if not self.wallets else {}
+        for asset in dict.fromkeys([*opening, *(item.asset for item in listed.values())]):
+            if asset not in self.wallets:  # a coin that only a recording has gets as much as the product's first
+                amount = product.opening.get(asset, next(iter(product.opening.values())))
                 self._pay(asset, "", "TRANSFER", amount, "DEPOSIT", clock.now(), "")
 
     @property

@@ -6,7 +6,7 @@ strangers may trade 50, so partial fills need not be whole lots; orders of the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
@@ -67,6 +67,7 @@ class Contract:
     maintenance: Decimal = Decimal("0.005")
     max_qty: int = 10_000_000
     max_price: int = 1_000_000
+    ids: dict[int, int] = field(default_factory=dict)  # of book levels by price in ticks, where a recording tells them
 
     @property
     def symbol(self) -> str:

@@ -37,6 +37,8 @@ def live_fields(venue: BitmexVenue, symbol: str) -> Json:
 
 def instrument_row(venue: BitmexVenue, symbol: str) -> Json:
     """A whole instrument."""
+    if venue.replay:
+        return venue.replay.rows[symbol] | live_fields(venue, symbol) | {"timestamp": iso(venue.clock.now())}
     c = venue.contracts[symbol]
     now = venue.clock.now()
     hour = now // 3600000 * 3600000
@@ -94,7 +96,7 @@ def middle_price(contract: Contract, lots: int, value: int, last: int) -> Decima
 
 def level_id(contract: Contract, price: int) -> int:
     """Id of a price in the book: opaque to clients, beyond 32 bits, falling with the price."""
-    return contract.index * 10**8 + 10**8 - 1 - price
+    return contract.ids.get(price, contract.index * 10**8 + 10**8 - 1 - price)
 
 
 def level_row(contract: Contract, side: int, price: int, lots: int, now: int) -> Json:

@@ -137,6 +137,8 @@ class BitmexPublisher:
 
     def tops(self) -> None:
         """quote, at once when the best price or its size changed."""
+        if self.venue.replay:
+            return  # the recording tells its own
         for symbol, market in self.venue.markets.items():
             if self.hub.wanted("quote", symbol):
                 top = (market.engine.depth(1, 1), market.engine.depth(-1, 1))

@@ -54,6 +54,7 @@ class BitmexHub:
         self.publisher = BitmexPublisher(venue, self)
         venue.private = self.private
         venue.changed = self.publisher.tops
+        venue.publish = self.publish
 
     # ---- connections
 
@@ -167,6 +168,8 @@ class BitmexHub:
                 data = self._partial(table, symbol)  # tells the readers of before what they miss, then:
                 connection.topics.append(topic)
                 self._readers.setdefault(topic, set()).add(connection)
+                if table in PUBLIC and self.venue.replay:
+                    self.venue.replay.begin()
                 scope: Json = {"account": self.venue.account.number} if table in PRIVATE else {}
                 if self.venue.faults.muted(topic if symbol else f"{table}:"):
                     continue  # silent from the beginning

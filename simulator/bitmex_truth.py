@@ -54,6 +54,6 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
     of_currency = {c.settle: c.category for c in reversed(venue.contracts.values())}
     for currency, amount in account.wallets.items():
         wallet = plain(major(amount + account.realised(currency), currency))
-        out["balances"].append({"account": str(account.number), "market": "Bitmex", "category": of_currency[currency],
-                                "asset": currency, "wallet": wallet})
+        out["balances"].append({"account": str(account.number), "market": "Bitmex",
+                                "category": of_currency.get(currency, "linear"), "asset": currency, "wallet": wallet})
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from simulator import bitmex_money, bitmex_stops
 from simulator.bitmex_account import Account, Event
@@ -21,6 +22,9 @@ from simulator.faults import Faults
 from simulator.market import FUNDING_MS, Market
 from simulator.store import Store
 
+if TYPE_CHECKING:
+    from simulator.bitmex_replay import BitmexReplay
+
 FUNDING_SHIFT_MS = 4 * 3600 * 1000  # 04:00, 12:00 and 20:00 UTC
 DAY_MS = 86400 * 1000
 NOON_MS = DAY_MS // 2
@@ -30,14 +34,17 @@ THIN = 5  # levels
 class BitmexVenue:
     """Everything behind the BitMEX wire."""
 
-    def __init__(self, store: Store, clock: Clock, faults: Faults, seed: int, fresh: bool) -> None:
+    def __init__(self, store: Store, clock: Clock, faults: Faults, seed: int, fresh: bool,
+                 replay: BitmexReplay | None = None) -> None:
         self.store = store
         self.clock = clock
         self.faults = faults
         self.pace = Pace()
         self.private: Callable[[list[Event]], None] = lambda events: None  # where private events go
         self.changed: Callable[[], None] = lambda: None  # called after each settled change
-        self.contracts = {c.symbol: c for c in contracts()}
+        self.publish: Callable[[str, str, str, list[Json]], None] = lambda *row: None  # rows of a recording
+        self.replay = replay
+        self.contracts = {c.symbol: c for c in (replay.contracts if replay else contracts())}
         self.account = Account(store, clock, fresh, self.contracts)
         self.account.per_quote = self.per_quote
         self.markets = {s: Market(c.item, store, clock, self.account) for s, c in self.contracts.items()}
@@ -63,7 +70,10 @@ class BitmexVenue:
         buys += [o.stop_price for o in stops if not bitmex_stops.rises(o)]
         sells += [o.stop_price for o in stops if bitmex_stops.rises(o)]
         market.next_funding = next_funding(self.clock.now())
-        market.open(seed, max(buys, default=0) + 1, min(sells, default=1 << 60) - 1)
+        if self.replay:
+            self.replay.open(market, self.contracts[market.symbol])
+        else:
+            market.open(seed, max(buys, default=0) + 1, min(sells, default=1 << 60) - 1)
         for order in waiting:
             if not order.waits:
                 market.engine.submit(order)
@@ -163,7 +173,9 @@ class BitmexVenue:
 
     def move(self, market: Market, price: int) -> None:
         """Trade the market to a price."""
-        if market.crowd:
+        if self.replay:
+            self.replay.move(market, price)
+        elif market.crowd:
             market.crowd.move_to(price)
             market.series.save_running()  # a killed venue begins again at this price
         self.settle()
@@ -200,6 +212,8 @@ class BitmexVenue:
                     self.fund(market, market.rate(), due)
             if count % 100 == 50 + index:
                 market.series.save_running()
+        if self.replay:
+            self.replay.beat(self.markets, self.contracts, self.publish)
         if count % 5 == 0:
             self._day(now)
             stale = [o for o in self.account.open.values() if o.tif == "DAY" and o.time // DAY_MS < now // DAY_MS]
@@ -250,7 +264,7 @@ class BitmexVenue:
 
     def per_quote(self) -> int:
         """Satoshi in one US dollar now: what quanto contracts call quoteToSettleMultiplier."""
-        return half_up(Decimal(100_000_000) / self.markets["XBTUSD"].mark())
+        return half_up(Decimal(100_000_000) / self.markets["XBTUSD"].mark()) if "XBTUSD" in self.markets else 1
 
     def waiting(self, contract: Contract, extra: Ticket | None = None, without: Ticket | None = None) -> Waiting:
         """Open orders of a contract that could add to its position, with one more or less."""

@@ -110,6 +110,7 @@ class Replay:
         for order in list(market.engine.waiting):
             if (order.price - price) * order.side >= 0:
                 market.engine.fill_waiting(order, order.left)
+        market.prints.append(price)  # for the conditional orders
 
     def _play(self, venue: Any, stream: str, payload: Json) -> None:
         market = venue.markets.get(payload.get("s"))

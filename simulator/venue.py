@@ -24,6 +24,7 @@ from simulator.spot_venue import SpotVenue
 from simulator.store import Store
 
 if TYPE_CHECKING:
+    from simulator.bitmex_replay import BitmexReplay
     from simulator.replay import Replay
 
 BEAT_S = 0.05
@@ -36,24 +37,30 @@ class Venue(Futures):
                  speed: Decimal = Decimal(1)) -> None:
         clock, faults = Clock(), Faults()
         self.reset_all: Callable[[list[tuple[str, int]]], None] = lambda clients: None  # TCP reset of addresses
-        self.recording: Replay | None = None
+        played: Replay | None = None
+        bitmex_played: BitmexReplay | None = None
         if replay is not None:
+            from simulator.bitmex_replay import BitmexReplay, is_bitmex
             from simulator.replay import Replay
 
-            self.recording = Replay(replay, clock, speed)
+            if is_bitmex(replay):
+                bitmex_played = BitmexReplay(replay, clock, speed)
+            else:
+                played = Replay(replay, clock, speed)
+        self.recording = played or bitmex_played
         store = Store(home / ("simulator-replay.db" if replay else "simulator.db"))
         limits, owner = Limits(clock), Owner(store, fresh)
 
         # A recording is of one product: beside it stands no other (USD-M, which is this object, without symbols).
-        played, shown = self.recording, self.recording.category if self.recording else ""
+        shown = self.recording.category if self.recording else ""
         listed = played.instruments if played else []
-        super().__init__(USDM, store, clock, faults, limits, owner, catalogue() if not played else
+        super().__init__(USDM, store, clock, faults, limits, owner, catalogue() if not shown else
                          listed if shown == "linear" else [], seed, played if shown == "linear" else None)
         self.coin = Futures(COINM, store, clock, faults, limits, owner, listed or coin_catalogue(), seed, played) \
             if shown in ("", "inverse") else None
         self.spot = SpotVenue(store, clock, faults, owner.name, seed, listed or spot_catalogue(), played) \
             if shown in ("", "spot") else None
-        self.bitmex = None if played else BitmexVenue(store, clock, faults, seed, fresh)
+        self.bitmex = BitmexVenue(store, clock, faults, seed, fresh, bitmex_played) if shown in ("", "bitmex") else None
         if self.coin:
             self.sibling, self.coin.sibling = self.coin, self
             self.coin.settle()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.simulator.coin_client import BTC, ETH, Coin
-from tests.simulator.sim_client import Book, Exchange, wait_for
+from tests.simulator.sim_client import FIXTURES, Book, Exchange, wait_for
 
 NAME = BTC.lower()
+BCH = "BCHUSD_PERP"
+RECORDED = FIXTURES / "binance" / "cryptofeed" / "coinm_ws_session.jsonl"
 
 
 def test_streams_name_family_and_pair(coin: Coin) -> None:
@@ -88,3 +93,22 @@ def test_everything_of_coin_m_survives_a_kill(tmp_path: Path) -> None:
         assert len(coin.get("klines", symbol=BTC, interval="1m", limit=1500)) == 1500
     finally:
         again.close()
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the folder of recorded messages is not there")
+def test_orders_and_stops_meet_a_recorded_book(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path, "--replay", str(RECORDED), "--speed", "20")
+    coin = Coin(exchange)
+    try:
+        exchange.offset_ms = coin.get("time")["serverTime"] - int(time.time() * 1000)
+        (price, _), *_ = coin.get("depth", symbol=BCH, limit=5)["asks"]
+        bought = coin.order("BUY", 5, symbol=BCH, newOrderRespType="RESULT")
+        assert (bought["status"], bought["avgPrice"]) == ("FILLED", price)
+        trigger = (Decimal(price) * Decimal("0.99")).quantize(Decimal("0.01"))
+        coin.ok("POST", "algoOrder", algoType="CONDITIONAL", symbol=BCH, side="SELL", type="STOP_MARKET", quantity="5",
+                triggerPrice=str(trigger), reduceOnly="true")
+        coin.control("price", symbol=BCH, price=str(trigger))
+        assert coin.position(BCH)["positionAmt"] == "0"
+        assert {row["asset"] for row in coin.ok("GET", "balance")} >= {"BCH", "LINK"}
+    finally:
+        exchange.close()
