@@ -58,12 +58,10 @@ BITMEX: dict[Mode, Hosts] = {
     Mode.LIVE: _one("https://www.bitmex.com/api/v1", "wss://ws.bitmex.com/realtime"),
     Mode.TESTNET: _one("https://testnet.bitmex.com/api/v1", "wss://ws.testnet.bitmex.com/realtime"),
 }
-# Below a configured stream address without a path: as the networks themselves are laid out (public, market, private).
-_PATHS = {
-    Category.SPOT: ("", "", "/ws-api/v3"),
-    Category.LINEAR: ("/public", "/market", "/private"),
-    Category.INVERSE: ("", "", ""),
-}
+# Below a configured stream address without a path (public, market, private): futures as the network splits them; the
+# bundled exchange has all products on one port.
+_SPLIT = ("/public", "/market", "/private")
+_BUNDLED = {Category.SPOT: ("/spot", "/spot", "/ws-api/v3"), Category.LINEAR: _SPLIT, Category.INVERSE: ("/coin",) * 3}
 
 _TEST_HOST = re.compile(r"demo-[a-z0-9-]+\.binance\.com|(.+\.)?binancefuture\.com|(.+\.)?testnet\.binance\.vision"
                         r"|([a-z0-9-]+\.)?testnet\.bitmex\.com")
@@ -137,7 +135,12 @@ def product_hosts(market: str, mode: Mode, category: Category, rest: str | None,
     if stream is None:
         return Hosts(rest or own.rest, own.public, own.market, user or own.private)
     paths = ("", "", "")
-    if market == "Binance" and not urlsplit(stream).path and (category is Category.SPOT or own.public != own.private):
-        paths = _PATHS[category]
+    if market == "Binance" and not urlsplit(stream).path:
+        if mode is Mode.SIM:
+            paths = _BUNDLED[category]
+        elif category is Category.SPOT:
+            paths = ("", "", "/ws-api/v3")
+        elif own.public != own.private:
+            paths = _SPLIT
     public, market_path, private = paths
     return Hosts(rest or own.rest, stream + public, stream + market_path, user or stream + private)

@@ -274,7 +274,7 @@ def test_a_products_own_keys_and_addresses_win(tmp_path: Path) -> None:
 
     assert settings.mode is Mode.SIM and settings.problems == ()
     assert (linear.hosts.rest, linear.hosts.private) == ("http://127.0.0.1:1", "ws://127.0.0.1:1/private")
-    assert (spot.hosts.rest, spot.hosts.public) == ("http://127.0.0.1:2", "ws://127.0.0.1:1")
+    assert (spot.hosts.rest, spot.hosts.public) == ("http://127.0.0.1:2", "ws://127.0.0.1:1/spot")
     assert spot.hosts.private == "ws://127.0.0.1:3/user"
     assert linear.credentials is not None and linear.credentials.header_key() == KEY
     assert spot.credentials is not None and spot.credentials.header_key() == own
