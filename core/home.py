@@ -43,15 +43,18 @@ def has_settings(home: Path) -> bool:
 def save_choice(home: Path, mode: Mode, api_key: str = "", api_secret: str = "") -> None:
     """What the first sheet was answered, as settings files only the owner can read. Files already there are kept.
 
-    SIM means the bundled exchange started as a child. The keys go into the set of the mode.
+    SIM means the bundled exchange started as a child; it shows one of everything until symbols are chosen. The keys go
+    into the set of the mode.
     """
     is_live, is_sim = mode is Mode.LIVE, mode is Mode.SIM
-    general = {"MARKET_LIST": "Binance", "TESTNET": str(not is_live), "DEMO": str(is_sim)}
+    markets = "Binance, Bitmex" if is_sim else "Binance"
+    general = {"MARKET_LIST": markets, "TESTNET": str(not is_live), "DEMO": str(is_sim)}
     prefix = "" if is_live else "TESTNET_"
     symbols = {name: keys_of(ENV_BINANCE)[name].default for name in ("LINEAR_SYMBOLS", "CURRENCIES")}
     market = {**symbols, f"{prefix}API_KEY": api_key, f"{prefix}API_SECRET": api_secret}
     # .env goes first: a kill in between leaves the mode that was chosen, and defaults for the rest.
-    for name, values in ((ENV, general), (ENV_BINANCE, market)):
+    files = ((ENV, general), (ENV_BINANCE, market))
+    for name, values in files[:1] if is_sim else files:
         if not (home / name).exists():
             write_private(home / name, "".join(f"{key}={quoted(value)}\n" for key, value in values.items()))
 

@@ -11,6 +11,13 @@ from core.setting_file import SettingFile
 from core.setting_keys import MOST_SYMBOLS, PRODUCTS
 from models import Category, Mode
 
+# What the bundled exchange shows to who has chosen nothing yet: one of everything.
+DEMO_SYMBOLS: dict[str, dict[Category, tuple[str, ...]]] = {
+    "Binance": {Category.LINEAR: ("BTCUSDT", "ETHUSDT"), Category.INVERSE: ("BTCUSD_PERP",),
+                Category.SPOT: ("BTCUSDT",)},
+    "Bitmex": {Category.INVERSE: ("XBTUSD",)},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class DemoVenue:
@@ -92,20 +99,22 @@ def read_market(file: SettingFile, asked: Mode, known: KnownSecrets) -> Read:
 
 
 def read_demo(file: SettingFile, demo: Demo, known: KnownSecrets) -> Read:
-    """The market at the bundled exchange: symbols from the file when it was written, addresses and keys as told."""
+    """The market at the bundled exchange: symbols from the file where it names some, addresses and keys as told."""
     told = demo.venue(file.market)
     if told is None:
         return Read(file, None, None)
     rest, stream = read_url(told.http, ("http", "https")), read_url(told.ws, ("ws", "wss"))
-    keys, symbols = Credentials(told.api_key, told.api_secret, known), _symbols(file)
+    keys = Credentials(told.api_key, told.api_secret, known)
+    is_chosen = any(name.endswith("_SYMBOLS") for name in file.values)
+    symbols = _symbols(file) if is_chosen or file.problems else DEMO_SYMBOLS[file.market]
     hosts = {category: product_hosts(file.market, Mode.SIM, category, rest, stream) for category in symbols}
     products = tuple(ProductSettings(category, names, hosts[category], keys)
                      for category, names in symbols.items())
-    return Read(file, _market(file, products), True)
+    return Read(file, _market(file, products, is_chosen), True)
 
 
-def _market(file: SettingFile, products: tuple[ProductSettings, ...]) -> MarketSettings | None:
-    currencies = file.names("CURRENCIES", MOST_SYMBOLS)
+def _market(file: SettingFile, products: tuple[ProductSettings, ...], is_chosen: bool = True) -> MarketSettings | None:
+    currencies = file.names("CURRENCIES", MOST_SYMBOLS) if is_chosen or "CURRENCIES" in file.values else ()
     options = file.names("OPTION_SYMBOLS", MOST_SYMBOLS, may_be_empty=True) if "OPTION_SYMBOLS" in file.keys else ()
     return None if file.problems else MarketSettings(file.market, products, currencies, options)
 

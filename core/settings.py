@@ -105,7 +105,7 @@ def load_settings(home: Path, known: KnownSecrets, flag: Mode | None = None, dem
     is_testnet, is_demo = general_file.flag("TESTNET"), general_file.flag("DEMO")
     child = flag is Mode.SIM or (flag is None and is_demo)
     asked = flag or (Mode.TESTNET if is_testnet else Mode.LIVE)
-    market_list = _market_list(general_file)
+    market_list = _market_list(general_file, tuple(MARKETS) if child else ("Binance",))
 
     files = [general_file]
     mode = Mode.SIM if child else asked
@@ -151,11 +151,11 @@ def _general(file: SettingFile) -> General:
     )
 
 
-def _market_list(file: SettingFile) -> tuple[str, ...]:
+def _market_list(file: SettingFile, default: tuple[str, ...]) -> tuple[str, ...]:
     """The markets this version knows, spelled as the table does; others are said and left out."""
     known = {name.casefold(): name for name in MARKETS}
     found: dict[str, None] = {}
-    for word in read_names(file.values.get("MARKET_LIST") or "Binance")[:50]:
+    for word in (read_names(file.values.get("MARKET_LIST", "")) or default)[:50]:
         name = known.get(word.casefold())
         if name is not None:
             found[name] = None

@@ -57,7 +57,8 @@ def venue_config(settings: Settings, market: MarketSettings, product: ProductSet
         category=product.category, title=TITLES[(market.name, product.category)], http=hosts.rest,
         public_ws=hosts.public, market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
         quote_only=general.quote_only, full_book=general.order_book_depth == "full",
-        options=market.options if is_first else (), currencies=market.currencies, candles=general.history_candles)
+        options=market.options if is_first else (), currencies=market.currencies, candles=general.history_candles,
+        dead_man_s=general.dead_man_s)
 
 
 class Session:

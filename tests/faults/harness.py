@@ -151,6 +151,16 @@ def recorded() -> Iterator[Wire]:
 
 # ---------------------------------------------------------------- a home and an exchange
 
+def usd_m_only(home: Path) -> None:
+    """Settings of the bundled exchange that choose USD-M alone, where a test has not chosen."""
+    env, market = home / ".env", home / ".env.Binance"
+    text = env.read_text(encoding="utf-8") if env.exists() else ""
+    if "MARKET_LIST" not in text:
+        write_private(env, f"MARKET_LIST=Binance\n{text}")
+    if not market.exists():
+        write_private(market, "LINEAR_SYMBOLS=BTCUSDT, ETHUSDT")
+
+
 class Ground:
     """A home folder and a running exchange; `close` ends everything that was started on it."""
 
@@ -269,6 +279,7 @@ class Terminal:
     def __init__(self, ground: Ground, timings: Timings) -> None:
         self._ground = ground
         self.fatal: list[TerminalError] = []
+        usd_m_only(ground.home)
         settings = load_settings(ground.home, KnownSecrets(), Mode.SIM, ground.demo)
         assert not settings.problems, settings.problems
         asking.QUEUE_AND_LIFE_MS = QUICK_LIFE_MS

@@ -80,7 +80,7 @@ class Desktop:
         """Until the child exchange listens and the title shows a price; the exchange, its strangers standing still."""
         self.children = self.until(self._children, START_S, "the child exchange")
         port = self.until(lambda: listening_port(self.children[0]), START_S, "its port")
-        self.until(lambda: "TRADING OFF" in self.title() and "BTCUSDT " in self.title(), START_S, "a price")
+        self.until(lambda: "TRADING OFF" in self.title() and "BTCUSDT_Binance-F " in self.title(), START_S, "a price")
         market = Market(f"http://127.0.0.1:{port}/control")
         market.calm()
         time.sleep(0.6)                # the book is drawn, and stands still

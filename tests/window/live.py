@@ -28,7 +28,7 @@ from engine.view import View
 from models import Mode, OrdType, Top
 from session.build import Session
 from session.window import WindowRun
-from tests.faults.harness import is_running
+from tests.faults.harness import is_running, usd_m_only
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW_TICK_LIMIT_MS = 500      # window.md: nothing the window does may take longer
@@ -109,6 +109,8 @@ class Live:
         self.home = home
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = KnownSecrets()
+        if mode is Mode.SIM:
+            usd_m_only(home)
         settings = load_settings(home, known, mode)
         self.logs: LogHandle = start_logging(home, "INFO", known)
         self.run = WindowRun(home, ROOT, known, mode, settings, (), "test", debug=True)

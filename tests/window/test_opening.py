@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models import Health, Mode
+from models import Category, Health, Mode
 from session.child import Child
 from tests.faults.harness import free_port, is_running, write_private
 from tests.window.live import ROOT, Live, Market, text_of
@@ -86,7 +86,10 @@ def test_enter_on_the_first_start_sheet_starts_the_demo(home: Path, open_window:
     window.key("Return")
     window.wait_live()
 
-    assert window.app.mode is Mode.SIM and window.view.accounts == ("SIM-1",)
+    assert window.app.mode is Mode.SIM and "SIM-1" in window.view.accounts
+    assert set(window.session.board.venues) == {
+        ("Binance", Category.LINEAR), ("Binance", Category.INVERSE), ("Binance", Category.SPOT),
+        ("Bitmex", Category.INVERSE)}
     assert "DEMO" in (home / ".env").read_text() and not window.app.shell.sheets
     window.check_unharmed()
 
