@@ -20,7 +20,7 @@ from interface.guards import HINT_S, MOVED, OUTSIDE_S, left_the_middle, moved_la
 from interface.memory import name_of
 from interface.panels.book_chips import ChipMouse
 from interface.panels.ladder import LadderCanvas, Spread
-from interface.presenters.glance import Glance, orders_of, stale_age
+from interface.presenters.glance import Glance, orders_of, stale_age, symbol_word
 from interface.presenters.ladder import (
     STEPS,
     Ladder,
@@ -226,7 +226,8 @@ class BookPanel:
 
     def _show_header(self, glance: Glance) -> None:
         key, instrument = glance.key, glance.instrument
-        parts = [Segment("title", "Book", font="bold"), Segment("symbol", key.symbol if key else "", "dim")]
+        parts = [Segment("title", "Book", font="bold", drop=1),
+                 Segment("symbol", symbol_word(key, glance) if key else "", "dim")]
         if instrument is not None:
             if self.view == LADDER:
                 parts.append(Segment("step", f"step {text(self._step(instrument))} ▾", action=self._step_menu))
@@ -234,7 +235,7 @@ class BookPanel:
             if self.view == LADDER:
                 parts.append(Segment("centre", "centre  Space", "dim", "small", lambda _time: self.centre(),
                                      right=True))
-            parts.append(Segment("way", "two-step", "dim", "small", right=True, drop=1))
+            parts.append(Segment("way", "two-step", "dim", "small", right=True, drop=2))
         self.bar.show(parts)
 
     def _show_book(self, glance: Glance) -> None:

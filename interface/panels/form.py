@@ -18,7 +18,7 @@ from interface.desk import Note, as_number, largest_qty
 from interface.draft import Draft, Reading, read_draft
 from interface.panels.form_kind import LeverageButton, OrderKind
 from interface.presenters.abilities import no_post, no_reduce
-from interface.presenters.glance import Glance, leverage_of
+from interface.presenters.glance import Glance, leverage_of, symbol_word
 from interface.presenters.slip import form_line
 from interface.presenters.tables import owner_word
 from interface.presenters.topline import TRADING_HINT
@@ -370,7 +370,7 @@ class FormPanel:
 
     def _show_header(self, glance: Glance) -> None:
         parts = [Segment("title", "Form", font="bold"),
-                 Segment("symbol", glance.key.symbol if glance.key else "", "dim")]
+                 Segment("symbol", symbol_word(glance.key, glance) if glance.key else "", "dim")]
         if glance.view is not None and glance.view.locked:
             parts.append(Segment("state", "locked", "error", right=True))
         elif self.desk.trading():
