@@ -6,13 +6,14 @@ The thread owns the socket and its feed; others reach them by `post`, `restart`,
 from __future__ import annotations
 
 import logging
+import math
 import queue
+import random
 import socket
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ import websocket
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from connectors.http import tls_context
+from connectors.reader import LARGEST_FRAME, Limited, Reader, plain
 from core.backoff import backoff
 from core.clock import Clock
 from core.errors import KeysRejected, VenueError
@@ -29,13 +31,10 @@ from models import Timings
 
 log = logging.getLogger(__name__)
 
-LARGEST_FRAME = 8 * 1024 * 1024
+MOST_OVERLAP = 2.0            # seconds for which an old and a new connection are both open
 SEND_SPACING = 0.2            # at most five messages a second (binance.md 7: five; futures ten)
-_BUFFER = 65_536
 _OWN_PING = b"b"
 _TEXT_PING, _TEXT_PONG = "ping", b"pong"      # of venues whose heartbeat is an ordinary text frame
-_WHOLE_TEXT = 0x81            # first byte of a text frame that is a whole message, without extensions (RFC 6455, 5.2)
-_TWO_BYTES = 126              # as length: the length follows in two bytes
 
 
 class Feed(Protocol):
@@ -76,23 +75,40 @@ class StreamStatus:
     retry_at: float | None = None
     text: str = ""
     keys_refused: bool = False
+    renewals: int = 0
 
 
-class _Limited(websocket._abnf.frame_buffer):
-    """Refuses a frame by its length before reading it."""
+class Renew(str):
+    """A `tick`'s wish: this connection will end soon, so another one is to be there before."""
 
-    def recv_length(self) -> None:
-        super().recv_length()
-        if (self.length or 0) > LARGEST_FRAME:
-            raise WebSocketException(f"a frame of {self.length} bytes (8 MB are allowed)")
+
+Renewed = Callable[[Callable[[str], None]], None]
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection and its reader; of one that is to take over also what is still to be said, and how long it waits."""
+
+    line: websocket.WebSocket
+    reader: Reader
+    frames: Limited
+    outbox: deque[str] = field(default_factory=deque)
+    until: float = 0.0
 
 
 class Stream:
-    """A connection that is kept up. `headers` are made for each connection, beside the handshake's own."""
+    """A connection that is kept up. `headers` are made for each connection, beside the handshake's own.
+
+    `renewed`: before the exchange's 24 hours are over, or when it says that it will close, another connection is made
+    first; `renewed` says on it what its address does not ask for. For a while both carry the same: what the old one
+    has brought is not taken again, so that nothing is missed and nothing comes twice. Without it the connection is
+    simply made anew.
+    """
 
     def __init__(self, name: str, feed: Feed, clock: Clock, timings: Timings, silence: float,
                  on_death: Callable[[str, BaseException], None], held: bool = False,
-                 headers: Callable[[], list[str]] = list, text_ping: bool = False) -> None:
+                 headers: Callable[[], list[str]] = list, text_ping: bool = False,
+                 renewed: Renewed | None = None) -> None:
         self.status = StreamStatus()
         self.last_data: float | None = None     # monotonic; written by the thread only
         self._feed, self._clock, self._timings, self._silence = feed, clock, timings, silence
@@ -102,8 +118,14 @@ class Stream:
         self._headers, self._text_ping = headers, text_ping
         self._held, self._restart = held, False
         self._socket: socket.socket | None = None
-        self._reader: _Reader | None = None
+        self._renewed = renewed
+        self._now: _Line            # set before it is read
+        self._next: _Line | None = None
+        self._seen: set[bytes] | None = None     # frames of the old connection while another one takes over
+        self._until = 0.0           # so long the new one may repeat them
+        self._due = 0.0             # when another one is made
         self._slice = min(0.25, max(0.02, silence / 20))
+        self._overlap = min(MOST_OVERLAP, timings.silence_book * 0.4)
         self._pause_bound = max(1.0, timings.silence_book / 2)
         self.worker = Worker(name, self._work, on_death)
 
@@ -165,7 +187,8 @@ class Stream:
             attempt += 1
             wait = 0.0 if self._restart else next(waits)
             retry_at = None if self._held else self._clock.monotonic() + wait
-            self.status = StreamStatus(False, self.status.opens, attempt, retry_at, text, keys_refused)
+            self.status = StreamStatus(False, self.status.opens, attempt, retry_at, text, keys_refused,
+                                       self.status.renewals)
             log.info("%s: %s; attempt %d in %.1f s", self.worker.name, text, attempt, wait)
             if retry_at is not None:
                 self._rest(stop, retry_at)
@@ -194,28 +217,31 @@ class Stream:
         """One connection from its making to its end: why it ended, and whether the keys were refused."""
         self._drain()
         try:
-            line = self._connect(self._feed.address())
+            self._now = self._connect(self._feed.address())
         except KeysRejected as error:
             return error.text, True
         except VenueError as error:
             return error.text, False
         except (WebSocketException, OSError, ValueError) as error:
-            return _plain(error), False
+            return plain(error), False
         finally:
             if stop.is_set() or self._held:
                 self._cut()
         try:
             self._outbox.clear()
-            self.status = StreamStatus(True, self.status.opens + 1)
+            self.status = StreamStatus(True, self.status.opens + 1, renewals=self.status.renewals)
             self._feed.opened(self._outbox.append)
-            return self._pump(line, stop), False
+            return self._pump(stop), False
         except (WebSocketException, OSError) as error:
-            return _plain(error), False
+            return plain(error), False
         finally:
             self._socket = None
-            line.shutdown()  # type: ignore[no-untyped-call]
+            self._now.line.shutdown()  # type: ignore[no-untyped-call]
+            if self._next is not None:
+                self._next.line.shutdown()  # type: ignore[no-untyped-call]
+                self._next = None
 
-    def _connect(self, url: str) -> websocket.WebSocket:
+    def _connect(self, url: str) -> _Line:
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "wss"
         if not secure and not (parts.scheme == "ws" and is_loopback(host)):
@@ -228,13 +254,13 @@ class Stream:
             line.settimeout(self._timings.connect)
             line.connect(url, socket=sock, redirect_limit=0, suppress_origin=True,  # type: ignore[no-untyped-call]
                          header=self._headers())
-            self._reader = _Reader(sock)
-            line.frame_buffer = _Limited(self._reader.read, True)
+            reader = Reader(sock)
+            line.frame_buffer = frames = Limited(reader.read, True)
             sock.settimeout(self._slice)
         except BaseException:
             sock.close()
             raise
-        return line
+        return _Line(line, reader, frames)
 
     def _dial(self, host: str, port: int) -> socket.socket:
         """A TCP connection; the socket is known to `stop` while it is being made."""
@@ -251,11 +277,11 @@ class Stream:
                 failure = error
         raise failure
 
-    def _pump(self, line: websocket.WebSocket, stop: threading.Event) -> str:
+    def _pump(self, stop: threading.Event) -> str:
         """Read until something ends it; gives the reason."""
-        clock, feed, inbox, reader = self._clock.monotonic, self._feed, self._inbox, self._reader
-        assert reader is not None
-        opened = heard = last_pass = next_tick = next_ping = next_send = clock()
+        clock, feed, inbox = self._clock.monotonic, self._feed, self._inbox
+        heard = last_pass = next_tick = next_ping = next_send = clock()
+        self._due = heard + self._timings.day_cut * (random.uniform(0.95, 1.0) if self._renewed else 1.0)
         parts: list[bytes] = []
         is_between = True      # the library is not in the middle of a frame
         while not stop.is_set() and not self._held and not self._restart:
@@ -269,19 +295,26 @@ class Stream:
                 next_tick = now + self._slice
                 feed.flush(now)
                 reason = feed.tick(now)
-                if reason:
+                if isinstance(reason, Renew) and self._renewed:
+                    log.info("%s: %s", self.worker.name, reason)
+                    self._due = now
+                elif reason:
                     return reason
                 if now - heard > self._silence:
                     return f"no frame for {self._silence:.3g} s"
-                if now - opened > self._timings.day_cut:
+                if now > self._due and not self._renewed:
                     return "renewed before the exchange's 24 hours"
+                if self._renewal(now, is_quiet=not parts):
+                    heard, is_between = clock(), True
                 if now >= next_ping:
+                    line = self._now.line
                     line.send(_TEXT_PING) if self._text_ping else line.ping(_OWN_PING)
                     next_ping = now + self._silence / 3
                 if self._outbox and now >= next_send:
-                    line.send(self._outbox.popleft())
+                    self._now.line.send(self._outbox.popleft())
                     next_send = now + SEND_SPACING
             last_pass = now
+            line, reader = self._now.line, self._now.reader
             try:
                 text = reader.text() if is_between else None
                 if text is None:
@@ -292,8 +325,15 @@ class Stream:
                         text = frame.data
             except WebSocketTimeoutException:
                 continue
+            except (WebSocketException, OSError):
+                if self._next is None:
+                    raise
+                self._take_over(clock())     # the old one ended early: what it would have said waits in the new one
+                is_between = True
+                parts.clear()
+                continue
             heard = now = clock()
-            if text == _TEXT_PONG:
+            if text == _TEXT_PONG or (text is not None and self._seen is not None and self._is_known(text, now)):
                 continue
             if text is not None:
                 self.last_data = now
@@ -303,6 +343,58 @@ class Stream:
             else:
                 self._other(line, frame, parts, now)
         return "reconnecting" if self._restart else "closed by us"
+
+    # ------------------------------------------------------------ another connection before this one ends
+
+    def _renewal(self, now: float, is_quiet: bool) -> bool:
+        """Make the next connection when it is due, and let it take over after a while; whether it did just now."""
+        if self._next is None:
+            if self._renewed is None or now <= self._due:
+                return False
+            try:
+                # What the old connection brings meanwhile waits in its socket.
+                self._next = self._connect(self._feed.address())
+            except (VenueError, WebSocketException, OSError, ValueError) as error:
+                log.info("%s: no second connection yet: %s", self.worker.name, plain(error))
+                self._due = now + self._timings.backoff_max
+                return False
+            self._next.until = self._clock.monotonic() + self._overlap
+            self._seen, self._until = set(), math.inf
+            self._renewed(self._next.outbox.append)
+            return False
+        if self._next.outbox:
+            self._next.line.send(self._next.outbox.popleft())
+            self._next.until = max(self._next.until, now + self._overlap)
+        # What the old one has brought and is not read yet came before the new one was there, maybe.
+        is_read = is_quiet and self._now.reader.is_drained and self._now.frames.is_between
+        if now < self._next.until or not (is_read or now > self._next.until + self._timings.silence_book):
+            return False
+        self._take_over(now)
+        return True
+
+    def _take_over(self, now: float) -> None:
+        """The next connection is the one that is read from now on."""
+        assert self._next is not None
+        self._now.line.shutdown()  # type: ignore[no-untyped-call]
+        self._now, self._next = self._next, None
+        self._until = now + self._overlap * 2
+        self._due = now + self._timings.day_cut * random.uniform(0.95, 1.0)
+        self.status = replace(self.status, renewals=self.status.renewals + 1)
+        log.info("%s: another connection has taken over", self.worker.name)
+
+    def _is_known(self, text: bytes, now: float) -> bool:
+        """Whether the old connection brought this frame already. Until the new one takes over all are remembered."""
+        assert self._seen is not None
+        if self._next is not None:
+            self._seen.add(text)
+            return False
+        if now > self._until:
+            self._seen = None
+            return False
+        if text in self._seen:
+            self._seen.remove(text)
+            return True
+        return False
 
     def _other(self, line: websocket.WebSocket, frame: Any, parts: list[bytes], now: float) -> None:
         """Control frames and messages in several frames."""
@@ -320,71 +412,3 @@ class Stream:
                 parts.clear()
                 self.last_data = now
                 self._feed.frame(whole, now)
-
-
-class _Reader:
-    """Asks the kernel for much and gives out what is wanted: one call for many small frames."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock, self._held, self._at = sock, b"", 0
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether the next frame has to be waited for."""
-        return self._at >= len(self._held)
-
-    def text(self) -> bytes | None:
-        """The payload of an ordinary text frame that is here as a whole; None: the library must read what comes.
-
-        All but every frame of a market is one; taking it apart here costs a third of what the library takes.
-        """
-        if self._at >= len(self._held):
-            self._fill()
-        held, at = self._held, self._at
-        if len(held) - at < 4 or held[at] != _WHOLE_TEXT:
-            return None
-        size, begin = held[at + 1], at + 2
-        if size == _TWO_BYTES:
-            size, begin = held[at + 2] << 8 | held[at + 3], at + 4
-        elif size > _TWO_BYTES:
-            return None              # longer, or masked, which a server's frames never are
-        end = begin + size
-        if end > len(held):
-            return None
-        self._at = end
-        return held[begin:end]
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes."""
-        if self._at >= len(self._held):
-            self._fill()
-        given = self._held[self._at:self._at + size]
-        self._at += len(given)
-        return given
-
-    def _fill(self) -> None:
-        try:
-            self._held, self._at = self._sock.recv(_BUFFER), 0
-        except (TimeoutError, ssl.SSLWantReadError):
-            raise WebSocketTimeoutException("nothing to read") from None
-        if not self._held:
-            raise WebSocketException("the connection was closed")
-
-
-def _plain(error: Exception) -> str:
-    """An error of socket or library without address or path, which may hold a key."""
-    if isinstance(error, websocket.WebSocketBadStatusException):
-        return f"the exchange answered HTTP {error.status_code}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted ({error.verify_message})"
-    if isinstance(error, socket.gaierror):
-        return "the host's name could not be resolved"
-    if isinstance(error, ssl.SSLError):
-        return "the encrypted connection failed"
-    if isinstance(error, TimeoutError | WebSocketTimeoutException):
-        return "no connection in time"
-    if isinstance(error, ConnectionRefusedError):
-        return "no connection (refused)"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return str(error)[:120] if type(error) is WebSocketException else type(error).__name__

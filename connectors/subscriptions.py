@@ -73,6 +73,14 @@ class Subscriptions:
             channel.last = now
         self._say(True, [name.decode() for name in list(self.channels)[self._in_address:]])
 
+    def renewed(self, send: Callable[[str], None]) -> None:
+        """Another connection takes over: what its address does not name is asked for on it, all else stays."""
+        names = [name.decode() for name in list(self.channels)[self._in_address:]]
+        for begin in range(0, len(names), A_MESSAGE):
+            self._number += 1
+            self._asked[self._number] = names[begin:begin + A_MESSAGE]
+            send(self._word(self._asked[self._number], True, self._number))
+
     def closed(self) -> None:
         """No connection: nothing can be asked."""
         self._send = None

@@ -41,6 +41,11 @@ class KeyExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The exchange will close this connection soon."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarginCall:
     """The exchange warns that a position comes near its liquidation."""
 
@@ -140,7 +145,7 @@ _account_event = msgspec.json.Decoder(_AccountEvent).decode
 _config_event = msgspec.json.Decoder(_ConfigEvent).decode
 _call_event = msgspec.json.Decoder(_CallEvent).decode
 
-Event = VenueMessage | KeyExpired | MarginCall | Algo | OfConditional
+Event = VenueMessage | KeyExpired | Shutdown | MarginCall | Algo | OfConditional
 
 
 def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] | None:
@@ -160,6 +165,8 @@ def private(raw: bytes, category: Category, account: str) -> tuple[Event, ...] |
             return _config_messages(_config_event(frame), category)
         if event == "listenKeyExpired":
             return (KeyExpired(),)
+        if event == "serverShutdown":
+            return (Shutdown(),)
         if event == "MARGIN_CALL":
             return (MarginCall(tuple(printable(row.symbol, 40) for row in _call_event(frame).positions)),)
     except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:

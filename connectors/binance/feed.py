@@ -15,6 +15,7 @@ from connectors.binance.market import MarketSymbol
 from connectors.binance.parse import bad
 from connectors.binance.public import PublicSymbol, Snapshot
 from connectors.complaints import Complaints
+from connectors.stream import Renew
 from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
 from connectors.wishes import GotCandles, GotDayOpen, Unwatch, WantCandles
@@ -25,6 +26,8 @@ from models import Key
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN = Renew("the exchange shuts this connection down soon")
+_SHUTDOWN = b'"serverShutdown"'
 _HEAD = b'{"stream":"'
 _READ_ERRORS = (msgspec.DecodeError, BadMessage, ValueError, ArithmeticError, RecursionError, OverflowError)
 
@@ -73,6 +76,7 @@ class MarketFeed:
         self._channels = self._subscriptions.channels
         self._changed: dict[Channel, None] = {}
         self._is_open = False
+        self._is_ending = False
 
     def address(self) -> str:
         """The combined form: each frame says which stream it is of."""
@@ -85,6 +89,10 @@ class MarketFeed:
         self._subscriptions.opened(send, self._clock.monotonic())
         for symbol in self._symbols.values():
             symbol.opened()
+
+    def renewed(self, send: Callable[[str], None]) -> None:
+        """Another connection takes over without a gap."""
+        self._subscriptions.renewed(send)
 
     def closed(self, text: str) -> None:
         """Books are stale from now on."""
@@ -134,6 +142,9 @@ class MarketFeed:
                 symbol.tick(now)
             else:
                 symbol.tick(venue_ms)
+        if self._is_ending:
+            self._is_ending = False
+            return SHUTDOWN
         return self._subscriptions.watch(now)
 
     def take(self, message: object) -> None:
@@ -190,6 +201,9 @@ class MarketFeed:
 
     def _other(self, raw: bytes, now: float) -> None:
         """Answers to messages, other spellings of a frame, and what nobody asked for."""
+        if _SHUTDOWN in raw[:200]:
+            self._is_ending = True
+            return
         outer = _outer(raw)
         channel = self._channels.get(outer.stream.encode())
         if channel is not None:

@@ -119,6 +119,7 @@ class Pool:
         parts = self._parts
         feed = MarketFeed(base, parts.clock, self._sync, Complaints(name))
         # A quiet symbol sends nothing for long; pongs show that the line lives.
-        stream = Stream(name, feed, parts.clock, parts.timings, parts.timings.silence_stream, self._on_death)
+        stream = Stream(name, feed, parts.clock, parts.timings, parts.timings.silence_stream, self._on_death,
+                        renewed=feed.renewed)
         lines.append(_Line(stream))
         return lines[-1]

@@ -12,10 +12,12 @@ from typing import Any
 
 from connectors.binance import algo, events
 from connectors.binance.algo import Algo
+from connectors.binance.feed import SHUTDOWN
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.parse import MARKET
 from connectors.binance.triggered import Triggered
 from connectors.complaints import Complaints
+from connectors.stream import Renew
 from core.errors import BadMessage, KeysRejected
 from models import Category, Execution, Notice, OrderReport, VenueDown, VenueMessage, VenueUp
 
@@ -67,7 +69,9 @@ class PrivateFeed:
             self._complaints.add(f"an unknown event: {raw[:80]!r}", now)
             return
         for message in messages:
-            if isinstance(message, events.KeyExpired):
+            if isinstance(message, events.Shutdown):
+                self._end = SHUTDOWN
+            elif isinstance(message, events.KeyExpired):
                 self._end = "the key of the private stream expired"
             elif isinstance(message, Algo):
                 self._conditional(message)
@@ -108,8 +112,14 @@ class PrivateFeed:
         """Nothing is held back here."""
 
     def tick(self, now: float) -> str:
-        """An expired key ends the connection."""
-        return self._end
+        """An expired key ends the connection; before a shutdown another one is made."""
+        reason = self._end
+        if isinstance(reason, Renew):
+            self._end = ""
+        return reason
+
+    def renewed(self, send: Callable[[str], None]) -> None:
+        """Another connection takes over; its address holds the key, and nothing else is to be said."""
 
     def take(self, message: Any) -> None:
         """A reason to connect anew, or an answer about an order that was asked for, from the keeper."""

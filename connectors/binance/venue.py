@@ -73,7 +73,8 @@ class Binance(ProductVenue[Rest]):
                                                            self.config.private_ws, parts.known),
                            parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
                            Complaints(name), self._triggered, self._ask_join)
-        return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True)
+        return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True,
+                      renewed=feed.renewed)
 
     # ------------------------------------------------------------ what is asked (keeper)
 

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from connectors.http import Client, NotSent, Prepared, tls_context
-from connectors.stream import LARGEST_FRAME, Stream
+from connectors.reader import LARGEST_FRAME
+from connectors.stream import Stream
 from core.clock import SystemClock
 from core.errors import SilenceError, VenueError
 from models import Timings
