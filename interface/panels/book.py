@@ -208,7 +208,7 @@ class BookPanel:
         if self.ladder is not None and self._levels_of[0] is book.bids and self._levels_of[1] is book.asks:
             return
         self._levels_of = (book.bids, book.asks)
-        made = make_levels(book, self.ladder_canvas.sides, instrument)
+        made = make_levels(book, self.ladder_canvas.sides, instrument, self.ladder)
         rows = moved_rows(self.ladder, made)
         if rows:
             self.ladder = made

@@ -73,14 +73,15 @@ def make_ladder(mid: Decimal, step: Decimal, sides: int, instrument: Instrument)
     return Ladder(anchor, step, sides, prices, tuple(grouped(price, places) if price > 0 else "" for price in prices))
 
 
-def make_levels(book: Book, sides: int, instrument: Instrument) -> Ladder:
-    """The best levels of each side, as many as there are rows."""
+def make_levels(book: Book, sides: int, instrument: Instrument, before: Ladder | None = None) -> Ladder:
+    """The best levels of each side, as many as there are rows; prices of `before` keep their words."""
     asks, bids = [price for price, _qty in book.asks[:sides]], [price for price, _qty in book.bids[:sides]]
     blank = [_ZERO] * sides
     prices = (*(blank + asks[::-1])[-sides:], *(bids + blank)[:sides])
     places = decimals(instrument.tick)
-    return Ladder(bids[0] if bids else _ZERO, instrument.tick, sides, prices,
-                  tuple(grouped(price, places) if price > 0 else "" for price in prices), True)
+    known = dict(zip(before.prices, before.texts, strict=True)) if before is not None else {}
+    texts = tuple(known.get(price) or (grouped(price, places) if price > 0 else "") for price in prices)
+    return Ladder(bids[0] if bids else _ZERO, instrument.tick, sides, prices, texts, True)
 
 
 def moved_rows(old: Ladder | None, new: Ladder) -> list[int]:
@@ -98,11 +99,29 @@ def middle(top: Top) -> Decimal:
 def row_of(ladder: Ladder, price: Decimal, side: Side) -> int:
     """The row an order or level of this side folds into; may lie outside."""
     if ladder.exact:
-        rows = [row for row, at in enumerate(ladder.prices) if at > 0 and (at <= price if side is Side.BUY
-                                                                           else at >= price)]
-        return (min(rows, default=len(ladder.prices))) if side is Side.BUY else max(rows, default=-1)
+        return _exact_row(ladder.prices, price, side)
     folded = multiple_down(price, ladder.step) if side is Side.BUY else multiple_up(price, ladder.step)
     return int((ladder.top - folded) / ladder.step)
+
+
+def _exact_row(prices: Sequence[Decimal], price: Decimal, side: Side) -> int:
+    """In rows that fall, with zeros where there is no level: the first one at or below a Buy, the last at or above a
+    Sell; past the end where there is none."""
+    first, end = 0, len(prices)
+    while first < end and not prices[first]:
+        first += 1
+    while end > first and not prices[end - 1]:
+        end -= 1
+    low, high = first, end
+    while low < high:                    # low becomes the first row below a Sell, at or below a Buy
+        middle_row = (low + high) // 2
+        if prices[middle_row] > price or (side is Side.SELL and prices[middle_row] == price):
+            low = middle_row + 1
+        else:
+            high = middle_row
+    if side is Side.BUY:
+        return low if low < end else len(prices)
+    return low - 1 if low > first else -1
 
 
 def fold(ladder: Ladder, book: Book, instrument: Instrument, stale: bool = False) -> list[LadderRow]:

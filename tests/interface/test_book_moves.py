@@ -133,6 +133,8 @@ def test_levels_are_exactly_the_venues_rows() -> None:
     assert [row_of(shown, D(price), side) for price, side in (
         ("99.2", Side.BUY), ("99", Side.BUY), ("97", Side.BUY), ("103", Side.SELL), ("104", Side.SELL))] == [
         5, 6, 8, 2, -1]
+    assert row_of(shown, D("100.2"), Side.BUY) == 4 and row_of(shown, D("100.2"), Side.SELL) == 3
+    assert row_of(make_levels(Book((), (), 0, 0.0, True), 4, rules), D(1), Side.SELL) == -1
     found, above, below = chips(shown, (order(1, "99.2"), order(2, "90"), order(3, "104", Side.SELL),
                                         order(4, "103", Side.SELL)), rules)
     assert ([chip.row for chip in found], above, below) == ([2, 5], 1, 1)
