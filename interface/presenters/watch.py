@@ -108,7 +108,7 @@ def watch_columns(small: bool) -> tuple[Column[WatchRow], ...]:
     """Columns of the watchlist; at the small size a position shows only its sign."""
     pos = 1 if small else 7
     return (
-        Column("symbol", "Symbol", 9 if small else 10, _symbol),
+        Column("symbol", "Symbol", 11, _symbol),
         Column("bid", "Bid", 8 if small else 9, lambda r, g: _quote(r, g, False), True, flash=True),
         Column("ask", "Ask", 8 if small else 9, lambda r, g: _quote(r, g, True), True, flash=True),
         Column("pos", "P" if small else "Pos", pos, lambda r, g: _pos(r, g, small), True),
