@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connectors.binance import auth, spot_desk
 from connectors.binance.rights import WITHDRAWS
@@ -338,6 +340,20 @@ class TestSpotAlone:
         up = make().start().got(VenueUp)
 
         assert not up.can_trade and up.text == NO_TRADE and up.account == "7"
+
+    def test_an_ed25519_key_signs_requests_and_the_subscription(
+            self, make: Make, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+        private = Ed25519PrivateKey.generate()
+        public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        key = exchange.control("key", public_key=public)["api_key"]
+        pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        monkeypatch.setitem(exchange.ready, "binance", {**exchange.binance, "api_key": key, "api_secret": pem})
+        terminal = make().start()
+        order = terminal.order()
+        told = terminal.answer(order)
+
+        assert isinstance(told, Ack)
+        terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
 
     def test_the_dead_man_switch_that_spot_lacks_is_told(self, make: Make) -> None:
         terminal = make()

@@ -23,6 +23,7 @@ from models import (
     AskAccount,
     AskHistory,
     AskOrder,
+    BalanceReport,
     Category,
     Execution,
     HistoryPage,
@@ -203,6 +204,12 @@ def test_the_account_has_orders_and_balances_and_no_position() -> None:
 
     assert isinstance(told, AccountSnapshot) and told.positions == ()
     assert [one.cl_ord_id for one in told.orders] == ["5.bot"] and told.balances[0].wallet == Decimal(3)
+
+
+def test_balances_alone_are_told_one_by_one() -> None:
+    told = ask(Account(), lambda questions: questions.balances())
+
+    assert [(one.currency, one.wallet) for one in told if isinstance(one, BalanceReport)] == [("BTC", Decimal(3))]
 
 
 # ---------------------------------------------------------------- how an order is moved
