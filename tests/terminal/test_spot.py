@@ -1,0 +1,60 @@
+"""Spot end to end: the session, its ledger and the connector against the bundled exchange's spot face."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.commands import MoveOrder
+from models import Category, Key, Side
+from tests.faults.harness import QUICK, Ground, Terminal, until, write_private
+
+pytestmark = pytest.mark.late
+BTC = Key("Binance", Category.SPOT, "BTCUSDT")
+
+
+def spot(ground: Ground) -> Terminal:
+    """A session with spot alone, recovered."""
+    write_private(ground.home / ".env.Binance", "SPOT_SYMBOLS=BTCUSDT\nLINEAR_SYMBOLS=\nCURRENCIES=USDT")
+    terminal = ground.terminal(QUICK, wait=False)
+    try:
+        until(lambda: terminal.fatal or terminal.is_live(BTC), 15)
+    except AssertionError:
+        raise AssertionError(terminal.report()) from None
+    return terminal
+
+
+def truth(ground: Ground, what: str) -> list[dict[str, str]]:
+    """What the spot face knows."""
+    return [row for row in ground.exchange.truth()[what]
+            if (row["market"], row["category"]) == ("Binance", "spot")]
+
+
+def test_a_moved_order_keeps_its_row_and_every_fill_is_booked_once(ground: Ground) -> None:
+    terminal = spot(ground)
+    name = terminal.place(Side.BUY, "0.002", terminal.far(key=BTC).quantize(Decimal("0.01")), key=BTC)
+    until(lambda: ground.status(name) == "NEW", 15, "the order works")
+    nearer = terminal.far(key=BTC, percent=2).quantize(Decimal("0.01"))
+    assert terminal.ask(MoveOrder(terminal.ticket(), BTC, name, price=nearer)).ok
+    until(lambda: ground.status(name) == "NEW" and Decimal(str(ground.order(name)["PRICE"])) == nearer, 15, "moved")
+    ground.exchange.control("fault", name="cut", seconds=1)
+    ground.exchange.control("price", market="Binance", category="spot", symbol="BTCUSDT", price=str(nearer - 10))
+    until(lambda: ground.status(name) == "FILLED", 15, terminal.report())
+    until(lambda: terminal.is_live(BTC), 15, "live again")
+    terminal.place(Side.SELL, "0.001", key=BTC)
+    until(lambda: {row["EXECID"] for row in ground.read().coins} == {row["exec_id"] for row in truth(
+        ground, "executions")} and any(row["side"] == "SELL" for row in truth(ground, "executions")), 15, "all booked")
+
+    theirs = {row["exec_id"]: row for row in truth(ground, "executions")}
+    coins = ground.read().coins
+    mine = [row for row in coins if row["PART"] == 0]
+    assert sorted(row["EXECID"] for row in mine) == sorted(theirs)
+    assert {row["client_id"] for row in theirs.values()} >= {name.replace(".", "-")}
+    assert len([row for row in ground.read().orders if row["NAME"] == name]) == 1
+    assert len([row for row in truth(ground, "orders") if row["client_id"] == name.replace(".", "-")]) == 2
+    money = {row["asset"]: Decimal(row["wallet"]) for row in truth(ground, "balances")}
+    for coin, start in (("BTC", Decimal(0)), ("USDT", Decimal(10_000))):
+        rows = [row for row in coins if row["CURRENCY"] == coin]
+        booked = sum((Decimal(str(row["SUMREAL"])) - Decimal(str(row["COMMISS"])) for row in rows), start)
+        assert booked == money[coin], coin
