@@ -110,7 +110,7 @@ def test_a_silent_market_leaves_the_others_usable(live: Live) -> None:
     began = time.monotonic()
 
     live.until(lambda: _cells(live, XBT)["bid"] == "dim", USABLE_S, "BitMEX grey")
-    assert any(text.startswith("BitMEX: ") for text in live.strips())
+    live.until(lambda: any(text.startswith("BitMEX: ") for text in live.strips()), 3, "its strip")
     assert not any(text.startswith("Binance") for text in live.strips())
     for key in (FUTURES, SPOT):
         assert _cells(live, key)["bid"] == "buy"
