@@ -76,5 +76,7 @@ def forced(venue: Futures, market: Market, order: Order) -> None:
         "q": item.qty_text(order.qty), "p": item.price_text(order.price),
         "ap": f"{item.average(order.value, order.cum):f}", "X": order.status, "l": item.qty_text(order.cum),
         "z": item.qty_text(order.cum), "T": now}}
-    for stream in (f"{market.symbol.lower()}@forceOrder", "!forceOrder@arr"):
-        venue.publish(stream, event)
+    venue.publish(f"{market.symbol.lower()}@forceOrder", event)
+    for product in (venue, venue.sibling):
+        if product:
+            product.publish("!forceOrder@arr", event)

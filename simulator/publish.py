@@ -129,7 +129,9 @@ class Publisher:
     def tops(self) -> None:
         """bookTicker, at once when the best price or its quantity changed."""
         subscribers = self.hub.subscribers
-        for symbol, market in self.venue.markets.items():
+        markets = self._both() if "!bookTicker" in subscribers else list(self.venue.markets.values())
+        for market in markets:
+            symbol = market.symbol
             stream = f"{symbol.lower()}@bookTicker"
             if (stream in subscribers or "!bookTicker" in subscribers) and not self.venue.replay:
                 top = (market.engine.depth(1, 1), market.engine.depth(-1, 1))
@@ -138,6 +140,11 @@ class Publisher:
                     event = self.top_event(market)
                     self.hub.publish(stream, event)
                     self.hub.publish("!bookTicker", event)
+
+    def _both(self) -> list[Market]:
+        """The markets of both futures products: streams of all markets carry them together, told apart by `st`."""
+        sibling = self.venue.sibling
+        return [*self.venue.markets.values(), *(sibling.markets.values() if sibling else ())]
 
     def top_event(self, market: Market) -> Json:
         """One bookTicker event."""
@@ -260,8 +267,18 @@ class Publisher:
         return {"e": "markPriceUpdate", "E": self.venue.clock.now(), "s": market.symbol, "p": mark, "ap": mark,
                 **index, "P": mark, "r": money8(market.rate()), "T": market.next_funding, "st": family}
 
+    def index_event(self, market: Market) -> Json:
+        """One indexPriceUpdate of COIN-M."""
+        return {"e": "indexPriceUpdate", "E": self.venue.clock.now(), "i": market.instrument.pair,
+                "p": money8(market.index())}
+
     def _marks(self, market: Market, third: bool) -> None:
         name, subscribers = market.symbol.lower(), self.hub.subscribers
+        pair = market.instrument.pair.lower()
+        if market.instrument.family == 2 and f"{pair}@indexPrice@1s" in subscribers:
+            self.hub.publish(f"{pair}@indexPrice@1s", self.index_event(market))
+        if third and market.instrument.family == 2 and f"{pair}@indexPrice" in subscribers:
+            self.hub.publish(f"{pair}@indexPrice", self.index_event(market))
         if f"{name}@markPrice@1s" in subscribers:
             self.hub.publish(f"{name}@markPrice@1s", self.mark_event(market))
         if third and f"{name}@markPrice" in subscribers:
@@ -291,9 +308,11 @@ class Publisher:
         return {"e": "24hrMiniTicker", **{key: full[key] for key in kept}}
 
     def _all_markets(self, count: int) -> None:
-        subscribers, markets = self.hub.subscribers, list(self.venue.markets.values())
-        for stream, make, due in (("!ticker@arr", self.ticker_event, True), ("!miniTicker@arr", self.mini_event, True),
-                                  ("!markPrice@arr@1s", self.mark_event, True),
-                                  ("!markPrice@arr", self.mark_event, count % 60 == 0)):
+        subscribers, own = self.hub.subscribers, list(self.venue.markets.values())
+        for stream, make, markets, due in (
+                ("!ticker@arr", self.ticker_event, self._both(), True),
+                ("!miniTicker@arr", self.mini_event, self._both(), True),
+                ("!markPrice@arr@1s", self.mark_event, own, True),
+                ("!markPrice@arr", self.mark_event, own, count % 60 == 0)):
             if due and stream in subscribers:
                 self.hub.publish(stream, [make(market) for market in markets])

@@ -30,6 +30,18 @@ def test_streams_name_family_and_pair(coin: Coin) -> None:
     assert "i" not in seen["markPriceUpdate"] and Decimal(str(seen["markPriceUpdate"]["r"]))
 
 
+def test_streams_of_all_markets_carry_both_families(coin: Coin) -> None:
+    usdm = coin.exchange.socket("/market/ws/!miniTicker@arr")
+    own = coin.exchange.socket("/coin/stream?streams=!markPrice@arr@1s/btcusd@indexPrice@1s")
+    rows = usdm.read()
+    assert {(row["s"], row["st"]) for row in rows} >= {("BTCUSDT", 1), (BTC, 2)}
+    seen = own.until(lambda m: m["stream"] == "btcusd@indexPrice@1s")
+    assert (seen[-1]["data"]["i"], seen[-1]["data"]["e"]) == ("BTCUSD", "indexPriceUpdate")
+    assert {row["st"] for row in own.until(lambda m: m["stream"] == "!markPrice@arr@1s")[-1]["data"]} == {2}
+    usdm.close()
+    own.close()
+
+
 def test_book_chain(coin: Coin) -> None:
     stream = coin.exchange.socket(f"/coin/ws/{NAME}@depth@100ms")
     stream.read()
