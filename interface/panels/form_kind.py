@@ -71,7 +71,7 @@ class OrderKind:
         self.tif_box.grid(row=self._row, column=3, sticky="ew", padx=left, pady=pad)
 
     def _choice(self, body: tk.Frame, variable: tk.StringVar, values: list[str]) -> ttk.Combobox:
-        box = ttk.Combobox(body, textvariable=variable, values=values, state="readonly", font=self.theme.mono, width=5)
+        box = ttk.Combobox(body, textvariable=variable, values=values, state="readonly", font=self.theme.ui, width=5)
         box.bind("<<ComboboxSelected>>", self._chosen)
         return box
 

@@ -12,7 +12,7 @@ from engine.view import Strip
 from interface.app import App, Look
 from interface.bar import Bar
 from interface.theme import PALETTES
-from models import Mode
+from models import Mode, OrdType
 
 from .conftest import INTERPRETERS
 from .demo_feed import Stage
@@ -43,6 +43,14 @@ def test_no_text_is_cut(size: tuple[int, int], scale: int) -> None:
             assert cut_headers(layout.tabs.table) == [], tab
         assert layout.book.ladder_canvas.sides >= 4
         assert app.root.winfo_width() == size[0] and layout.form.line.winfo_rooty() < size[1]
+        layout.form.kind.choose(OrdType.TAKE_PROFIT_LIMIT)
+        app.root.update()
+        assert [problem for button in buttons(app.root) for problem in cut_button(button, app)] == []
+        box = layout.form.kind.type_box
+        assert app.theme.ui.measure(box.get()) + app.theme.px(24) <= box.winfo_width()
+        assert layout.form.line.winfo_rooty() < size[1] and layout.book.ladder_canvas.sides >= 4
+        layout.form.kind.choose(OrdType.LIMIT)
+        app.root.update()
         rows = {1080: 16, 768: 13, 720: 9}[size[1]] if scale == 100 else 4
         assert layout.book.ladder_canvas.sides >= rows - 3
     finally:
