@@ -2,7 +2,9 @@
 
 Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
 wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
-how many commands at most, `seed` of what is traded. It prints "recovered", one line per accepted command, and "done".
+how many commands at most, `seed` of what is traded, `products` (market, category, symbol) what is, `seconds` how long
+at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted command, and
+"done".
 """
 
 from __future__ import annotations
@@ -23,20 +25,19 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from connectors import http  # noqa: E402  the path above leads to it
-from connectors.binance import venue as binance  # noqa: E402
-from connectors.limiter import WEIGHT, Budget  # noqa: E402
 from core.errors import TerminalError  # noqa: E402
 from core.rows import CoinRow, CounterRow, OrderRow, Row  # noqa: E402
 from core.secrets import KnownSecrets  # noqa: E402
-from core.settings import Demo, load_settings  # noqa: E402
+from core.settings import load_settings  # noqa: E402
 from db.store import Store  # noqa: E402
 from engine import asking  # noqa: E402
-from engine.commands import Cancel, PlaceOrder  # noqa: E402
-from models import Category, Health, Key, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
+from engine.commands import Cancel, MoveOrder, PlaceOrder  # noqa: E402
+from engine.view import OrderLine  # noqa: E402
+from models import Health, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
 from session.build import Session  # noqa: E402
+from session.child import demo_of  # noqa: E402
+from tests.faults.products import ORDER_PATHS, USUAL, Traded, first_budgets, named, words  # noqa: E402
 
-BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
-ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
 QUICK = replace(Timings.quick(), request_life=1.5, absent_margin=1.0, verdict=3.0, silence_book=2.0, silence_stream=4.0,
                 connect=3.0, read_history=0.5, check_account=1.0)
 
@@ -76,7 +77,7 @@ def wrap(killer: Killer) -> None:
         killer.passes("inside commit")
 
     def sent(client: http.Client, prepared: http.Prepared) -> http.Answer:
-        is_order = prepared.url.startswith("/fapi/v1/order") and prepared.method != "GET"
+        is_order = prepared.url.startswith(ORDER_PATHS) and prepared.method != "GET"
         if is_order:
             killer.passes("before send")
         answer = send(client, prepared)
@@ -108,10 +109,11 @@ def kind_of(rows: tuple[Row, ...]) -> str:
 
 
 class Trading:
-    """Random commands of two bots and a person, the way people and bots would ask."""
+    """Random commands of bots and a person, the way they would ask: at market, limit, move, cancel."""
 
-    def __init__(self, session: Session, seed: int) -> None:
+    def __init__(self, session: Session, seed: int, traded: tuple[Traded, ...], bots: dict[str, str]) -> None:
         self._session, self._random = session, random.Random(seed)
+        self._traded, self._bots = traded, bots
         self._ticket = 0
 
     def step(self) -> str:
@@ -121,61 +123,78 @@ class Trading:
         resting = [line for line in view.orders if line.status is OrdStatus.NEW] if view else []
         if resting and chance < 0.25:
             line = self._random.choice(resting)
+            if chance < 0.1 and line.price is not None:
+                return self._ask(self._moved(line, line.price))
             return self._ask(Cancel(self._next(), line.key, line.id))
-        key = self._random.choice((BTC, BTC, ETH))
-        top = self._session.board.tops.get(key)
+        one = self._random.choice(self._traded)
+        key, top = one.key, self._session.board.tops.get(one.key)
         if top is None:
             return ""
-        owner = self._random.choice(("alfa" if key == BTC else "beta", key.reserved))
+        bot = self._bots.get(" ".join(words([one])[0]))
+        owner = self._random.choice((bot, key.reserved)) if bot else key.reserved
         side = self._random.choice((Side.BUY, Side.SELL))
-        qty = Decimal("0.01") if key == BTC else Decimal("0.1")
         price = None
         if chance > 0.6:
-            away = Decimal(self._random.randint(-3, 40)) * (Decimal("5") if key == BTC else Decimal("0.5"))
+            away = self._away(one, self._random.randint(-3, 40))
             price = top.bid - away if side is Side.BUY else top.ask + away
         kind = OrdType.MARKET if price is None else OrdType.LIMIT
-        return self._ask(PlaceOrder(self._next(), key, owner, side, qty, price, True, kind, repeat_confirmed=True))
+        return self._ask(PlaceOrder(self._next(), key, owner, side, one.qty, price, True, kind, repeat_confirmed=True))
+
+    def _away(self, one: Traded, steps: int) -> Decimal:
+        """A distance from the market: whole ticks, about 0.01 % each step."""
+        tick, price = self._session.board.instruments[one.key].tick, self._session.board.tops[one.key].bid
+        return tick * (steps * int(price / tick / 10_000))
+
+    def _moved(self, line: OrderLine, price: Decimal) -> MoveOrder:
+        one = next(one for one in self._traded if one.key == line.key)
+        if self._random.random() < 0.3:
+            return MoveOrder(self._next(), line.key, line.id, qty=line.qty + one.qty)
+        away = self._away(one, self._random.randint(1, 10)) * (-1 if line.side is Side.BUY else 1)
+        return MoveOrder(self._next(), line.key, line.id, price=price + away)
 
     def _next(self) -> str:
         self._ticket += 1
         return f"driver-{os.getpid()}-{self._ticket}"
 
-    def _ask(self, command: PlaceOrder | Cancel) -> str:
+    def _ask(self, command: PlaceOrder | Cancel | MoveOrder) -> str:
         verdict = self._session.engine.ask(command, 3)
         return verdict.cl_ord_id if verdict is not None and verdict.ok else ""
 
 
-def is_ready(session: Session) -> bool:
+def is_ready(session: Session, traded: tuple[Traded, ...]) -> bool:
     """Recovered, compared, books live."""
     view, books = session.view(), session.board.books
     is_up = all(venue.health is Health.LIVE for venue in session.board.venues.values())
     return bool(view and view.recovered and view.ledger.agree_time and is_up and all(
-        key in books and books[key].live and key in session.board.tops for key in (BTC, ETH)))
+        one.key in books and books[one.key].live and one.key in session.board.tops for one in traded))
 
 
 def main() -> int:
     """Run the plan; 0 when it was carried out to its end."""
     plan: dict[str, Any] = json.loads(sys.argv[1])
-    home, venue = Path(plan["home"]), plan["venue"]
+    home, traded = Path(plan["home"]), named(plan["products"]) if "products" in plan else USUAL
     killer = Killer(plan.get("kill", ""), plan.get("nth", 1))
     wrap(killer)
     asking.QUEUE_AND_LIFE_MS = 2_000
     # It is started more often than anybody would.
-    setattr(binance, "FIRST_BUDGETS", (Budget(WEIGHT, 60, 1_000_000),))  # noqa: B010
+    for module, budgets in first_budgets():
+        setattr(module, "FIRST_BUDGETS", budgets)  # noqa: B010
     killer.is_armed = bool(plan.get("from_start"))
-    demo = Demo(venue["http"], venue["ws"], venue["api_key"], venue["api_secret"])
     fatal: list[TerminalError] = []
-    session = Session(load_settings(home, KnownSecrets(), Mode.SIM, demo), home, QUICK, fatal.append)
+    settings = load_settings(home, KnownSecrets(), Mode.SIM, demo_of(plan["ready"]))
+    session = Session(settings, home, QUICK, fatal.append)
     session.start()
-    end = time.monotonic() + 20
-    while not is_ready(session) and not fatal and time.monotonic() < end:
+    end = time.monotonic() + plan.get("patience", 20)
+    while not is_ready(session, traded) and not fatal and time.monotonic() < end:
         time.sleep(0.02)
-    if fatal or not is_ready(session):
-        print("not recovered", fatal, flush=True)
+    if fatal or not is_ready(session, traded):
+        print("not recovered", fatal, session.board.venues, flush=True)
         return 1
     print("recovered", flush=True)
     killer.is_armed = True
-    trading, left, until = Trading(session, plan.get("seed", 1)), plan.get("orders", 1000), time.monotonic() + 30
+    bots = plan.get("bots", {"Binance linear BTCUSDT": "alfa", "Binance linear ETHUSDT": "beta"})
+    trading = Trading(session, plan.get("seed", 1), traded, bots)
+    left, until = plan.get("orders", 1000), time.monotonic() + plan.get("seconds", 30)
     while left > 0 and time.monotonic() < until:
         name = trading.step()
         if name:

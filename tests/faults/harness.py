@@ -29,6 +29,7 @@ import sqlalchemy as sa
 
 from connectors import http
 from core.errors import TerminalError
+from core.numbers import multiple_down
 from core.secrets import KnownSecrets
 from core.settings import Demo, load_settings
 from db import schema
@@ -37,12 +38,12 @@ from engine.commands import Cancel, Command, PlaceOrder, Verdict
 from engine.view import View
 from models import Category, Health, Key, Mode, OrdType, Side, TimeInForce, Timings
 from session.build import Session, open_store
-from tests.faults import referee
+from session.child import demo_of
+from tests.faults import products, referee
 from tests.simulator.sim_client import Exchange
 
 ROOT = Path(__file__).resolve().parents[2]
-BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
-ETH = Key("Binance", Category.LINEAR, "ETHUSDT")
+BTC, ETH = products.BTCUSDT.key, products.ETHUSDT.key
 BUY, SELL = Side.BUY, Side.SELL
 
 # Ten times shorter than in earnest, but a machine that runs other tests beside must not break them by itself.
@@ -184,8 +185,7 @@ class Ground:
     @property
     def demo(self) -> Demo:
         """The exchange as settings."""
-        venue = self.exchange.venue
-        return Demo(venue["http"], venue["ws"], venue["api_key"], venue["api_secret"])
+        return demo_of(self.exchange.ready)
 
     def terminal(self, timings: Timings = QUICK, wait: bool = True) -> Terminal:
         """A session in this process, recovered unless told not to wait."""
@@ -212,17 +212,23 @@ class Ground:
             f"TESTNET_HTTP_URL={urls.get('http', venue['http'])}", f"TESTNET_WS_URL={urls.get('ws', venue['ws'])}",
             f"TESTNET_API_KEY={key or venue['api_key']}", f"TESTNET_API_SECRET={secret or venue['api_secret']}", more)))
 
+    def trades(self, *traded: products.Traded, env: str = "") -> None:
+        """Settings that choose these products at the bundled exchange; `env`: more lines of `.env`."""
+        for name, text in products.env_files(traded).items():
+            write_private(self.home / name, text + ("\n" + env if name == ".env" else ""))
+
     def turner(self) -> None:
         """A strategy for tests in the home folder: `turner`, with TURNER_PARAMS."""
         (self.home / "strategies").mkdir(mode=0o700, exist_ok=True)
         (self.home / "strategies" / "turner.py").write_text(TURNER)
 
-    def robot(self, emi: str, symbol: str = "BTCUSDT", strategy: str = "", params: str = "", capital: int = 1) -> None:
+    def robot(self, emi: str, symbol: str = "BTCUSDT", strategy: str = "", params: str = "", capital: int = 1,
+              category: str = "linear", market: str = "Binance") -> None:
         """A row of `robots`; the database is made when there is none."""
         store = open_store(load_settings(self.home, KnownSecrets(), Mode.SIM, self.demo))
         with store._begin() as connection:
             connection.execute(sa.insert(schema.robots), {
-                "EMI": emi, "SYMBOL": symbol, "CATEGORY": "linear", "MARKET": "Binance", "TIMEFR": 1,
+                "EMI": emi, "SYMBOL": symbol, "CATEGORY": category, "MARKET": market, "TIMEFR": 1,
                 "CAPITAL": capital, "STRATEGY": strategy, "PARAMS": params})
         store.close()
 
@@ -246,9 +252,10 @@ class Ground:
         """End all faults."""
         requests.delete(f"{self.control_url}/fault", timeout=10)
 
-    def trade(self, side: str, qty: str, symbol: str = "BTCUSDT") -> None:
+    def trade(self, side: str, qty: str, symbol: str = "BTCUSDT", key: Key | None = None) -> None:
         """A stranger's market order."""
-        self.exchange.control("trade", market="Binance", category="linear", symbol=symbol, side=side, qty=qty)
+        market, category, symbol = key or Key("Binance", Category.LINEAR, symbol)
+        self.exchange.control("trade", market=market, category=category.value, symbol=symbol, side=side, qty=qty)
 
     def restart_exchange(self) -> None:
         """The same exchange again, on the same port."""
@@ -284,6 +291,8 @@ class Terminal:
         assert not settings.problems, settings.problems
         asking.QUEUE_AND_LIFE_MS = QUICK_LIFE_MS
         self.session = Session(settings, ground.home, timings, self.fatal.append)
+        self.keys = tuple(Key(market.name, product.category, symbol) for market in settings.markets
+                          for product in market.products for symbol in product.symbols)
         self._stopped = False
         self.session.start()
 
@@ -304,7 +313,7 @@ class Terminal:
     def wait_recovered(self, limit: float = 15.0) -> None:
         """Until the account is recovered and compared and the books are live."""
         try:
-            until(lambda: self.fatal or (self.is_live(BTC) and self.is_live(ETH)), limit, "recovered, books live")
+            until(lambda: self.fatal or all(map(self.is_live, self.keys)), limit, "recovered, books live")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         assert not self.fatal, self.fatal
@@ -350,7 +359,7 @@ class Terminal:
         """A price that rests far from the market."""
         top = self.session.board.tops[key]
         away = top.bid * (100 - percent) / 100 if side is BUY else top.ask * (100 + percent) / 100
-        return away.quantize(Decimal("0.1") if key == BTC else Decimal("0.01"))
+        return multiple_down(away, self.session.board.instruments[key].tick)
 
     def messages(self) -> list[str]:
         """What was said, oldest first."""
@@ -475,6 +484,5 @@ def free_port() -> int:
 
 def driver(ground: Ground, **plan: Any) -> Program:
     """A child that trades by a plan and may kill itself at an effect; see `driver.py`."""
-    venue = ground.exchange.venue
-    asked = {"home": str(ground.home), "venue": venue, **plan}
+    asked = {"home": str(ground.home), "ready": ground.exchange.ready, **plan}
     return ground.keep(Program([str(Path(__file__).with_name("driver.py")), json.dumps(asked)]))

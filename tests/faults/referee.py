@@ -2,7 +2,7 @@
 
 `python -m tests.faults.referee --home DIR --control URL` waits for quiet and prints ✓ or ✕ with both numbers of each.
 It reads the database itself (SQLite file or MySQL) and imports nothing of the terminal, so it shares none of its
-mistakes. Funding is not booked yet and stays out of every sum.
+mistakes. Every product is compared by itself: market, category, symbol. Funding is not booked yet and stays out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from typing import Any
 import requests
 from dotenv import dotenv_values
 
+from tests.faults.worth import client_id, instrument, legs, product, told_wrong
+
 Row = dict[str, Any]
+Id = tuple[str, str]                # market and the exchange's id of a fact
 Read = Callable[[], "Ledger"]
 
 TABLES = ("coins", "orders", "books", "robots", "counters")
@@ -30,9 +33,10 @@ MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY"
          "books": ("POS", "SUMREAL", "FEES", "VOLUME")}
 OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
 VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
-ENDED = {"FILLED": {"FILLED"}, "CANCELED": {"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"},
+ENDED = {"FILLED": {"FILLED"}, "CANCELED": {"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}, "REJECTED": {"REJECTED"},
          "EXPIRED": {"EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"}}
 OUR_ID = re.compile(r"([0-9]{1,18})\.(.+)", re.ASCII)
+SIGNS = {"BUY": 1, "SELL": -1}
 ZERO = Decimal(0)
 
 
@@ -159,15 +163,19 @@ def judge(truth: Row, ledger: Ledger, may_be_unknown: Iterable[str] = (), starte
                    _owners(truth, ledger), _storage(truth, ledger)])
 
 
-def _facts(ledger: Ledger) -> dict[str, Row]:
-    return {row["EXECID"]: row for row in ledger.coins
+def _facts(ledger: Ledger) -> dict[Id, Row]:
+    return {(row["MARKET"], row["EXECID"]): row for row in ledger.coins
             if row["PART"] == 0 and row["SIDE"] >= 0 and not row["EXECID"].startswith("OPEN:")}
 
 
+def _fact_id(one: Row) -> Id:
+    return one["market"], one["exec_id"]
+
+
 def _no_loss(truth: Row, ledger: Ledger) -> Finding:
-    ours, theirs = set(_facts(ledger)), {one["exec_id"] for one in truth["executions"]}
-    faults = [f"lost: {name}" for name in sorted(theirs - ours)]
-    faults += [f"invented: {name}" for name in sorted(ours - theirs)]
+    ours, theirs = set(_facts(ledger)), {_fact_id(one) for one in truth["executions"]}
+    faults = [f"lost: {' '.join(name)}" for name in sorted(theirs - ours)]
+    faults += [f"invented: {' '.join(name)}" for name in sorted(ours - theirs)]
     return Finding("I1 no loss", f"{len(ours)} executions", f"{len(theirs)}", tuple(faults))
 
 
@@ -178,27 +186,34 @@ def _no_double(ledger: Ledger) -> Finding:
 
 
 def _once(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -> Finding:
-    intents = {row["CLORDID"]: row for row in ledger.orders if row["CLORDID"]}
+    intents = {(*instrument(row), row["CLORDID"]): row for row in ledger.orders if row["CLORDID"]}
     tags = {row["EMI"] for row in ledger.robots}
-    accepted = [one for one in truth["orders"] if _is_ours(one, tags)]
-    faults = [f"{count} orders at the exchange: {name}"
-              for name, count in Counter(one["client_id"] for one in accepted).items() if count > 1]
-    faults += [f"never asked for: {one['client_id']}" for one in accepted if one["client_id"] not in intents]
-    by_name = {one["client_id"]: one for one in truth["orders"]}
+    accepted = [one for one in _standing(truth) if _is_ours(one, tags)]
+    names = Counter((*instrument(one), client_id(one)) for one in accepted)
+    faults = [f"{count} orders at the exchange: {' '.join(name)}" for name, count in names.items() if count > 1]
+    faults += [f"never asked for: {' '.join(name)}" for name in names if name not in intents]
+    by_name = {(*instrument(one), client_id(one)): one for one in (*truth.get("conditional", ()), *_standing(truth))}
     for name, row in intents.items():
-        fault = _share_status(row, by_name.get(name), name in unknown, started)
+        fault = _share_status(row, by_name.get(name), name[-1] in unknown, started)
         faults += [fault] if fault else []
     return Finding("I3 once", f"{len(intents)} intents", f"{len(accepted)} accepted", tuple(faults))
 
 
+def _standing(truth: Row) -> list[Row]:
+    """The orders, without those of spot that went on under another number: cancelled unfilled, then the same name."""
+    newest = {(*instrument(one), one["client_id"]): one for one in truth["orders"]}
+    return [one for one in truth["orders"] if product(one) != ("Binance", "spot") or one["status"] != "CANCELED"
+            or Decimal(one["cum_qty"]) or newest[(*instrument(one), one["client_id"])] is one]
+
+
 def _is_ours(one: Row, tags: set[str]) -> bool:
-    match = OUR_ID.fullmatch(one["client_id"] or "")
+    match = OUR_ID.fullmatch(client_id(one))
     return match is not None and (match[2] in tags or match[2] == f"{one['symbol']}.{one['category']}")
 
 
 def _share_status(row: Row, theirs: Row | None, may_be_unknown: bool, started: bool) -> str:
     """Why our status and the exchange's do not fit, or ""."""
-    name, status = row["CLORDID"], row["STATUS"]
+    name, status = f"{row['CLORDID']} {row['SYMBOL']}", row["STATUS"]
     if status in ("UNKNOWN", "PENDING_NEW"):
         told = theirs["status"] if theirs else "nothing"
         return "" if may_be_unknown or not started else f"{name} is still {status}, the exchange has {told}"
@@ -207,8 +222,8 @@ def _share_status(row: Row, theirs: Row | None, may_be_unknown: bool, started: b
     fits = theirs["status"] in (VENUE_OPEN if status in OPEN else ENDED.get(status, set()))
     if not fits:
         return f"{name} is {status}, at the exchange {theirs['status']}"
-    if started and row["BOOKED_QTY"] != Decimal(theirs["cum_qty"]):
-        return f"{name} has {row['BOOKED_QTY']} booked, at the exchange {theirs['cum_qty']}"
+    if started and row["BOOKED_QTY"] != Decimal(theirs.get("cum_qty", 0)):
+        return f"{name} has {row['BOOKED_QTY']} booked, at the exchange {theirs.get('cum_qty', 0)}"
     return ""
 
 
@@ -220,46 +235,77 @@ def _sums(pairs: Iterable[tuple[Any, Decimal]]) -> dict[Any, Decimal]:
 
 
 def _positions(truth: Row, ledger: Ledger) -> Finding:
-    ours = _sums((row["SYMBOL"], row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
-    theirs = _sums((one["symbol"], Decimal(one["qty"])) for one in truth["positions"])
-    by_owner = _sums(((row["EMI"], row["SYMBOL"]), row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
-    kept = _sums(((row["EMI"], row["SYMBOL"]), row["POS"]) for row in ledger.books)
+    """Spot has none at the exchange: there they are what was bought less what was sold."""
+    ours = _sums((instrument(row), row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
+    theirs = _sums([*((instrument(one), Decimal(one["qty"])) for one in truth["positions"]),
+                    *((instrument(one), Decimal(one["qty"]) * SIGNS[one["side"]]) for one in truth["executions"]
+                      if one["category"] == "spot")])
+    by_owner = _sums(((row["EMI"], *instrument(row)), row["QTY"]) for row in ledger.coins if row["SIDE"] >= 0)
+    kept = _sums(((row["EMI"], *instrument(row)), row["POS"]) for row in ledger.books)
     faults = _differences("position of", ours, theirs) + _differences("kept position of", kept, by_owner)
     return Finding("I4 position", _shown(ours), _shown(theirs), faults)
 
 
 def _money(truth: Row, ledger: Ledger) -> list[Finding]:
-    """Value by the fill's own formula (linear: −q·p), commission by the exchange's word; no tolerance."""
+    """Value by `worth`, commission by the exchange's word; fill by fill, in every currency, no tolerance."""
     rows = [row for row in ledger.coins if row["SIDE"] >= 0]
-    signs = {"BUY": 1, "SELL": -1}
-    values = {one["exec_id"]: -signs[one["side"]] * Decimal(one["qty"]) * Decimal(one["price"])
-              for one in truth["executions"]}
-    value = _sums((one["commission_asset"], values[one["exec_id"]]) for one in truth["executions"])
-    fees = _sums((one["commission_asset"], Decimal(one["commission"])) for one in truth["executions"])
-    our_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in rows if not row["EXECID"].startswith("OPEN:"))
-    our_fees = _sums((row["CURRENCY"], row["COMMISS"]) for row in rows)
-    facts = _facts(ledger)
-    single = tuple(f"{name}: booked {facts[name]['SUMREAL']}, worth {worth}" for name, worth in values.items()
-                   if name in facts and facts[name]["SUMREAL"] != worth)
-    kept_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in ledger.books)
-    all_value = _sums((row["CURRENCY"], row["SUMREAL"]) for row in rows)
-    kept_fees = _sums((row["CURRENCY"], row["FEES"]) for row in ledger.books)
+    facts = [row for row in rows if not row["EXECID"].startswith("OPEN:")]
+    value = _sums(((*product(one), currency), amount) for one in truth["executions"]
+                  for currency, amount in legs(one).items())
+    fees = _sums(((*product(one), one["commission_asset"]), Decimal(one["commission"]))
+                 for one in truth["executions"])
+    our_value = _sums(((*product(row), row["CURRENCY"]), row["SUMREAL"]) for row in facts)
+    our_fees = _sums(((*product(row), row["CURRENCY"]), row["COMMISS"]) for row in rows)
+    kept_value = _sums(((*product(row), row["CURRENCY"]), row["SUMREAL"]) for row in ledger.books)
+    all_value = _sums(((*product(row), row["CURRENCY"]), row["SUMREAL"]) for row in rows)
+    kept_fees = _sums(((*product(row), row["CURRENCY"]), row["FEES"]) for row in ledger.books)
+    single, paid = _each_fill(truth, facts)
     return [
         Finding("I5 value", _shown(our_value), _shown(value), _differences("value in", our_value, value) + single
                 + _differences("kept value in", kept_value, all_value)),
-        Finding("I5 commission", _shown(our_fees), _shown(fees), _differences("commission in", our_fees, fees)
+        Finding("I5 commission", _shown(our_fees), _shown(fees), _differences("commission in", our_fees, fees) + paid
                 + _differences("kept commission in", kept_fees, our_fees))]
 
 
+def _each_fill(truth: Row, facts: list[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with single fills: their values, their commissions."""
+    booked, paid = ({key: dict(group) for key, group in _by_fill(facts, name).items()}
+                    for name in ("SUMREAL", "COMMISS"))
+    values, fees = [], []
+    for one in truth["executions"]:
+        name = _fact_id(one)
+        if name not in booked:
+            continue                        # I1 says it
+        worth = {currency: amount for currency, amount in legs(one).items() if amount}
+        fee = _sums([(one["commission_asset"], Decimal(one["commission"]))])
+        values += [f"{name[1]}: booked {_shown(booked[name])}, worth {_shown(worth)}"] * (booked[name] != worth)
+        values += filter(None, [told_wrong(one)])
+        fees += [f"{name[1]}: booked {_shown(paid[name])}, taken {_shown(fee)}"] * (paid[name] != fee)
+    return tuple(values), tuple(fees)
+
+
+def _by_fill(facts: list[Row], column: str) -> dict[Id, dict[str, Decimal]]:
+    made: dict[Id, dict[str, Decimal]] = defaultdict(dict)
+    for row in facts:
+        of_fill = made[row["MARKET"], row["EXECID"]]
+        if row[column]:
+            of_fill[row["CURRENCY"]] = of_fill.get(row["CURRENCY"], ZERO) + row[column]
+    return made
+
+
 def _open_orders(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -> Finding:
-    ours = {row["ORDERID"] or row["CLORDID"] for row in ledger.orders if row["STATUS"] in OPEN}
-    theirs = {one["order_id"]: one["client_id"] for one in truth["orders"] if one["status"] in VENUE_OPEN}
+    ours = {(*product(row), row["ORDERID"] or row["CLORDID"]) for row in ledger.orders if row["STATUS"] in OPEN}
+    theirs = {(*product(one), one["order_id"]): client_id(one) for one in truth["orders"]
+              if one["status"] in VENUE_OPEN}
+    theirs |= {(*product(one), f"algo-{one['algo_id']}"): client_id(one) for one in truth.get("conditional", ())
+               if one["status"] == "NEW"}
     if not started:
         return Finding("I6 open orders", f"{len(ours)} (not running)", f"{len(theirs)}")
-    faults = [f"open at the exchange, not here: {name or order_id}" for order_id, name in sorted(theirs.items())
-              if order_id not in ours and name not in ours and name not in unknown]
-    faults += [f"open here, not at the exchange: {name}" for name in sorted(ours)
-               if name not in theirs and name not in theirs.values()]
+    named = {(*key[:2], name): key for key, name in theirs.items()}
+    faults = [f"open at the exchange, not here: {name or key}" for key, name in sorted(theirs.items())
+              if key not in ours and (*key[:2], name) not in ours and name not in unknown]
+    faults += [f"open here, not at the exchange: {' '.join(key)}" for key in sorted(ours)
+               if key not in theirs and key not in named]
     return Finding("I6 open orders", f"{len(ours)}", f"{len(theirs)}", tuple(faults))
 
 
@@ -267,13 +313,13 @@ def _owners(truth: Row, ledger: Ledger) -> Finding:
     tags, facts = {row["EMI"] for row in ledger.robots}, _facts(ledger)
     faults, tagged = [], 0
     for one in truth["executions"]:
-        row, reserved = facts.get(one["exec_id"]), f"{one['symbol']}.{one['category']}"
-        match = OUR_ID.fullmatch(one["client_id"] or "")
+        row, reserved = facts.get(_fact_id(one)), f"{one['symbol']}.{one['category']}"
+        match = OUR_ID.fullmatch(client_id(one))
         tag = match[2] if match else ""
         tagged += tag in tags
         right = tag if tag in tags else reserved
         if row is not None and row["EMI"] != right:
-            faults.append(f"{one['exec_id']} of {one['client_id']} is booked to {row['EMI']}, belongs to {right}")
+            faults.append(f"{one['exec_id']} of {client_id(one)} is booked to {row['EMI']}, belongs to {right}")
     booked = sum(row["EMI"] in tags for row in facts.values())
     return Finding("I8 owner", f"{booked} fills of bots", f"{tagged}", tuple(faults))
 
@@ -281,15 +327,14 @@ def _owners(truth: Row, ledger: Ledger) -> Finding:
 def _storage(truth: Row, ledger: Ledger) -> Finding:
     given = max((int(row["VALUE"]) for row in ledger.counters if row["NAME"] == "clOrdID"), default=0)
     tags = {row["EMI"] for row in ledger.robots}
-    seen = max((int(OUR_ID.fullmatch(one["client_id"])[1])  # type: ignore[index]  # _is_ours has matched it
-                for one in truth["orders"] if _is_ours(one, tags)), default=0)
+    seen = max((int(client_id(one).partition(".")[0]) for one in truth["orders"] if _is_ours(one, tags)), default=0)
     faults = [f"integrity check: {ledger.integrity}"] if ledger.integrity != "ok" else []
     faults += [f"the counter went back: {given} in the ledger, {seen} was sent"] if given < seen else []
     return Finding("I13 storage", f"{ledger.integrity}, counter {given}", f"newest number {seen}", tuple(faults))
 
 
 def _differences(what: str, ours: dict[Any, Decimal], theirs: dict[Any, Decimal]) -> tuple[str, ...]:
-    return tuple(f"{what} {key}: {_plain(ours.get(key, ZERO))} against {_plain(theirs.get(key, ZERO))}"
+    return tuple(f"{what} {_word(key)}: {_plain(ours.get(key, ZERO))} against {_plain(theirs.get(key, ZERO))}"
                  for key in sorted({*ours, *theirs}, key=str) if ours.get(key, ZERO) != theirs.get(key, ZERO))
 
 
@@ -298,7 +343,11 @@ def _plain(value: Decimal) -> str:
 
 
 def _shown(sums: dict[Any, Decimal]) -> str:
-    return ", ".join(f"{key} {_plain(value)}" for key, value in sorted(sums.items())) or "nothing"
+    return ", ".join(f"{_word(key)} {_plain(value)}" for key, value in sorted(sums.items())) or "nothing"
+
+
+def _word(key: Any) -> str:
+    return key if isinstance(key, str) else " ".join(key)
 
 
 # ---------------------------------------------------------------- waiting for quiet

@@ -1,0 +1,120 @@
+"""All products at once: random orders on every one of them while faults come and the program is killed, then compared.
+
+A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's three categories; faults of the list below are switched on
+at random beside it; it is killed between its lives. At the end a session recovers and the referee compares all.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from tests.faults.harness import Ground, Program, driver, until
+from tests.faults.products import ALL, ORDER_PATHS, SPOT_BTCUSDT, SPOT_ETHUSDT, first_budgets, lift_limits, words
+
+SEED = int(os.environ.get("BOTBOOK_SEED", "1"))
+PAUSE_S = 0.7                    # between two faults
+BOTS = {" ".join(words([one])[0]): f"bot{number}" for number, one in enumerate(ALL)}
+
+
+def some_fault(chance: random.Random) -> dict[str, Any]:
+    """One of those that a day may bring, short enough to be over within two seconds."""
+    path = chance.choice(("POST", "POST", "DELETE", "PUT")) + " " + chance.choice(ORDER_PATHS)
+    return chance.choice((
+        {"name": "cut", "code": chance.choice((1001, 1006)), "seconds": chance.choice((0, 1))},
+        {"name": "drop", "path": path, "seconds": 2},
+        {"name": "withhold", "path": path, "seconds": 2},
+        {"name": "withhold", "path": path, "seconds": 0.4, "times": 5},
+        {"name": "reset", "path": path, "after": chance.choice(("before", "accept"))},
+        {"name": "status", "path": path, "http": 502, "body": "<html>", "after": chance.choice(("before", "accept"))},
+        {"name": "mute", "stream": "", "seconds": 1.5},
+        {"name": "event", "kind": chance.choice(("repeat", "delay")), "seconds": 0.6, "times": 10},
+        {"name": "order", "first": chance.choice(("account", "reverse")), "times": 10},
+        {"name": "diff", "kind": chance.choice(("drop", "swap", "repeat")), "times": 3},
+        {"name": "fill_on_cancel"},
+        {"name": "listen_key"},
+    ))
+
+
+def strangers_trade(ground: Ground, chance: random.Random) -> None:
+    """Somebody's market order, large enough to reach what rests near the market."""
+    one = chance.choice(ALL)
+    body = {"market": one.key.market, "category": one.key.category.value, "symbol": one.key.symbol,
+            "side": chance.choice(("BUY", "SELL")), "qty": str(one.qty * chance.choice((1, 50, 400)))}
+    requests.post(f"{ground.control_url}/trade", json=body, timeout=10)
+
+
+def calm(ground: Ground) -> None:
+    """End all faults but the lifted limits."""
+    ground.calm()
+    lift_limits(ground.exchange)
+
+
+def life(ground: Ground, seed: int, seconds: float, chance: random.Random) -> Program:
+    """A child under faults for so long; alive."""
+    child = driver(ground, seed=seed, orders=100_000, pause=0.03, seconds=3600, products=words(ALL), bots=BOTS,
+                   patience=40)
+    until(lambda: "recovered" in child.out or not child.is_running(), 45, "recovered")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert child.is_running(), child.text()[-2000:]
+        ground.exchange.fault(**some_fault(chance))
+        strangers_trade(ground, chance)
+        time.sleep(PAUSE_S)
+    return child
+
+
+def spot_wallets(ground: Ground) -> dict[str, Decimal]:
+    """What the exchange holds of each coin for us."""
+    return {one["asset"]: Decimal(one["wallet"]) for one in ground.exchange.truth()["balances"]
+            if one["category"] == "spot"}
+
+
+def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, seconds: float) -> None:
+    """So many lives, each ended by kill -9; then: recovered, compared, traded on, compared."""
+    for module, budgets in first_budgets():
+        monkeypatch.setattr(module, "FIRST_BUDGETS", budgets)
+    lift_limits(ground.exchange)
+    for coin in ("BTC", "ETH", "BNB"):
+        ground.exchange.control("deposit", asset=coin, amount="5")
+    ground.trades(*ALL)
+    for one in ALL:
+        key = one.key
+        ground.robot(BOTS[" ".join(words([one])[0])], key.symbol, category=key.category.value, market=key.market)
+    before, chance = spot_wallets(ground), random.Random(SEED)
+    for number in range(lives):
+        child = life(ground, SEED * 100 + number, seconds, chance)
+        child.kill()
+        calm(ground)
+
+    terminal = ground.terminal()
+    ground.check(limit=25)
+
+    truth = ground.exchange.truth()
+    traded = Counter((one["market"], one["category"], one["symbol"]) for one in truth["executions"])
+    assert len(traded) == len(ALL), f"not all were traded: {traded}"
+    coins = [row for row in ground.read().coins if row["CATEGORY"] == "spot"]
+    for coin, amount in spot_wallets(ground).items():
+        booked = sum((row["SUMREAL"] - row["COMMISS"] for row in coins if row["CURRENCY"] == coin), Decimal(0))
+        assert booked == amount - before[coin], f"{coin}: {booked} booked, the wallet grew by {amount - before[coin]}"
+    for one in (SPOT_BTCUSDT, SPOT_ETHUSDT):
+        assert terminal.session.board.instruments[one.key].base in before
+
+
+@pytest.mark.late
+@pytest.mark.timeout(150)
+def test_all_products_under_faults(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_at_once(ground, monkeypatch, lives=2, seconds=20)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_all_products_under_faults_for_ten_minutes(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_at_once(ground, monkeypatch, lives=10, seconds=55)
