@@ -3,8 +3,8 @@
 Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
 wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
 how many commands at most, `seed` of what is traded, `products` (market, category, symbol) what is, `seconds` how long
-at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted command, and
-"done".
+at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted command,
+and "done".
 """
 
 from __future__ import annotations

@@ -294,18 +294,16 @@ def _by_fill(facts: list[Row], column: str) -> dict[Id, dict[str, Decimal]]:
 
 
 def _open_orders(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -> Finding:
-    ours = {(*product(row), row["ORDERID"] or row["CLORDID"]) for row in ledger.orders if row["STATUS"] in OPEN}
-    theirs = {(*product(one), one["order_id"]): client_id(one) for one in truth["orders"]
+    """By client id where there is one: a move on spot changes the exchange's number, not the name."""
+    ours = {(*instrument(row), row["CLORDID"] or row["ORDERID"]) for row in ledger.orders if row["STATUS"] in OPEN}
+    theirs = {(*instrument(one), client_id(one) or one.get("order_id")) for one in truth["orders"]
               if one["status"] in VENUE_OPEN}
-    theirs |= {(*product(one), f"algo-{one['algo_id']}"): client_id(one) for one in truth.get("conditional", ())
-               if one["status"] == "NEW"}
+    theirs |= {(*instrument(one), client_id(one)) for one in truth.get("conditional", ()) if one["status"] == "NEW"}
     if not started:
         return Finding("I6 open orders", f"{len(ours)} (not running)", f"{len(theirs)}")
-    named = {(*key[:2], name): key for key, name in theirs.items()}
-    faults = [f"open at the exchange, not here: {name or key}" for key, name in sorted(theirs.items())
-              if key not in ours and (*key[:2], name) not in ours and name not in unknown]
-    faults += [f"open here, not at the exchange: {' '.join(key)}" for key in sorted(ours)
-               if key not in theirs and key not in named]
+    faults = [f"open at the exchange, not here: {' '.join(key)}" for key in sorted(theirs - ours)
+              if key[-1] not in unknown]
+    faults += [f"open here, not at the exchange: {' '.join(key)}" for key in sorted(ours - theirs)]
     return Finding("I6 open orders", f"{len(ours)}", f"{len(theirs)}", tuple(faults))
 
 
