@@ -16,7 +16,7 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from connectors import keeper
+from connectors import keeper, rules
 from connectors.asker import Asker, Question
 from connectors.http import Call, Client, tls_context
 from connectors.keeper import Standing, Watched, state_loop
@@ -34,8 +34,10 @@ from models import (
     Instrument,
     Key,
     Notice,
+    Reject,
     Request,
     SetLeverage,
+    VenueMessage,
     VenueUp,
 )
 
@@ -121,6 +123,7 @@ class ProductVenue(Venue, Generic[R]):
         self._is_off = False             # nothing more is asked until F3
         self._wrong = ""                 # the setting that keeps it off or without orders
         self._may_stream = False         # the settings are known to be good, or the account does not answer
+        self._rules_read = 0.0           # monotonic: when the instruments were read
         self._has_been_up = False        # what was right once is not called wrong: the exchange may have delisted it
         timings, clock, name = parts.timings, parts.clock, config.title
         self._clients: list[Client] = []
@@ -133,8 +136,8 @@ class ProductVenue(Venue, Generic[R]):
         self._pool = self._make_pool()
         self._questions = self._make_questions()
         self._trader_rest = self._rest(timings.answer)
-        self._trader = Trader(f"{name} trader", self._make_desk(), parts.sink, clock, timings, parts.on_death,
-                              self._disarm)
+        self._trader = Trader(f"{name} trader", self._make_desk(), self._answered, clock, timings,
+                              parts.on_death, self._disarm)
         self._is_armed = False           # keeper: the exchange has been asked to cancel when it does not hear of us
         self._private = self._make_private()
 
@@ -188,6 +191,10 @@ class ProductVenue(Venue, Generic[R]):
         """Change it and say what it is now."""
         self._parts.sink(Notice(self.market, f"{self.config.title}: leverage cannot be set here", "warning"))
         yield from ()
+
+    def _is_about_rules(self, reject: Reject) -> bool:
+        """Whether a refusal may mean that tick, lot or state of an instrument are not what we think."""
+        return False
 
     def _countdown(self, milliseconds: int) -> Sequence[Call]:
         """Asks the exchange to cancel our orders after this time; 0 takes it back. Empty: it cannot."""
@@ -365,6 +372,7 @@ class ProductVenue(Venue, Generic[R]):
         for text in problems[:3]:
             log.warning("%s: an instrument is left out: %s", self.config.title, text)
         board = self._parts.board.instruments
+        before = {key: board[key] for key in self._watched if key in board}
         gone = [key for key in list(board) if (key.market, key.category) == (self.market, self.config.category)
                 and key.symbol in self._instruments]
         self._instruments = {one.key.symbol: one for one in instruments}
@@ -374,6 +382,23 @@ class ProductVenue(Venue, Generic[R]):
         for key in gone:
             if not (key.symbol in self._instruments and self._instruments[key.symbol].trading):
                 board.pop(key, None)
+        self._rules_read = self._parts.clock.monotonic()
+        if self._has_been_up:
+            for told in filter(None, (rules.change(old, board.get(key)) for key, old in before.items())):
+                self._parts.sink(Notice(self.market, f"{self.config.title}: {told}", "warning"))
+
+    def _answered(self, message: VenueMessage) -> None:
+        """On the trader's thread: a refusal that may come of rules we do not know yet has them read anew."""
+        self._parts.sink(message)
+        read_lately = self._parts.clock.monotonic() - self._rules_read < self._parts.timings.check_account / 6
+        if isinstance(message, Reject) and message.sent and not read_lately and self._is_about_rules(message):
+            self._keeper.drop("rules")
+            self._keeper.post("rules", self._read_rules, keeper.RANK_ACCOUNT)
+
+    def _read_rules(self) -> Question:
+        yield from self._read_instruments()
+        if self._standing.ready and not self._standing.problem and not self._standing.keys_refused:
+            self._standing = replace(self._standing, text=self._missing())
 
     def _missing(self) -> str:
         """Which configured symbols cannot be traded, for the market's line."""
@@ -426,7 +451,7 @@ class ProductVenue(Venue, Generic[R]):
                 continue
             yield from self._read_clock()
             if due:
-                yield from self._read_instruments()
+                yield from self._read_rules()
             read_at = self._parts.clock.monotonic()
             if self._sync.problem() and not self._standing.problem:
                 self.reconnect()

@@ -25,6 +25,8 @@ GONE = frozenset({-2011, -2013, NO_ALGO})
 ABSENT = -2013
 DUPLICATES = frozenset({-4116, -20132})
 LISTEN_KEY_GONE = -1125
+# Tick, step, quantity, value, symbol or its state are not what we think: the rules are read anew.
+RULES = frozenset({-1013, -1111, -1121, -4003, -4004, -4005, -4013, -4014, -4023, -4140, -4141, -4164})
 
 WAIT_ORDER_COUNT = 10.0    # -1015: the shorter order window
 WAIT_OVERLOAD = 1.0        # -1008 and the two 503 texts that say "not executed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors import keeper
 from connectors.binance import parse, rights, spot_errors, spot_parse
 from connectors.binance.desk import read_clock
-from connectors.binance.errors import is_clock
+from connectors.binance.errors import RULES, is_clock
 from connectors.binance.loading import Loader
 from connectors.binance.pool import Pool
 from connectors.binance.rest import Rest
@@ -21,7 +21,7 @@ from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
 from connectors.venue import VenueConfig, VenueParts
 from core.errors import VenueError
-from models import Notice
+from models import Notice, Reject
 
 # Until exchangeInfo tells the limits: the lowest documented (binance.md section 4). They are spot's own: futures count
 # apart.
@@ -103,6 +103,9 @@ class BinanceSpot(ProductVenue[Rest]):
 
     def _clock_now(self, rest: Rest) -> None:
         read_clock(rest, self._calls, self._sync, self._parts.clock)
+
+    def _is_about_rules(self, reject: Reject) -> bool:
+        return reject.code in RULES
 
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)

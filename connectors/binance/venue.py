@@ -9,7 +9,7 @@ from connectors import keeper
 from connectors.asker import Question
 from connectors.binance import algo, leverage, parse, rights
 from connectors.binance.desk import OrderDesk, read_clock
-from connectors.binance.errors import LISTEN_KEY_GONE, is_clock
+from connectors.binance.errors import LISTEN_KEY_GONE, RULES, is_clock
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.loading import Loader
 from connectors.binance.pool import Pool
@@ -26,7 +26,7 @@ from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
 from connectors.venue import VenueConfig, VenueParts
 from core.errors import Rejected, VenueError
-from models import Key, LeverageReport, Notice, SetLeverage
+from models import Key, LeverageReport, Notice, Reject, SetLeverage
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +164,9 @@ class Binance(ProductVenue[Rest]):
 
     def _clock_now(self, rest: Rest) -> None:
         read_clock(rest, self._calls, self._sync, self._parts.clock)
+
+    def _is_about_rules(self, reject: Reject) -> bool:
+        return reject.code in RULES
 
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)

@@ -31,7 +31,7 @@ from connectors.venue import VenueConfig, VenueParts
 from core.errors import Rejected, VenueError
 from core.hosts import Reach, reach
 from core.numbers import printable
-from models import Category, Key, Notice, SetLeverage
+from models import Category, Key, Notice, Reject, SetLeverage
 
 CLOSED = date(2026, 9, 23)
 # Until a header tells them: those of a signed account (bitmex.md section 9).
@@ -206,6 +206,9 @@ class Bitmex(ProductVenue[Rest]):
 
     def _clock_now(self, rest: Rest) -> None:
         read_clock(rest, self._calls, self._sync, self._parts.clock)
+
+    def _is_about_rules(self, reject: Reject) -> bool:
+        return reject.text.startswith(("Invalid price", "Invalid orderQty", "Invalid stopPx", "Invalid symbol"))
 
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)
