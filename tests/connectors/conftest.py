@@ -187,7 +187,8 @@ class Terminal:
 
     def __init__(self, exchange: Exchange, symbols: tuple[str, ...] = (), *, product: Product = USDM,
                  secret: str = "", keys: bool = True, quote_only: bool = False, full_book: bool = False,
-                 timings: Timings | None = None, limiter: Limiter | None = None, dead_man_s: float = 0.0) -> None:
+                 timings: Timings | None = None, limiter: Limiter | None = None, dead_man_s: float = 0.0,
+                 api_key: str = "") -> None:
         told, known = exchange.ready[product.address], KnownSecrets()
         self.product = product
         self.exchange, self.board = exchange, Board()
@@ -196,7 +197,7 @@ class Terminal:
         self.deaths: list[tuple[str, BaseException]] = []
         self.timings = timings or Timings.quick()
         self._number = time.time_ns() // 1000 % 10 ** 12
-        credentials = Credentials(told["api_key"], secret or told["api_secret"], known)
+        credentials = Credentials(api_key or told["api_key"], secret or told["api_secret"], known)
         config = replace(product.config(told, symbols or (product.key.symbol,), quote_only, full_book),
                          dead_man_s=dead_man_s)
         make: Callable[[VenueConfig, VenueParts], Venue] = product.make
