@@ -167,7 +167,7 @@ def find(context: Context, request: Request) -> Algo:
 def cancel(context: Context, request: Request) -> Any:
     """DELETE algoOrder."""
     algo, venue = find(context, request), context.venue
-    fault = venue.faults.first("fill_on_cancel", algo.symbol)
+    fault = venue.faults.first("fill_on_cancel", algo.symbol, venue.product.category)
     if fault and algo.status == "NEW" and algo.trigger:
         venue.faults.use(fault)
         venue.move(venue.markets[algo.symbol], algo.trigger)

@@ -200,7 +200,7 @@ def cancel(context: Context, request: Request) -> Any:
         order = find(context, request)
     except Refused as refusal:
         raise Refused(-2011, "Unknown order sent.") if refusal.code == -2013 else refusal from None
-    fault = venue.faults.first("fill_on_cancel", order.symbol)
+    fault = venue.faults.first("fill_on_cancel", order.symbol, venue.product.category)
     if fault and order.is_open:
         venue.faults.use(fault)
         venue.move(venue.markets[order.symbol], order.price)

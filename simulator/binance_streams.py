@@ -150,7 +150,7 @@ class Hub:
     def publish(self, stream: str, payload: Json | list[Json]) -> None:
         """Send one event to everyone who asked for the stream."""
         readers = self.subscribers.get(stream)
-        if not readers or self.venue.faults.muted(stream):
+        if not readers or self.venue.faults.muted(stream, self.venue.product.category):
             return
         plain = encode(payload).decode()
         for connection in readers:
@@ -169,7 +169,8 @@ class Hub:
     def private(self, events: list[Json]) -> None:
         """Send the events of one change to the listen key's connections, faults permitting."""
         faults = self.venue.faults
-        order = faults.first("order")
+        product = self.venue.product.category
+        order = faults.first("order", category=product)
         if order and any(event["e"] == "TRADE_LITE" for event in events):
             faults.use(order)
             first = order.args["first"]
@@ -178,7 +179,7 @@ class Hub:
             elif first == "account":
                 events = sorted(events, key=lambda event: event["e"] != "ACCOUNT_UPDATE")
         for event in events:
-            fault = faults.first("event")
+            fault = faults.first("event", category=product)
             wanted = fault is not None and (not fault.args["event"] or fault.args["event"] == event["e"])
             if fault is None or not wanted:
                 self._push(event)
@@ -190,7 +191,8 @@ class Hub:
 
     def _push(self, event: Json) -> None:
         key = self.active_key()
-        if key and key in self.subscribers and not self.venue.faults.muted(f"private {event['e']}"):
+        muted = self.venue.faults.muted(f"private {event['e']}", self.venue.product.category)
+        if key and key in self.subscribers and not muted:
             self.publish(key, event)
 
     def active_key(self) -> str | None:

@@ -7,7 +7,7 @@
 | status | path, http, code, body, after, headers, times | that answer, `after` "before" (not carried out) or "accept" |
 | reset | path, after, times | TCP reset instead of an answer |
 | lag | path, seconds, times | order and trade queries answer from a copy that many seconds old |
-| fill_on_cancel | symbol, times | a cancel finds the order just filled, and is refused with -2011 |
+| fill_on_cancel | symbol, times | a cancel finds the order just filled (a waiting one triggered): -2011 |
 | mute | stream, symbol, seconds | streams whose name contains `stream` are silent |
 | diff | kind, symbol, times | depth diffs dropped, swapped with the next, or sent twice |
 | cut | seconds, code | all websockets closed (code 1006: TCP reset), new ones refused for `seconds` |

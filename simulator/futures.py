@@ -184,9 +184,11 @@ class Futures:
 
     def beat(self, count: int) -> None:
         """One heartbeat of the markets: strangers act every second beat, minutes and funding fall due."""
-        frozen = self.faults.first("freeze")
+        category = self.product.category
+        frozen = self.faults.first("freeze", category=category)
         for index, market in enumerate(self.markets.values()):
-            if market.crowd and (count + index) % 2 == 0 and not (frozen and frozen.concerns(market.symbol)):
+            still = frozen is not None and frozen.concerns(market.symbol, category)
+            if market.crowd and (count + index) % 2 == 0 and not still:
                 market.crowd.step()
             if count % 5 == 0:
                 market.roll()

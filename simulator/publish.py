@@ -236,7 +236,7 @@ class Publisher:
         if held_by.held is not None:
             late, held_by.held = held_by.held, None
             return [event, late]
-        fault = self.venue.faults.first("diff", event["s"])
+        fault = self.venue.faults.first("diff", event["s"], self.venue.product.category)
         if fault is None:
             return [event]
         kind = self.venue.faults.use(fault).args["kind"]

@@ -124,3 +124,14 @@ def test_orders_and_stops_meet_a_recorded_book(tmp_path: Path) -> None:
         assert {row["asset"] for row in coin.ok("GET", "balance")} >= {"BCH", "LINK"}
     finally:
         exchange.close()
+
+
+def test_a_fault_may_be_about_one_family_only(coin: Coin) -> None:
+    coin.exchange.fault("mute", stream="bookTicker", category="inverse")
+    own = coin.exchange.socket(f"/coin/ws/{NAME}@bookTicker")
+    other = coin.exchange.socket("/public/ws/btcusdt@bookTicker")
+    coin.control("trade", side="BUY", qty="400")
+    assert other.read()["s"] == "BTCUSDT"
+    assert own.during(0.3) == []
+    other.close()
+    own.close()
