@@ -25,7 +25,7 @@ def account(spot: SpotVenue, request: Request) -> Any:
     omit = request.flag("omitZeroBalances")
     basis = int(RATE * 10000)
     return {"makerCommission": basis, "takerCommission": basis, "buyerCommission": 0, "sellerCommission": 0,
-            "commissionRates": RATES, "canTrade": True, "canWithdraw": spot.faults.first("withdraw") is not None,
+            "commissionRates": RATES, "canTrade": True, "canWithdraw": True,
             "canDeposit": True, "brokered": False, "requireSelfTradePrevention": False, "preventSor": False,
             "updateTime": own.updated, "accountType": "SPOT",
             "balances": [{"asset": name, "free": money8(a.free), "locked": money8(a.locked)}
@@ -98,6 +98,13 @@ def bnb_burn(spot: SpotVenue, request: Request) -> Any:
     return {"spotBNBBurn": spot.account.bnb_fees, "interestBNBBurn": False}
 
 
+def trade_fee(spot: SpotVenue, request: Request) -> Any:
+    """GET tradeFee of a pair or of all."""
+    symbol = request.text("symbol")
+    markets = [spot.market(symbol)] if symbol else list(spot.markets.values())
+    return [{"symbol": m.symbol, "makerCommission": str(RATE), "takerCommission": str(RATE)} for m in markets]
+
+
 def funds(spot: SpotVenue, request: Request) -> Any:
     """POST getUserAsset: assets with something in them."""
     own = spot.account
@@ -121,5 +128,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("DELETE", LISTEN_KEY): Route(gone),
     ("GET", "/sapi/v1/bnbBurn"): Route(bnb_burn, 1, "SIGNED"),
     ("POST", "/sapi/v1/bnbBurn"): Route(bnb_burn, 1, "SIGNED"),
+    ("GET", "/sapi/v1/asset/tradeFee"): Route(trade_fee, 1, "SIGNED"),
     ("POST", "/sapi/v3/asset/getUserAsset"): Route(funds, 5, "SIGNED"),
 }
