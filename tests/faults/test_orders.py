@@ -178,5 +178,6 @@ def test_o11_a_bot_does_not_close_twice_while_its_fill_is_on_its_way(ground: Gro
     terminal.session.trade(False)
 
     ground.check()
-    assert not wire.refused(), "an exit was asked for twice"
+    twice = [one for one in wire.refused() if one.method == "POST"]      # a stop may have triggered before its cancel
+    assert not twice, "an exit was asked for twice"
     assert all(row["POS"] >= 0 for row in ground.read().books), "more was closed than there was"
