@@ -35,10 +35,18 @@ install: .venv/.ok
 run: install
 	@$(PY) main.py $(ARGS)
 
-# 700 s: all of it stays under twelve minutes, and says which test was running when it does not.
+# Side by side what may; what watches the clock or the screen afterwards, alone. 300 + 420 s: all of it stays under
+# twelve minutes, and says which test was running when it does not. With ARGS one plain run of what they name.
 test: .venv/.dev
 	@tools/bootstrap.sh tools
+ifdef ARGS
 	$(PY) -m pytest --session-timeout=700 $(ARGS)
+else
+	@beside=0; alone=0; \
+	$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --session-timeout=300 || beside=$$?; \
+	$(PY) -m pytest -m alone --session-timeout=420 || alone=$$?; \
+	exit $$((beside + alone))
+endif
 
 check: .venv/.dev
 	$(PY) -m ruff check .

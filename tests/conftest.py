@@ -29,16 +29,22 @@ ALLOWED_SKIPS = (
 ORDER = ("", "core", "models", "accounting", "risk", "strategies", "engine", "db", "connectors", "simulator", "bench",
          "interface", "session", "recorded", "terminal", "faults")
 OTHERS = ORDER.index("interface")
+# They watch the clock, the screen or whole processes, and have the machine for themselves; the others run side by side.
+ALONE = ("bench", "session", "window", "terminal", "faults")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this suite."""
     config.addinivalue_line("markers", "long: only in the long form (BOTBOOK_LONG=1, make faults)")
+    config.addinivalue_line("markers", "alone: set by folder; make test runs these one after the other, after the rest")
     config.addinivalue_line("markers", "late: starts processes or takes seconds; runs after the others of its folder")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave long tests out unless asked for, and put the fast ones first."""
+    """Leave long tests out unless asked for, mark those that run alone, and put the fast ones first."""
+    for item in items:
+        if _folder(item) in ALONE:
+            item.add_marker("alone")
     if not os.environ.get("BOTBOOK_LONG"):
         long = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if not item.get_closest_marker("long")]
@@ -48,9 +54,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:
-    parts = item.path.relative_to(ROOT / "tests").parts if item.path.is_relative_to(ROOT / "tests") else ()
-    folder = parts[0] if len(parts) > 1 else ""
+    folder = _folder(item)
     return item.get_closest_marker("late") is not None, ORDER.index(folder) if folder in ORDER else OTHERS
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder under tests/ an item is in; "" for files directly there."""
+    parts = item.path.relative_to(ROOT / "tests").parts if item.path.is_relative_to(ROOT / "tests") else ()
+    return parts[0] if len(parts) > 1 else ""
 
 
 @pytest.hookimpl(wrapper=True)
