@@ -20,6 +20,7 @@ LEDGER_CONTEXT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _LONGEST = 40
+_STEPS = tuple(Decimal(1).scaleb(-places) for places in range(31))
 
 
 def use_ledger_context() -> None:
@@ -81,7 +82,7 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
 
 def half_up(value: Decimal, places: int) -> Decimal:
     """Rounded to `places` decimals, halves away from zero."""
-    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, LEDGER_CONTEXT)
+    return value.quantize(_STEPS[places], ROUND_HALF_UP, LEDGER_CONTEXT)
 
 
 def is_exact(value: Decimal, places: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ class Booking:
     realised: Decimal | None
 
 
-def owner_of(cl_ord_id: str | None, key: Key, robots: Collection[str], holders: Collection[str],
+def owner_of(cl_ord_id: str | None, key: Key, robots: Collection[str], holders: Container[str],
              kind: ExecKind = ExecKind.TRADE, separator: str = ".") -> Owner:
     """Accounting rules, section 2: known EMI → that bot; everything else → the instrument's RESERVED line.
 

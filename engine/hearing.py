@@ -11,7 +11,18 @@ from core.titles import title_of
 from engine import orders
 from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
 from engine.booking import book_fill, fee_doubt, owner_of, value_doubt
-from engine.state import AddTrade, Decision, Now, OrderId, OrderWatch, SetRejects, SetWatch, Sight, State
+from engine.state import (
+    AddTrade,
+    Decision,
+    Holders,
+    Now,
+    OrderId,
+    OrderWatch,
+    SetRejects,
+    SetWatch,
+    Sight,
+    State,
+)
 from engine.view import TradeLine
 from models import (
     ZERO,
@@ -212,8 +223,7 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
         return
     if report.status.is_terminal:
         return
-    holders = {row.emi for row in state.holders(report.key) if row.pos}
-    owner = owner_of(report.cl_ord_id, report.key, state.robots, holders)
+    owner = owner_of(report.cl_ord_id, report.key, state.robots, Holders(state, report.key))
     is_ours = bool(report.cl_ord_id and owner.number)
     is_taken = (report.key, report.cl_ord_id or "") in state.orders      # by a row the venue's order does not belong to
     name = report.cl_ord_id if is_ours and report.cl_ord_id and not is_taken else f"#{report.order_id}"
@@ -232,8 +242,7 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     if sight.instrument is None:
         out.note(title_of(key), f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
     cl_ord_id = execution.cl_ord_id or (order.cl_ord_id if order is not None else None)
-    holders = {row.emi for row in state.holders(key) if row.pos}
-    owner = owner_of(cl_ord_id, key, state.robots, holders, execution.kind)
+    owner = owner_of(cl_ord_id, key, state.robots, Holders(state, key), execution.kind)
     booking = book_fill(execution, owner, order, instrument,
                         lambda emi, currency: book_of(state, key, emi, instrument, currency), booked)
     out.rows += [*booking.coins, *booking.books]

@@ -38,17 +38,18 @@ def by_quantity(order: OrderRow) -> OrdStatus:
 
 def filled(order: OrderRow, qty: Decimal, order_id: str) -> OrderRow:
     """A fact was booked: `qty` more is filled. Ended orders keep their status, except that a full one is FILLED."""
-    grown = replace(order, booked_qty=order.booked_qty + qty, order_id=order.order_id or order_id)
+    booked, order_id = order.booked_qty + qty, order.order_id or order_id
+    cum_qty = max(booked, order.told_qty)
+    is_full = order.qty and cum_qty >= order.qty
     if order.status is S.REJECTED:   # it lives after all; what became of the rest only the venue can tell
+        grown = replace(order, booked_qty=booked, order_id=order_id)
         return replace(grown, status=by_quantity(grown), text="was taken for rejected, a fill says otherwise")
-    if order.status.is_terminal:
-        return grown if grown.cum_qty < grown.qty else replace(grown, status=S.FILLED)
-    if grown.qty and grown.cum_qty >= grown.qty:
-        return replace(grown, status=S.FILLED)
-    status = by_quantity(grown)
-    if order.status in _WAITING or (order.status, order.text) == (status, ""):
-        return grown
-    return replace(grown, status=status, text="")
+    if is_full or (order.status.is_terminal and not order.qty):
+        return replace(order, booked_qty=booked, order_id=order_id, status=S.FILLED)
+    if order.status.is_terminal or order.status in _WAITING:
+        return replace(order, booked_qty=booked, order_id=order_id)
+    status = S.PARTIALLY_FILLED if cum_qty else S.NEW
+    return replace(order, booked_qty=booked, order_id=order_id, status=status, text="")
 
 
 def acked(order: OrderRow, report: OrderReport | None) -> OrderRow:

@@ -305,3 +305,15 @@ class State:
         """Whether this bot may trade by itself, F9 apart."""
         robot = self.robots.get(emi)
         return robot is not None and robot.state is BotState.WORK and emi not in self.robot_reasons
+
+
+class Holders:
+    """EMIs that hold a position in an instrument; looked for when asked, which few fills need."""
+
+    __slots__ = ("_key", "_state")
+
+    def __init__(self, state: State, key: Key) -> None:
+        self._state, self._key = state, key
+
+    def __contains__(self, emi: object) -> bool:
+        return any(row.emi == emi and row.pos for row in self._state.holders(self._key))
