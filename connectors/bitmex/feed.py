@@ -25,8 +25,9 @@ from core.numbers import printable
 from models import Key
 
 _HEAD = b'{"table":"'
+_TELLS = len(_HEAD) + len("orderBookL2")      # so many bytes tell the tables apart
 _HARMLESS = ("You are already subscribed", "already subscribed", "not subscribed")
-_read_ten, _read_quote, _read_levels = stream.read_ten, stream.read_quote, stream.read_levels   # one look-up less
+_read_ten, _read_names, _read_levels = stream.read_ten, stream.read_names, stream.read_levels   # one look-up less
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
 
@@ -55,6 +56,8 @@ class MarketFeed:
             stream.FULL.encode(): self._on_levels, stream.TRADES.encode(): self._on_trades,
             stream.INSTRUMENT.encode(): self._on_live,
             **{topic.encode(): self._on_bins for topic in _FRAMES}}
+        # How a frame of each begins, as the exchange writes them: one look-up tells what to do.
+        self._begins = {(_HEAD + table + b'","action":"')[:_TELLS]: read for table, read in self._tables.items()}
 
     def address(self) -> str:
         """Topics are asked for by message."""
@@ -87,7 +90,9 @@ class MarketFeed:
     def frame(self, raw: bytes, now: float) -> None:
         """One message. What cannot be read is counted, never raised."""
         try:
-            table = self._tables.get(raw[10:raw.find(b'"', 10)]) if raw.startswith(_HEAD) else None
+            table = self._begins.get(raw[:_TELLS])
+            if table is None and raw.startswith(_HEAD):
+                table = self._tables.get(raw[10:raw.find(b'"', 10)])
             if table is not None:
                 table(raw, now)
             else:
@@ -100,6 +105,7 @@ class MarketFeed:
         """Publish what the frames since the last time changed: once, however many they were."""
         changed, self._changed = self._changed, {}
         for channel in changed:
+            channel.last = now
             try:
                 channel.flush()
             except READ_ERRORS as error:
@@ -159,7 +165,7 @@ class MarketFeed:
     def _book_of(self, symbol: str, action: str, told: stream.Filter | None, now: float) -> PublicSymbol | None:
         """The book that a message is about, noted as heard and changed; None when it does not count."""
         book = self._books.get(symbol)
-        if book is None or not book.begins(action, told):
+        if book is None or not book.begins(action, told, now):
             return None
         channel = book.channel
         channel.last = now
@@ -174,27 +180,35 @@ class MarketFeed:
                 book.on_ten(row)
 
     def _on_quote(self, raw: bytes, now: float) -> None:
-        told = _read_quote(raw)
+        told = _read_names(raw)
         for row in told.data:
             book = self._book_of(row.symbol, told.action, told.filter, now)
             if book is not None:
-                book.on_quote(row)
+                book.on_quote(raw, row.pool)
         if not told.data:
             for symbol in _symbol(told.filter):
                 self._book_of(symbol, told.action, told.filter, now)
 
     def _on_levels(self, raw: bytes, now: float) -> None:
+        """Most frames are of one symbol and one pool and go on a book that has begun: those take the short way, and
+        are noted as heard when they are published, a moment later."""
         told = _read_levels(raw)
-        rows = told.data
-        if len(rows) == 1:
-            book = self._book_of(rows[0].symbol, told.action, told.filter, now)
-            if book is not None:
-                book.on_levels(told.action, rows)
-            return
+        rows, action = told.data, told.action
+        if rows and action != "partial":
+            symbol = rows[0].symbol
+            for row in rows:
+                if row.pool or row.symbol != symbol:
+                    break
+            else:
+                book = self._books.get(symbol)
+                if book is not None and book.has_partial:
+                    self._changed[book.channel] = None
+                    book.on_plain(action, rows)
+                return
         for symbol in {row.symbol for row in rows} or _symbol(told.filter):
-            book = self._book_of(symbol, told.action, told.filter, now)
+            book = self._book_of(symbol, action, told.filter, now)
             if book is not None:
-                book.on_levels(told.action, [row for row in rows if row.symbol == symbol])
+                book.on_levels(action, [row for row in rows if row.symbol == symbol])
 
     def _on_trades(self, raw: bytes, now: float) -> None:
         told = stream.read_trades(raw)

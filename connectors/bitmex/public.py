@@ -37,8 +37,8 @@ class PublicSymbol:
         self.is_live = False
         self.resyncs = 0
         self._ten: stream.Ten | None = None
-        self._quote: stream.Quote | None = None
-        self._has_partial = False
+        self._quote: bytes | None = None         # the newest frame: of quotes only the last one is read
+        self.has_partial = False
         self._pool = ""
         self._heard = clock.monotonic()
         self._shown_depth = 0
@@ -60,11 +60,11 @@ class PublicSymbol:
     def opened(self) -> None:
         """A new connection: nothing is known until the partial."""
         self._heard = self._clock.monotonic()
-        self._has_partial, self._again_at = False, None
+        self.has_partial, self._again_at = False, None
 
     def closed(self, reason: str) -> None:
         """No connection."""
-        self._has_partial = False
+        self.has_partial = False
         self._mark_stale(reason)
 
     def paused(self) -> None:
@@ -84,30 +84,35 @@ class PublicSymbol:
 
     # ------------------------------------------------------------ frames
 
-    def begins(self, action: str, told: stream.Filter | None) -> bool:
+    def begins(self, action: str, told: stream.Filter | None, now: float) -> bool:
         """Whether this message counts: nothing does before the partial."""
         if action == "partial":
-            self._has_partial = True
+            self.has_partial = True
             self._pool = told.pool if told is not None else ""
-        if self._has_partial:
-            self._heard = self._clock.monotonic()
-        return self._has_partial
+        if self.has_partial:
+            self._heard = now
+        return self.has_partial
 
     def on_ten(self, row: stream.Ten) -> None:
         """All ten levels."""
         self._ten = row
 
-    def on_quote(self, row: stream.Quote) -> None:
-        """The best pair; of several liquidity pools the one that the partial named, else the first (10.3)."""
-        if not row.pool or self._is_ours(row.pool):
-            self._quote = row
+    def on_quote(self, raw: bytes, pool: str) -> None:
+        """The best pair, in the newest of these frames; of several liquidity pools the one that the partial named,
+        else the first (10.3)."""
+        if not pool or self._is_ours(pool):
+            self._quote = raw
 
     def on_levels(self, action: str, rows: list[stream.Level]) -> None:
-        """Levels by id."""
+        """Levels by id, of one symbol; several liquidity pools may be among them."""
         for row in rows:
             if row.pool:
                 rows = [one for one in rows if self._is_ours(one.pool)]
                 break
+        self.on_plain(action, rows)
+
+    def on_plain(self, action: str, rows: list[stream.Level]) -> None:
+        """Levels by id, of one symbol and its pool."""
         book = self.book
         try:
             if action == "update":
@@ -121,16 +126,13 @@ class PublicSymbol:
                 self._again_at = None
             else:
                 raise BadMessage(MARKET, f"field action = {action[:20]!r}: not known")
+            if not self.is_live:
+                book.check()
+                self._settle()
         except Lost as error:
             self._lose(str(error))
-            return
         except ValueError as error:
             self._lose(f"an impossible number in the book: {error}")
-            return
-        if book.is_crossed:
-            self._lose("bids above asks")
-        elif not self.is_live:
-            self._settle()
 
     def _is_ours(self, pool: str) -> bool:
         return not pool or pool == (self._pool or "Primary")
@@ -139,6 +141,8 @@ class PublicSymbol:
 
     def publish(self) -> None:
         """Show what the last messages changed."""
+        if self.has_partial:
+            self._heard = self._clock.monotonic()
         if self._topic == stream.QUOTE:
             self._show_quote()
         elif self._topic == stream.FULL:
@@ -178,8 +182,12 @@ class PublicSymbol:
         return tuple(pairs) if scale == 1 else tuple((price, size / scale) for price, size in pairs)
 
     def _show_quote(self) -> None:
-        told, self._quote = self._quote, None
-        if told is None or not (bytes(told.bid) and bytes(told.ask)):
+        raw, self._quote = self._quote, None
+        if raw is None:
+            return
+        told = next(row for row in reversed(stream.read_quote(raw).data)
+                    if row.symbol == self.key.symbol and (not row.pool or self._is_ours(row.pool)))
+        if not (bytes(told.bid) and bytes(told.ask)):
             return
         bid, bid_qty, ask, ask_qty = (stream.read_number(raw) if bytes(raw) else Decimal(0)
                                       for raw in (told.bid, told.bid_qty, told.ask, told.ask_qty))
@@ -211,7 +219,7 @@ class PublicSymbol:
         """Not trustworthy from now on: said at once, and begun anew; again and again with growing waits."""
         was_live = self.is_live
         self._mark_stale(reason)
-        self._has_partial = False
+        self.has_partial = False
         if was_live:
             self.resyncs += 1
             self._again(self.name)

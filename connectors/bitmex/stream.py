@@ -54,6 +54,13 @@ class Ten(msgspec.Struct, gc=False):
     timestamp: str = ""
 
 
+class Named(msgspec.Struct, gc=False):
+    """Whose row it is: enough where only the newest one is read."""
+
+    symbol: str
+    pool: str = ""
+
+
 class Quote(msgspec.Struct, gc=False):
     """The best pair; a side may be missing."""
 
@@ -75,6 +82,7 @@ class Level(msgspec.Struct, gc=False):
     size: int = 0
     price: msgspec.Raw | UnsetType = UNSET
     pool: str = ""
+    key: float = msgspec.field(name=" ", default=0.0)      # the book's own: where it sorts
 
 
 class Trade(msgspec.Struct, gc=False):
@@ -129,6 +137,7 @@ class Word(msgspec.Struct):
 
 
 read_ten = msgspec.json.Decoder(Frame[Ten]).decode
+read_names = msgspec.json.Decoder(Frame[Named]).decode
 read_quote = msgspec.json.Decoder(Frame[Quote]).decode
 read_levels = msgspec.json.Decoder(Frame[Level]).decode
 read_trades = msgspec.json.Decoder(Frame[Trade]).decode
