@@ -280,8 +280,8 @@ def test_unknown_words_are_refused_and_unknown_types_shown() -> None:
         parse.report(one_order(ordStatus="Melting"), contracts()["XBTUSD"])
     with pytest.raises(BadMessage, match="side"):
         parse.report(one_order(side=""), contracts()["XBTUSD"])
-    stop = parse.report(one_order(ordType="Stop"), contracts()["XBTUSD"])
-    assert (stop.ord_type, stop.type_text) == (None, "Stop")
+    stop = parse.report(one_order(ordType="Pegged"), contracts()["XBTUSD"])
+    assert (stop.ord_type, stop.type_text) == (None, "Pegged")
 
 
 def test_why_an_order_ended() -> None:
