@@ -58,7 +58,7 @@ class Loader:
         self._asker.drop(f"day of {key.symbol}")
 
     def _snapshot(self, key: Key, deliver: Deliver) -> Question:
-        body = yield self._calls.depth(key.symbol, self._calls.product.snapshot_limit)
+        body = yield self._calls.snapshot(key.symbol)
         deliver(GotSnapshot(key, parse.depth(body), self._sync.now_ms()))
 
     def _probe(self, key: Key, deliver: Deliver) -> Question:

@@ -49,6 +49,10 @@ class Endpoints:
         weight = 2 if limit <= 50 else 5 if limit <= 100 else 10 if limit <= 500 else 20
         return self._call("depth", (("symbol", symbol), ("limit", str(limit))), rank=Rank.MARKET, weight=weight)
 
+    def snapshot(self, symbol: str) -> Call:
+        """A whole book, as deep as is useful."""
+        return self.depth(symbol, self.product.snapshot_limit)
+
     def klines(self, symbol: str, interval: str, limit: int, end: int | None = None) -> Call:
         """The latest candles, or the latest that began by `end`; the last one still forms."""
         params = [("symbol", symbol), ("interval", interval), ("limit", str(limit))]

@@ -13,6 +13,7 @@ from connectors.binance import spot_parse
 from connectors.binance.errors import MARKET
 from connectors.binance.questions import Questions
 from connectors.binance.spot_errors import ABSENT
+from connectors.binance.spot_parse import TradeRow
 from connectors.binance.spot_rest import SpotEndpoints
 from connectors.http import Call, Rank
 from connectors.pages import MOST_PAGES, Pages, Sink
@@ -32,7 +33,7 @@ from models import (
 
 _MOST_WINDOWS = 31      # days searched for the first fill; further back everything is walked from the first fill on
 
-Answers = Generator[Call | float, bytes, int | None]
+Answers = Generator[Call | float, bytes, tuple[int | None, list[TradeRow]]]
 
 
 class SpotQuestions(Questions):
@@ -73,7 +74,8 @@ class SpotQuestions(Questions):
         """All fills of a symbol since a time, oldest first."""
         symbol, read_start = request.key.symbol, self._sync.now_ms()
         pages = Pages(self._sink, request, self._account(), read_start, None)
-        next_id = yield from self._first_id(symbol, request.since, read_start)
+        next_id, rows = yield from self._first(symbol, request.since, read_start)
+        yield from self._tell(pages, symbol, rows)
         asked = 0
         while next_id is not None:
             asked += 1
@@ -84,20 +86,23 @@ class SpotQuestions(Questions):
             new = [row for row in rows if row.id >= next_id]
             if is_full and not new:
                 raise BadMessage(MARKET, "field id: a full page of fills without a new one")
-            wanted = [row for row in new if row.time >= request.since]
-            names = yield from self._names(symbol, wanted)
-            pages.add([spot_parse.history_execution(row, self._account(), names[row.order_id]) for row in wanted])
+            yield from self._tell(pages, symbol, [row for row in new if row.time >= request.since])
             next_id = new[-1].id + 1 if is_full else None
         pages.finish()
 
-    def _first_id(self, symbol: str, since: int, until: int) -> Answers:
-        """Id of the first fill between two times; None: there is none. 0: every fill has to be looked at.
+    def _tell(self, pages: Pages, symbol: str, rows: list[TradeRow]) -> Question:
+        names = yield from self._names(symbol, rows)
+        pages.add([spot_parse.history_execution(row, self._account(), names[row.order_id]) for row in rows])
+
+    def _first(self, symbol: str, since: int, until: int) -> Answers:
+        """Where to begin: the id to walk from (None: nowhere; 0: every fill has to be looked at), or all fills at once
+        when the last window holds them.
 
         A full page of a window may hold its newest fills instead of its oldest: the window is halved until it is clear.
         """
         window, most = self._calls.product.history_window_ms, self._calls.product.history_rows
         if (until - since) > _MOST_WINDOWS * window:
-            return 0
+            return 0, []
         start = since
         while start <= until:
             end = min(start + window - 1, until)
@@ -110,10 +115,12 @@ class SpotQuestions(Questions):
                 else:
                     start = middle + 1
                     rows = spot_parse.trade_rows((yield self._calls.user_trades(symbol, start, end)))
+            if rows and end == until and len(rows) < most:
+                return None, rows
             if rows:
-                return 0 if len(rows) >= most else rows[0].id
+                return 0 if len(rows) >= most else rows[0].id, []
             start = end + 1
-        return None
+        return None, []
 
     def _read_names(self, body: bytes) -> dict[int, str]:
         return spot_parse.client_ids(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from connectors.binance.products import SPOT
@@ -13,13 +14,19 @@ from core.numbers import text
 from models import AmendOrder, CancelOrder, OrderReport, OrdType, SubmitOrder, TimeInForce
 
 _BIPS = 100                # of one percent: trailingDelta
+_CHEAP_LEVELS = 1000       # of a snapshot while the budget is half used: a fifth of the weight
 
 
 class SpotEndpoints(Endpoints):
     """The calls of spot."""
 
-    def __init__(self) -> None:
+    def __init__(self, usage: Callable[[], float] = lambda: 0.0) -> None:
         super().__init__(SPOT)
+        self._usage = usage          # of the request budget, 0…1
+
+    def snapshot(self, symbol: str) -> Call:
+        """A whole book: deep, since levels beyond it stay unknown; less so while lines break often."""
+        return self.depth(symbol, self.product.snapshot_limit if self._usage() < 0.5 else _CHEAP_LEVELS)
 
     def depth(self, symbol: str, limit: int) -> Call:
         """A book snapshot. Weight by its size (binance.md 5.1)."""

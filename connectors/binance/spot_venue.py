@@ -39,7 +39,7 @@ class BinanceSpot(ProductVenue[Rest]):
     market = parse.MARKET
 
     def __init__(self, config: VenueConfig, parts: VenueParts) -> None:
-        self._calls = SpotEndpoints()
+        self._calls = SpotEndpoints(lambda: self.limiter.usage(parts.clock.monotonic()))
         super().__init__(config, parts, Limiter(FIRST_BUDGETS))
 
     # ------------------------------------------------------------ parts

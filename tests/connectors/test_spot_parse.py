@@ -186,6 +186,15 @@ def test_weights_of_snapshots(limit: int, weight: int) -> None:
     assert (call.path, call.weight) == ("/api/v3/depth", weight)
 
 
+def test_snapshots_are_cheap_while_the_budget_is_half_used() -> None:
+    usage = [0.1]
+    calls = SpotEndpoints(lambda: usage[0])
+    deep = calls.snapshot("BTCUSDT")
+    usage[0] = 0.6
+
+    assert (deep.weight, calls.snapshot("BTCUSDT").weight) == (250, 50)
+
+
 # ---------------------------------------------------------------- events
 
 @pytest.mark.parametrize("wrap", [lambda event: event, lambda event: {"subscriptionId": 0, "event": event},

@@ -153,6 +153,15 @@ def test_only_what_is_not_older_than_asked_is_told() -> None:
     assert len(read(account, 0)) == 5
 
 
+def test_a_day_without_many_fills_costs_one_page() -> None:
+    account = Account()
+    account.fill(NOW - 5_000, 7)
+    account.fill(NOW, 7)
+
+    assert len(read(account, NOW - 300_000)) == 2
+    assert sum(call.path.endswith("myTrades") for call in account.calls) == 1
+
+
 def test_nothing_is_one_empty_last_page() -> None:
     assert read(Account(), NOW - 3 * DAY) == []
 
