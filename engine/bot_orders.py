@@ -85,6 +85,8 @@ class BotOrders:
                           ord_type=OrdType.MARKET, reduce_only=act.reduce_only, wanted=price)
 
     def _ask(self, asked: _Asked, first: bool) -> None:
+        if first and not (asked.act.is_exit and self._exit_pause > EXIT_AGAIN_S[0]):
+            self._tell(asked, "", "info")        # before the engine says ORDER; an exit tried again was told already
         verdict = self._desk.parts.place(asked.order, self._desk.parts.timings.verdict)
         self._unanswered = asked if verdict is None else None
         if verdict is None:
@@ -93,7 +95,6 @@ class BotOrders:
         elif verdict.ok:
             self._accepted = asked
             self._exit_pause, self._exit_after = EXIT_AGAIN_S[0], 0.0
-            self._tell(asked, "", "info")
         else:
             self._refused(asked, verdict)
 

@@ -246,6 +246,9 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     booking = book_fill(execution, owner, order, instrument,
                         lambda emi, currency: book_of(state, key, emi, instrument, currency), booked)
     out.rows += [*booking.coins, *booking.books]
+    gained = f", realised {text(booking.realised)} {booking.coins[0].currency}" if booking.realised is not None else ""
+    out.note(title_of(key), f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
+                         f"{text(execution.last_px)}{gained}", emi=owner.emi)
     if order is not None:
         new = order if _is_counted(order, execution) else orders.filled(order, execution.last_qty, execution.order_id)
         put(state, out, order, new, now)
@@ -260,9 +263,6 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     out.changes.append(AddTrade(TradeLine(
         0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
         owner.emi, execution.exec_id, booking.realised)))
-    gained = f", realised {text(booking.realised)} {first.currency}" if booking.realised is not None else ""
-    out.note(title_of(key), f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
-                         f"{text(execution.last_px)}{gained}", emi=owner.emi)
     if execution.kind is not ExecKind.TRADE:
         out.note(title_of(key), f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
                              f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")

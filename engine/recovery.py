@@ -177,7 +177,8 @@ def _differ(key: Key, ours: Decimal, theirs: Decimal, entry: Decimal | None, kno
         days = 1 if stage == 0 else 7
         out.requests.append(AskHistory(key, message.asked - days * DAY_MS, "difference"))
     elif known is None or known.stage < 2:
-        out.note(title_of(key), f"{difference.text}. New orders for it are blocked until they agree", "error")
+        out.note(title_of(key), f"{difference.text}. New orders for it are blocked until they agree: F5 asks "
+                                "again, “main.py ledger open” takes the position over", "error")
 
 
 def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:

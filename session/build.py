@@ -17,24 +17,18 @@ from core.clock import SystemClock
 from core.errors import TerminalError
 from core.secrets import KnownSecrets
 from core.settings import MarketSettings, MysqlSettings, ProductSettings, Settings
+from core.titles import product_title
 from db.dialects import MySqlAddress
 from db.store import Store
 from engine.bots import BotParts, Bots
 from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading
 from engine.loop import Engine, EngineParts
 from engine.view import View
-from models import BotState, Category, Health, Key, Notice, Timings
+from models import BotState, Health, Key, Notice, Timings
 from session.child import Child
 from strategies.loader import Loader
 
 log = logging.getLogger(__name__)
-
-TITLES = {
-    ("Binance", Category.SPOT): "Binance", ("Binance", Category.LINEAR): "Binance-F",
-    ("Binance", Category.INVERSE): "Binance-D",
-    ("Bitmex", Category.INVERSE): "BitMEX", ("Bitmex", Category.LINEAR): "BitMEX-USDt",
-    ("Bitmex", Category.QUANTO): "BitMEX-quanto", ("Bitmex", Category.SPOT): "BitMEX-spot",
-}
 
 
 def open_store(settings: Settings) -> Store:
@@ -54,7 +48,7 @@ def venue_config(settings: Settings, market: MarketSettings, product: ProductSet
     general, hosts = settings.general, product.hosts
     is_first = product is market.products[0]
     return VenueConfig(
-        category=product.category, title=TITLES[(market.name, product.category)], http=hosts.rest,
+        category=product.category, title=product_title(market.name, product.category), http=hosts.rest,
         public_ws=hosts.public, market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
         quote_only=general.quote_only, full_book=general.order_book_depth == "full",
         options=market.options if is_first else (), currencies=market.currencies, candles=general.history_candles,
@@ -139,6 +133,26 @@ class Session:
         """Whether every market is connected."""
         states = [self.board.venues.get((venue.market, venue.config.category)) for venue in self.venues]
         return all(state is not None and state.health is Health.LIVE for state in states)
+
+    def running(self) -> str:
+        """What trades on which accounts, once every market has recovered or is off for good; "" before."""
+        view, parts = self.engine.view, []
+        for venue in self.venues:
+            state = self.board.venues.get((venue.market, venue.config.category))
+            if view is None or state is None:
+                return ""
+            if state.health is Health.OFF:
+                parts.append(f"{state.title} off")
+            elif state.health is not Health.LIVE or (
+                    state.has_keys and (venue.market, venue.config.category) not in view.recovered):
+                return ""
+            else:
+                parts.append(f"{state.title} {f'account {state.account}' if state.has_keys else 'prices only'}")
+        if view is None or not parts:
+            return ""
+        bots = sum(bot.status == BotState.WORK.value for bot in view.bots)
+        return (f"{view.mode.value} runs on {', '.join(parts)}; {bots} bot{'s' if bots != 1 else ''} on WORK, trading "
+                f"{'ON' if view.trading else 'OFF'}")
 
     def dead_threads(self) -> tuple[str, ...]:
         """Names of threads that died."""

@@ -37,12 +37,15 @@ class Headless:
         session.start()
         if autotrade:
             session.trade(True)
-        has_begun = False
+        has_begun = is_said = False
         while not self._end.wait(LOOK_EVERY_S):
             if not has_begun and (wrong := session.wrong_setting()):
                 self.fatal = ConfigError("", "", wrong)      # later, when it was right once, the others go on
                 break
             has_begun = has_begun or session.is_live()
+            if not is_said and (words := session.running()):
+                is_said = True
+                print(f"botbook: {words}. Ctrl-C ends it, orders rest at the exchange", flush=True)
             if not session.engine.is_alive and self.fatal is None:
                 self.fatal = TerminalError("the engine thread stopped; orders rest at the venue, a restart recovers")
                 break

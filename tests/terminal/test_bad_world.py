@@ -47,6 +47,8 @@ def test_keys_that_were_good_do_not_end_it_when_they_are_withdrawn(ground: Groun
     ground.settings()
     program = ground.program("--headless")
     until(lambda: "recovered: account SIM-1" in log(ground), 15, "recovered")
+    line = "botbook: SIM runs on Binance-F account SIM-1; 0 bots on WORK, trading OFF. Ctrl-C ends it"
+    until(lambda: sum(line in told for told in program.out) == 1, 5, "what runs, in one line")
 
     ground.exchange.control("fault", name="status", path="/fapi", http=401, code=-2015, times=50,
                             body={"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})

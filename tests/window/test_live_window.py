@@ -206,6 +206,8 @@ def test_with_trading_on_the_bot_trades_and_hands_do_not(live: Live) -> None:
     assert order["side"] == "BUY" and D(coin["QTY"]) == D(order["cum_qty"]) > 0
     live.until(lambda: any(bot.emi == BREAKOUT and bot.sums.pos == D(order["cum_qty"]) for bot in live.view.bots), 5,
                "the bot's position in the window")
+    told = [line.text.split()[0] for line in reversed(live.view.messages) if line.emi == BREAKOUT]
+    assert [word for word in told if word in ("SIGNAL", "ORDER", "EXECUTION")][:3] == ["SIGNAL", "ORDER", "EXECUTION"]
     live.key("F9")
     live.until(lambda: not live.view.trading, 3, "trading OFF")
 
