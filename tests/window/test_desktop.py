@@ -22,6 +22,7 @@ SEEN_WITHIN_S = 3.0        # the bound of the bench is 1 s; here other tests run
 BOOK = (1560, 60, 1910, 830)                  # of 1920×1080: the ladder
 SLIP = "#1d4f86"                              # a Buy slip's face, and a Buy chip's
 BID_ROW = (1700, 700)                         # a row well below the middle of the ladder
+CHIP_X = 1575                                 # a chip, left of its ✕
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,21 @@ def buy_by_hand(desktop: Desktop, market: Market) -> dict[str, str]:
     return desktop.until(lambda: [o for o in market.orders() if o["client_id"] not in before], 5, "the order")[0]
 
 
+def drag_down(desktop: Desktop, market: Market, order: dict[str, str]) -> dict[str, str]:
+    """Carry the order's chip two rows down, read the slip, press Enter; the order as the exchange has it then."""
+    x, y = CHIP_X, BID_ROW[1]
+    desktop.xdo("mousemove", str(x), str(y), "mousedown", "1")
+    for step in (15, 30, 40):
+        desktop.xdo("mousemove", str(x), str(y + step))
+    desktop.xdo("mouseup", "1")
+    desktop.until(lambda: desktop.count(SLIP, BOOK) > 5_000, 3, "the slip of the move")
+    assert [o["price"] for o in market.open_orders()] == [order["price"]], "moved before Enter"
+    time.sleep(0.3)
+    desktop.key("Return")
+    return desktop.until(lambda: [o for o in market.open_orders() if D(o["price"]) == D(order["price"]) - D("0.2")], 5,
+                         "the move")[0]
+
+
 def test_hands_on_the_screen(start: Callable[..., Desktop]) -> None:
     """One run for all that needs real events: visible, reachable, double click, held key, ✕."""
     desktop = start("--demo", "--debug")
@@ -81,6 +97,7 @@ def test_hands_on_the_screen(start: Callable[..., Desktop]) -> None:
     best = market.depth()["bids"][0][0]
     assert (order["side"], order["tif"]) == ("BUY", "GTX") and best - 4 < D(order["price"]) < best
     desktop.until(lambda: 200 < desktop.count(SLIP, BOOK) < 5_000, 5, "the chip on the screen")
+    order = drag_down(desktop, market, order)
     market.sell_through(D(order["price"]))
     coin = desktop.until(lambda: rows(desktop.home, "SELECT * FROM coins"), 5, "the row")[0]
     assert D(coin["TRADE_PRICE"]) == D(order["price"])
