@@ -215,6 +215,10 @@ class Control:
             clients = [client for hub in self.hubs for client in hub.cut(code)]
             if code == 1006:
                 self.venue.reset_all(clients)
+        elif fault.name == "shutdown":
+            for hub in self.hubs:
+                if isinstance(hub, SpotHub | SpotWsApi):
+                    hub.shut_down(self.venue.clock.now())
         elif fault.name == "listen_key":
             for hub in self.hubs:
                 if isinstance(hub, Hub):
@@ -241,7 +245,7 @@ class Control:
                     one.headers(False)
                     one.extra = int(fault.args["used"])
         shown = fault.shown()
-        if fault.name == "listen_key" or (fault.name == "cut" and not fault.args["seconds"]):
+        if fault.name in ("listen_key", "shutdown") or (fault.name == "cut" and not fault.args["seconds"]):
             faults.active.remove(fault)  # done at once
         return {"fault": shown}
 

@@ -12,6 +12,7 @@
 | diff | kind, symbol, times | depth diffs dropped, swapped with the next, or sent twice |
 | cut | seconds, code | all websockets closed (code 1006: TCP reset), new ones refused for `seconds` |
 | refuse | seconds | every connection and request is reset for so long (control goes on) |
+| shutdown | – | spot's streams and WebSocket API announce their end (serverShutdown); the end itself is `cut` |
 | listen_key | – | the listen key expires |
 | event | kind, seconds, times, event, copies | private events repeated (`copies` in all, 2) or delayed |
 | order | first, times | order of the private events of a fill: "order" (usual), "account", "reverse" |
@@ -57,6 +58,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "cut": {"seconds": 0, "code": 1001},
     "refuse": {"seconds": 10},
     "listen_key": {},
+    "shutdown": {},
     "event": {"kind": "repeat", "seconds": 1, "times": 0, "event": "", "copies": 2, "category": ""},
     "order": {"first": "reverse", "times": 0, "category": ""},
     "ban": {"seconds": 120},

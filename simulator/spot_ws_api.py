@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -151,6 +152,9 @@ class SpotWsApi:
         return result
 
     def _charge(self, weight: int) -> None:
+        ban = self.spot.faults.first("ban")
+        if ban and ban.until:
+            raise self.spot.limits.banned(ban.until - time.monotonic())
         self.spot.limits.charge(weight)
 
     def _check(self, session: Session, request: Request) -> None:

@@ -182,3 +182,15 @@ def test_a_cut_ends_market_streams_and_the_websocket_api(spot: Spot) -> None:
         except websocket.WebSocketException:
             return True
     assert wait_for(lambda: ended(stream.ws)) and wait_for(lambda: ended(api.ws))
+
+
+def test_an_announced_end_and_a_ban(spot: Spot) -> None:
+    stream, api = spot.socket("btcusdt@bookTicker"), spot.ws_api()
+    spot.exchange.fault("shutdown")
+    assert stream.until(lambda m: m.get("e") == "serverShutdown")[-1]["E"] > 0
+    assert api.events("serverShutdown")[-1]["E"] > 0
+    spot.exchange.fault("ban", seconds=30)
+    answer = api.call("time")
+    assert answer["status"] == 418 and answer["error"]["code"] == -1003
+    stream.close()
+    api.close()
