@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from core.hosts import Hosts, Reach, host_of, product_hosts, reach, read_url
@@ -17,6 +18,8 @@ DEMO_SYMBOLS: dict[str, dict[Category, tuple[str, ...]]] = {
                 Category.SPOT: ("BTCUSDT",)},
     "Bitmex": {Category.INVERSE: ("XBTUSD",)},
 }
+
+_COIN_M = re.compile(r"[A-Z0-9]+USD_(PERP|[0-9]{6})")     # binance.md 8: names of COIN-M contracts, and of no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def read_market(file: SettingFile, asked: Mode, known: KnownSecrets) -> Read:
             _check_network(file, prefix, category, asked, one)
     if is_local:
         hosts = {category: _hosts(file, prefix, category, Mode.SIM) for category in symbols}
+    _check_key_sets(file)
     common = _credentials(file, prefix, known)
     products = tuple(ProductSettings(category, names, hosts[category],
                                      _credentials(file, f"{prefix}{_word(category)}_", known) or common)
@@ -128,10 +132,35 @@ def _symbols(file: SettingFile) -> dict[Category, tuple[str, ...]]:
     found = {Category(word.lower()): file.names(f"{word}_SYMBOLS", MOST_SYMBOLS, may_be_empty=True)
              for word in PRODUCTS[file.market]}
     chosen = {category: names for category, names in found.items() if names}
+    _check_lists(file, chosen)
     if not chosen and not file.problems:
         first = next(word for word in PRODUCTS[file.market] if file.keys[f"{word}_SYMBOLS"].default)
         file.refuse(f"{first}_SYMBOLS", "empty, as are the other lists; name at least one symbol")
     return chosen
+
+
+def _check_lists(file: SettingFile, chosen: dict[Category, tuple[str, ...]]) -> None:
+    """A symbol in a list where it cannot be right, as far as its name tells: refused at that list."""
+    first: dict[str, str] = {}
+    for category, names in chosen.items():
+        here = f"{_word(category)}_SYMBOLS"
+        for symbol in names:
+            is_coin = bool(_COIN_M.fullmatch(symbol))
+            if file.market == "Binance" and is_coin and category is not Category.INVERSE:
+                file.refuse(here, f"{symbol} is a COIN-M contract: move it to INVERSE_SYMBOLS", symbol)
+            elif file.market == "Binance" and not is_coin and category is Category.INVERSE:
+                file.refuse(here, f"{symbol} is no COIN-M contract (these read like BTCUSD_PERP): move it to "
+                                  "LINEAR_SYMBOLS or SPOT_SYMBOLS", symbol)
+            elif file.market != "Binance" and first.setdefault(symbol, here) != here:
+                file.refuse(here, f"{symbol} stands in {first[symbol]} too, and a contract is of one kind", symbol)
+
+
+def _check_key_sets(file: SettingFile) -> None:
+    """The keys of the test network and of the real exchange are never the same."""
+    for name in ("API_KEY", "API_SECRET"):
+        if file.values.get(name) and file.values.get(name) == file.values.get(f"TESTNET_{name}"):
+            file.refuse(f"TESTNET_{name}", f"the same as {name}: keys of the test network are no keys of the real "
+                                           "exchange, and the reverse; keep each where it was made")
 
 
 def _address_set(file: SettingFile, asked: Mode) -> str:

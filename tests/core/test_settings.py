@@ -299,6 +299,32 @@ def test_a_live_host_for_one_product_is_refused_on_the_test_network(tmp_path: Pa
     assert problem.key == "TESTNET_SPOT_HTTP_URL" and "live host" in problem.text
 
 
+@pytest.mark.parametrize(("file", "lines", "key", "words"), [
+    (".env.Binance", "LINEAR_SYMBOLS=BTCUSDT,BTCUSD_PERP", "LINEAR_SYMBOLS", "BTCUSD_PERP is a COIN-M contract: move"),
+    (".env.Binance", "SPOT_SYMBOLS=ETHUSD_260327", "SPOT_SYMBOLS", "ETHUSD_260327 is a COIN-M contract"),
+    (".env.Binance", "INVERSE_SYMBOLS=BTCUSDT", "INVERSE_SYMBOLS", "BTCUSDT is no COIN-M contract"),
+    (".env.Bitmex", "INVERSE_SYMBOLS=XBTUSD\nQUANTO_SYMBOLS=XBTUSD", "QUANTO_SYMBOLS", "stands in INVERSE_SYMBOLS too"),
+    (".env.Binance", f"API_KEY={'k' * 64}\nAPI_SECRET={'s' * 64}\nTESTNET_API_KEY={'k' * 64}\n"
+     f"TESTNET_API_SECRET={'t' * 64}", "TESTNET_API_KEY", "the same as API_KEY"),
+])
+def test_symbols_and_keys_in_the_wrong_place_are_problems_at_their_field(
+        tmp_path: Path, file: str, lines: str, key: str, words: str) -> None:
+    write_private(tmp_path / ".env", "MARKET_LIST=Binance,Bitmex")
+    write_private(tmp_path / file, lines)
+
+    settings = load_settings(tmp_path, KnownSecrets())
+
+    problem = next(problem for problem in settings.problems if problem.key == key)
+    assert problem.file == file and words in problem.text and "k" * 64 not in str(problem)
+    assert file.rpartition(".")[2] not in [market.name for market in settings.markets]
+
+
+def test_the_same_symbol_on_spot_and_futures_is_fine(tmp_path: Path) -> None:
+    write_private(tmp_path / ".env.Binance", "SPOT_SYMBOLS=BTCUSDT\nLINEAR_SYMBOLS=BTCUSDT")
+
+    assert not load_settings(tmp_path, KnownSecrets()).problems
+
+
 def test_mysql_is_taken_only_when_its_host_is_set(tmp_path: Path) -> None:
     sqlite = load(tmp_path, "MYSQL_USER=u\nSQLITE_DATABASE=mine.db").database
     mysql = load(tmp_path, "MYSQL_HOST=::1\nMYSQL_USER=u\nMYSQL_PASSWORD='p w'\nMYSQL_SOCKET=/run/m.sock").database
