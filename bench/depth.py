@@ -16,20 +16,22 @@ from core.clock import SystemClock
 from models import Category, Key, Timings
 
 KEY = Key("Binance", Category.LINEAR, frames.SYMBOL)
+SPOT = Key("Binance", Category.SPOT, frames.SYMBOL)
+COIN = Key("Binance", Category.INVERSE, frames.COIN_SYMBOL)
 SHOWN = 20          # levels a side, of a ladder
 
 
 class Market:
     """The connector's own parts around one symbol, without thread and socket."""
 
-    def __init__(self, snapshot: tuple[int, frames.Pairs, frames.Pairs]) -> None:
+    def __init__(self, snapshot: tuple[int, frames.Pairs, frames.Pairs], key: Key = KEY) -> None:
         clock = SystemClock()
         self.board = Board()
         self.feed = MarketFeed("ws://127.0.0.1", clock, TimeSync(clock), Complaints("bench"))
-        self.symbol = PublicSymbol(KEY, self.board, clock, Timings(), False, lambda key, delay: None, lambda key: None)
+        self.symbol = PublicSymbol(key, self.board, clock, Timings(), False, lambda key, delay: None, lambda key: None)
         self.feed.take(Watch(self.symbol))
         self.feed.opened(lambda text: None)
-        self.feed.take(GotSnapshot(KEY, snapshot, frames.START_MS))
+        self.feed.take(GotSnapshot(key, snapshot, frames.START_MS))
 
 
 def rows(size: Size) -> list[Row]:
@@ -52,7 +54,22 @@ def rows(size: Size) -> list[Row]:
             note="25 levels a side to the board after every message"),
         Row("depth: sorted top 20 on demand", demand, None, "ms", 0.2,
             note="first asking after a message, p99 of processor time"),
+        *(_product(key, size) for key in (SPOT, COIN)),
     ]
+
+
+def _product(key: Key, size: Size) -> Row:
+    """The same of another product: its own fields, its own rule of the chain."""
+    session = frames.depth(max(50, int(2_000 * size.share)), product=key.category.value)
+    raw = [text.encode() for text in session.frames]
+    floors, plain = [], []
+    for _ in range(7 if size.share > 0.1 else 3):
+        floors.append(_json(session.frames))
+        plain.append(_apply(session, raw, publish=False, key=key))
+    each = 1e6 / len(raw)
+    name = "spot" if key.category is Category.SPOT else "COIN-M"
+    return Row(f"{name} depth 21+21: decode, apply", min(plain) * each, min(floors) * each, "µs", 3.0, of_ratio=True,
+               floor_is="json.loads of the same strings", note=f"{len(raw[0])} bytes")
 
 
 def _json(texts: list[str]) -> float:
@@ -62,8 +79,8 @@ def _json(texts: list[str]) -> float:
     return time.thread_time() - begun
 
 
-def _apply(session: frames.DepthSession, raw: list[bytes], publish: bool) -> float:
-    market = Market(session.snapshot)
+def _apply(session: frames.DepthSession, raw: list[bytes], publish: bool, key: Key = KEY) -> float:
+    market = Market(session.snapshot, key)
     feed, book, now = market.feed, market.symbol.book, time.monotonic()
     best = []
     begun = time.thread_time()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SYMBOL = "BTCUSDT"
+COIN_SYMBOL = "BTCUSD_PERP"
 LEVELS = 1000          # of the snapshot, a side
 A_SIDE = 21            # levels of a diff, a side
 MOVES = 0.3            # of a diff's levels appear or go; of a recorded session of 2021 it were 4 %
@@ -29,26 +30,34 @@ class DepthSession:
 
 def combined(stream: str, body: dict[str, Any]) -> str:
     """A frame of the combined form, without spaces, as on the wire."""
-    return json.dumps({"stream": f"{SYMBOL.lower()}@{stream}", "data": body}, separators=(",", ":"))
+    return json.dumps({"stream": f"{body['s'].lower()}@{stream}", "data": body}, separators=(",", ":"))
 
 
-def depth(count: int, seed: int = 1) -> DepthSession:
-    """`count` diffs of 21 + 21 levels: the chain is whole, the book never crosses, its depth stays about the same."""
+def depth(count: int, seed: int = 1, product: str = "linear") -> DepthSession:
+    """`count` diffs of 21 + 21 levels: the chain is whole, the book never crosses, its depth stays about the same.
+
+    `product`: linear; inverse names its pair, too; spot has no time of its own and an unbroken chain without `pu`.
+    """
     dice = random.Random(seed)
     middle = 500_000
     sides = [_Side(middle, -1, dice), _Side(middle, 1, dice)]
     snapshot = (1_000, sides[0].pairs(), sides[1].pairs())
     frames, best, last = [], [], 1_000
     for at in range(count):
-        first, previous = last + 1 + dice.randrange(40), last
+        first, previous = last + 1 + dice.randrange(40) * (product != "spot"), last
         last = first + dice.randrange(200)
         if at == 0:
             first = 990       # the first diff spans the snapshot
         bids, asks = sides[0].change(), sides[1].change()
         time = START_MS + at * 100
-        frames.append(combined("depth@100ms", {
-            "e": "depthUpdate", "E": time + 4, "T": time, "s": SYMBOL, "U": first, "u": last, "pu": previous,
-            "b": bids, "a": asks}))
+        levels = {"b": bids, "a": asks}
+        body: dict[str, Any] = {
+            "e": "depthUpdate", "E": time + 4, "T": time, "s": SYMBOL, "U": first, "u": last, "pu": previous, **levels}
+        if product == "inverse":
+            body = {**body, "s": COIN_SYMBOL, "ps": "BTCUSD"}
+        elif product == "spot":
+            body = {"e": "depthUpdate", "E": time + 4, "s": SYMBOL, "U": first, "u": last, **levels}
+        frames.append(combined("depth@100ms", body))
         best.append((sides[0].best, sides[1].best))
     return DepthSession(snapshot, frames, best)
 

@@ -17,7 +17,7 @@ from bench.row import TINY, Row, number, share
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize("name", ["depth", "ticker", "indicators"])
+@pytest.mark.parametrize("name", ["depth", "ticker", "indicators", "bitmex"])
 def test_a_path_in_small_gives_numbers(name: str) -> None:
     rows = importlib.import_module(f"bench.{name}").rows(TINY)
 
@@ -87,3 +87,9 @@ def test_frames_are_the_same_in_every_run() -> None:
 
     assert first == again
     assert all(bid < ask for bid, ask in first.best)
+
+
+@pytest.mark.late
+def test_the_panels_refresh_in_small() -> None:
+    for row in command.measured("panels", TINY):
+        assert row.missing or row.measured is not None, row
