@@ -106,6 +106,16 @@ class Bitmex:
         self.exchange.fault("freeze")
         self.control("price", symbol, price=price)
 
+    def offer(self, side: str, qty: int, price: str, symbol: str = "XBTUSD") -> None:
+        """Somebody quotes enough at exactly this price for whoever buys or sells there; nobody a better one."""
+        step = {"ETHUSD": Decimal("0.05")}.get(symbol, Decimal("0.1")) * (-1 if side == "Buy" else 1)
+        for away in (0, -40, 0, 80, 0, -120, 0) * 3:  # until somebody quotes enough there; beyond it clears what is
+            self.middle(str(Decimal(price) + step * (1 + away)), symbol)
+            level = self.book(symbol, 1)[side == "Buy"][0]
+            if Decimal(level["price"]) == Decimal(price) and level["size"] >= qty:
+                return
+        raise AssertionError(f"nobody quotes {qty} at {price}")
+
     def truth(self, name: str) -> list[Row]:
         """One list of `truth`, BitMEX's part."""
         return [row for row in self.exchange.truth()[name] if row["market"] == "Bitmex"]

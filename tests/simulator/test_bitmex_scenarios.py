@@ -14,12 +14,7 @@ def booked(rows: list[Row]) -> tuple[list[int], list[int]]:
 
 def take(bitmex: Bitmex, side: str, qty: int, price: str, symbol: str = "XBTUSD") -> None:
     """A taker's fill at exactly this price: the market's own quote is brought there."""
-    step = {"ETHUSD": D("0.05")}.get(symbol, D("0.1")) * (-1 if side == "Buy" else 1)
-    for away in (0, -40, 0, 80, 0, -120, 0) * 3:  # until somebody quotes enough there; beyond it clears what is
-        bitmex.middle(str(D(price) + step * (1 + away)), symbol)
-        level = bitmex.book(symbol, 1)[side == "Buy"][0]
-        if D(level["price"]) == D(price) and level["size"] >= qty:
-            break
+    bitmex.offer(side, qty, price, symbol)
     assert bitmex.order(side, qty, price, symbol, timeInForce="FillOrKill")["ordStatus"] == "Filled"
 
 
