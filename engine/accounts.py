@@ -16,12 +16,32 @@ from engine.state import Decision, Now, VenueId
 from models import AccountSnapshot, Execution, Key, OrderFound, OrderReport
 
 
+EARLY_MOST = 10_000           # messages of one product; what is more comes again by its history
+
+
 class Accounts:
     """The accounts of the session; `known` says whose ledger is in memory."""
 
     def __init__(self, core: Core, store: Store, history: HistoryFile) -> None:
         self._core, self._store, self._history = core, store, history
         self.known: dict[VenueId, str] = {}
+        self._early: dict[VenueId, list[Execution | OrderReport]] = {}
+
+    def is_early(self, message: object) -> bool:
+        """Whether this came before its venue was up, and with it the ledger it belongs to; it is kept then.
+
+        The private stream is opened first and tells at once; booked now, a fill would begin sums of no account.
+        """
+        if not isinstance(message, Execution | OrderReport) or self._core.state.account(message.key):
+            return False
+        kept = self._early.setdefault(message.key[:2], [])
+        if len(kept) < EARLY_MOST:
+            kept.append(message)
+        return True
+
+    def take_early(self, where: VenueId) -> list[Execution | OrderReport]:
+        """What was kept for a venue that is up now."""
+        return self._early.pop(where, [])
 
     def adopt(self, where: VenueId, account: str, now: Now) -> Decision | None:
         """A venue is up: the first time for an account, its ledger is read; None when it is in memory.

@@ -266,6 +266,8 @@ class Engine:
         if self._core.state.database_problem and not self._may_pass(message):
             self._keep_for_later(message, reply)
             return
+        if self._accounts.is_early(message):
+            return
         try:
             if isinstance(message, VenueUp):
                 self._adopt(message)
@@ -283,6 +285,8 @@ class Engine:
             self._decide(message, reply)
             if isinstance(message, VenueUp):
                 self._crew.sync()                      # each bot hears its position before trading can be ON
+                for early in self._accounts.take_early((message.market, message.category)):
+                    self._take(early, None)
         except StoreAway as error:
             self._away(str(error), message, reply)
 

@@ -105,6 +105,18 @@ def test_fill_is_in_the_ledger_before_bots_and_view_know_it(desk: Desk) -> None:
     assert (desk.bots.positions["A"].entry, desk.bots.positions["A"].fills) == (D(50000), 1)
 
 
+def test_fill_told_before_the_venue_is_up_is_booked_to_its_account(desk: Desk) -> None:
+    desk.run(recover=False)
+
+    desk.post(execution(last_qty="3"))
+    desk.post(report(S.NEW, f"9.{HAND}", order_id="v9"))
+    desk.recover()
+
+    until(lambda: desk.sql("SELECT count(*) FROM coins") == [(1,)])
+    assert desk.sql("SELECT ACCOUNT, POS FROM books") == [(ACCOUNT, "3")]
+    assert desk.sql("SELECT ACCOUNT, NAME FROM orders") == [(ACCOUNT, f"9.{HAND}")]
+
+
 def test_repeated_fact_is_one_row(desk: Desk) -> None:
     desk.run()
     fact = execution()
