@@ -15,7 +15,6 @@ from engine.recovery import FILLS, YEAR_2000_MS
 from engine.state import Decision, Now, VenueId
 from models import AccountSnapshot, Execution, Key, OrderFound, OrderReport
 
-
 EARLY_MOST = 10_000           # messages of one product; what is more comes again by its history
 
 
