@@ -109,8 +109,8 @@ def watch_columns(small: bool) -> tuple[Column[WatchRow], ...]:
     pos = 1 if small else 7
     return (
         Column("symbol", "Symbol", 11, _symbol),
-        Column("bid", "Bid", 8 if small else 9, lambda r, g: _quote(r, g, False), True, flash=True),
-        Column("ask", "Ask", 8 if small else 9, lambda r, g: _quote(r, g, True), True, flash=True),
+        Column("bid", "Bid", 9, lambda r, g: _quote(r, g, False), True, flash=True),
+        Column("ask", "Ask", 9, lambda r, g: _quote(r, g, True), True, flash=True),
         Column("pos", "P" if small else "Pos", pos, lambda r, g: _pos(r, g, small), True),
         Column("remove", "", 1, lambda r, g: Cell("✕", "dim") if r.key else Cell(""), True),
     )
