@@ -71,7 +71,7 @@ class Replay:
             raise CannotStart(f"the recording {path} cannot be read: {error}") from None
         self.clock = clock
         self.speed = speed
-        clock.hold_at(self.start - LEAD_MS)
+        clock.hold_at(self.start - int(LEAD_MS / max(speed, Decimal(1))))
         self.playing = True  # until the last line is out
         self._asked = False
         self._shift: int | None = None  # venue time minus recorded time while playing

@@ -179,13 +179,17 @@ class SpotAccount:
 
     # ---- telling and keeping
 
+    def keep(self, order: SpotOrder) -> None:
+        """Write an order through."""
+        self.store.put("spot_orders", account=self.name, **{name: getattr(order, name) for name in ORDER_COLUMNS})
+
     def _tell(self, order: SpotOrder, what: str, fill: SpotFill | None = None, cancel_id: str = "",
               original: str = "", also: str = "") -> None:
         """Keep an order and send what happened to it, then the assets it touched."""
         if not order.is_open:
             self.open.pop(order.order_id, None)
         order.log.append((order.updated, order.status, order.cum, order.value, order.qty, order.price))
-        self.store.put("spot_orders", account=self.name, **{name: getattr(order, name) for name in ORDER_COLUMNS})
+        self.keep(order)
         item = self.items[order.symbol]
         event = report(item, order, what, order.updated, self.report_ids.next(), fill, cancel_id)
         self.emit(event | {"C": original} if original and cancel_id else event)

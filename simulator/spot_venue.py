@@ -194,7 +194,11 @@ class SpotVenue:
         """Bring the first order whose time has come to the book."""
         for order in self.account.open.values():
             market = self.markets[order.symbol]
-            if not order.since and self._due(order, market.last()):
+            best = order.extreme
+            due = not order.since and self._due(order, market.last())
+            if order.extreme != best:
+                self.account.keep(order)  # a trailing stop goes on from its best price after a restart
+            if due:
                 self.account.triggered(order)
                 short = order.kind == "MARKET" and order.side > 0 and self._too_dear(market, order)
                 if short:

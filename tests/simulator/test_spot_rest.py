@@ -157,6 +157,11 @@ def test_everything_is_taken_up_again_after_a_kill(tmp_path: Path) -> None:
     spot.order("BUY", "0.001", f"{bid - 200:.2f}", newClientOrderId="rest")
     waiting = spot.ok("POST", "order", symbol="BTCUSDT", side="SELL", type="STOP_LOSS", quantity="0.005",
                       stopPrice=f"{bid - 900:.2f}")
+    spot.move(f"{bid + 500:.2f}")
+    trailing = spot.ok("POST", "order", symbol="BTCUSDT", side="SELL", type="STOP_LOSS", quantity="0.004",
+                       trailingDelta=200)
+    spot.move(f"{bid + 600:.2f}")
+    spot.move(f"{bid:.2f}")
     amended = spot.order("BUY", "0.002", f"{bid - 300:.2f}")
     spot.ok("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=amended["orderId"], newQty="0.001")
     exchange.ok("POST", "/sapi/v1/bnbBurn", spotBNBBurn="true")
@@ -169,6 +174,10 @@ def test_everything_is_taken_up_again_after_a_kill(tmp_path: Path) -> None:
     assert again.get("klines", symbol="BTCUSDT", interval="1m", startTime=bars[0][0], limit=len(bars)) == bars
     assert len(again.ok("GET", "order/amendments", symbol="BTCUSDT", orderId=amended["orderId"])) == 1
     assert again.exchange.ok("GET", "/sapi/v1/bnbBurn")["spotBNBBurn"] is True
+    again.move(f"{bid - 700:.2f}")  # not yet two percent below the best of before the kill
+    assert (again.status(trailing), again.status(waiting)) == ("NEW", "NEW")
+    again.move(f"{(bid + 600) * D('0.98') - 1:.2f}")
+    assert again.status(trailing) == "FILLED"
     again.move(f"{bid - 950:.2f}")
     assert again.status(waiting) == "FILLED"
     assert again.ok("GET", "order", symbol="BTCUSDT", origClientOrderId="rest")["status"] == "FILLED"
