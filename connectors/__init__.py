@@ -12,7 +12,7 @@ from models import Category, Timings
 def venue_class(market: str, category: Category = Category.LINEAR) -> type[Venue]:
     """The class of a market named in MARKET_LIST and one of its products; built as `cls(config, parts)`."""
     if market == "Binance" and category is Category.SPOT:
-        from connectors.binance.spot_venue import BinanceSpot
+        from connectors.binance.spot.venue import BinanceSpot
 
         return BinanceSpot
     if market == "Binance":

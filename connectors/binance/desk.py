@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from connectors.binance import algo, errors, parse
+from connectors.binance import conditional as algo
+from connectors.binance import errors, parse
 from connectors.binance.rest import Endpoints, Rest, is_waiting
 from connectors.http import Call
 from connectors.keeper import Standing

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
-from connectors.binance import algo
-from connectors.binance.algo import Algo
+from connectors.binance import conditional as algo
+from connectors.binance.conditional import Algo
 from connectors.binance.parse import MARKET, PLAIN_TYPES, bad, exec_kind, finite, status
 from connectors.binance.products import family
 from core.errors import BadMessage

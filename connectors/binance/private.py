@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.binance import algo, events
-from connectors.binance.algo import Algo
+from connectors.binance import conditional as algo
+from connectors.binance import events
+from connectors.binance.conditional import Algo
 from connectors.binance.feed import SHUTDOWN
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.parse import MARKET

@@ -8,12 +8,14 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from connectors import probing
-from connectors.binance import parse, rights, spot_errors, spot_parse
+from connectors.binance import parse, rights
 from connectors.binance.listen_key import ListenKey
 from connectors.binance.products import PRODUCTS
 from connectors.binance.rest import Endpoints, Rest
-from connectors.binance.spot_private import Subscriber
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.spot import errors as spot_errors
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.private import Subscriber
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Client, tls_context
 from connectors.limiter import Limiter
 from connectors.probing import Step, Steps, asked, until_bad

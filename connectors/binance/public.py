@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from connectors.binance import stream
+from connectors.binance.book import FuturesSequence, SpotSequence
 from connectors.binance.parse import MARKET
-from connectors.binance.sequence import FuturesSequence, SpotSequence
 from connectors.book import BookBuilder, Pair
 from connectors.subscriptions import Channel
 from core.board import Board

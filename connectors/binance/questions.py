@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from connectors.asker import Question
-from connectors.binance import algo, parse
+from connectors.binance import conditional as algo
+from connectors.binance import parse
 from connectors.binance.errors import ABSENT, NO_ALGO
 from connectors.binance.rest import Endpoints
 from connectors.binance.triggered import Triggered

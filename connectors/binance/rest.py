@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from connectors.binance import algo, auth, errors
+from connectors.binance import auth, errors
+from connectors.binance import conditional as algo
 from connectors.binance.products import Product
 from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Limiter

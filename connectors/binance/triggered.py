@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.binance.algo import Algo
+from connectors.binance.conditional import Algo
 from models import Execution, OrderReport
 
 

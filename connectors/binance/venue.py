@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from connectors import keeper
 from connectors.asker import Question
-from connectors.binance import algo, leverage, parse, rights
+from connectors.binance import conditional as algo
+from connectors.binance import leverage, parse, rights
 from connectors.binance.desk import OrderDesk, read_clock
 from connectors.binance.errors import LISTEN_KEY_GONE, RULES, is_clock
 from connectors.binance.listen_key import ListenKey

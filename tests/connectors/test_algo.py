@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.binance import algo, events, leverage
+from connectors.binance import conditional as algo
+from connectors.binance import events, leverage
 from connectors.binance.triggered import Triggered
 from core.errors import BadMessage
 from models import Category, Execution, LeverageReport, OrderReport, OrdStatus, OrdType, Trigger

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.binance.sequence import FuturesSequence, Step
+from connectors.binance.book import FuturesSequence, Step
 from connectors.book import BookBuilder, Pair
 from core.clock import HandClock
 from models import Book, Timings

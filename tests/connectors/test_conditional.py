@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.binance.algo import PREFIX
+from connectors.binance.conditional import PREFIX
 from core.numbers import multiple_down
 from models import (
     AccountSnapshot,

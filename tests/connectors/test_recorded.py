@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from connectors.binance import algo, events, leverage, parse
+from connectors.binance import conditional as algo
+from connectors.binance import events, leverage, parse
 from connectors.binance import stream as wire
-from connectors.binance.algo import Algo
+from connectors.binance.conditional import Algo
 from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.public import PublicSymbol
 from connectors.complaints import Complaints

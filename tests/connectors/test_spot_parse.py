@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.binance import spot_errors, spot_events, spot_parse
-from connectors.binance.sequence import SpotSequence, Step
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.book import SpotSequence, Step
+from connectors.binance.spot import errors as spot_errors
+from connectors.binance.spot import events as spot_events
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Answer, Call
 from connectors.limiter import RAW, Budget
 from core.errors import BadMessage, Rejected, SilenceError

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.binance import auth
 from connectors.binance.rest import Rest
-from connectors.binance.spot_private import SpotFeed, Subscriber
+from connectors.binance.spot.private import SpotFeed, Subscriber
 from connectors.complaints import Complaints
 from connectors.http import Client
 from connectors.limiter import RAW, WEIGHT, Budget, Limiter

@@ -13,9 +13,10 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from connectors.binance import auth, spot_desk
+from connectors.binance import auth
 from connectors.binance.rights import WITHDRAWS
-from connectors.binance.spot_venue import NO_DEAD_MAN, NO_TRADE, BinanceSpot
+from connectors.binance.spot import desk as spot_desk
+from connectors.binance.spot.venue import NO_DEAD_MAN, NO_TRADE, BinanceSpot
 from connectors.http import Call, Security
 from core.secrets import Credentials, KnownSecrets
 from models import (

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from connectors.asker import Question
-from connectors.binance import spot_desk
-from connectors.binance.spot_desk import Move
-from connectors.binance.spot_questions import SpotQuestions
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.spot import desk as spot_desk
+from connectors.binance.spot.desk import Move
+from connectors.binance.spot.questions import SpotQuestions
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Call
 from connectors.timesync import TimeSync
 from core.clock import HandClock

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from connectors.binance import auth, parse, spot_events, spot_parse
+from connectors.binance import auth, parse
 from connectors.binance import stream as wire
 from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.public import PublicSymbol
+from connectors.binance.spot import events as spot_events
+from connectors.binance.spot import parse as spot_parse
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
 from core.board import Board

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connectors.binance import spot_venue as spot
 from connectors.binance import venue as binance
+from connectors.binance.spot import venue as spot
 from connectors.bitmex import venue as bitmex
 from connectors.limiter import ORDERS, WEIGHT, Budget
 from models import Category, Key

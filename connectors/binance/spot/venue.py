@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from connectors import keeper
-from connectors.binance import parse, rights, spot_errors, spot_parse
+from connectors.binance import parse, rights
 from connectors.binance.desk import read_clock
 from connectors.binance.errors import RULES, is_clock
 from connectors.binance.loading import Loader
 from connectors.binance.pool import Pool
 from connectors.binance.rest import Rest
-from connectors.binance.spot_desk import SpotDesk
-from connectors.binance.spot_private import SpotFeed, Subscriber
-from connectors.binance.spot_questions import SpotQuestions
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.spot import errors as spot_errors
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.desk import SpotDesk
+from connectors.binance.spot.private import SpotFeed, Subscriber
+from connectors.binance.spot.questions import SpotQuestions
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.complaints import Complaints
 from connectors.http import Client, Rank
 from connectors.keeper import Standing

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from connectors.asker import Question
-from connectors.binance import spot_parse
 from connectors.binance.errors import MARKET
 from connectors.binance.questions import Questions
-from connectors.binance.spot_errors import ABSENT
-from connectors.binance.spot_parse import TradeRow
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.errors import ABSENT
+from connectors.binance.spot.parse import TradeRow
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Call, Rank
 from connectors.pages import MOST_PAGES, Pages, Sink
 from connectors.timesync import TimeSync

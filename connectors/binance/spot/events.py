@@ -11,9 +11,9 @@ from decimal import Decimal
 
 import msgspec
 
-from connectors.binance import spot_parse
 from connectors.binance.parse import MARKET, bad, finite, status
-from connectors.binance.spot_rest import moved_mark
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.rest import moved_mark
 from core import ids
 from core.numbers import printable
 from models import Category, Execution, Key, OrderReport, VenueMessage

@@ -11,10 +11,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from connectors.binance import auth, spot_events
+from connectors.binance import auth
 from connectors.binance.errors import is_clock
 from connectors.binance.parse import MARKET
 from connectors.binance.rest import Rest
+from connectors.binance.spot import events as spot_events
 from connectors.complaints import Complaints
 from connectors.http import Answer, Call, Rank
 from connectors.reading import beginning

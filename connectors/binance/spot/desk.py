@@ -12,11 +12,13 @@ from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
 
-from connectors.binance import errors, spot_errors, spot_parse
+from connectors.binance import errors
 from connectors.binance.desk import read_clock
 from connectors.binance.errors import MARKET
 from connectors.binance.rest import Rest
-from connectors.binance.spot_rest import SpotEndpoints
+from connectors.binance.spot import errors as spot_errors
+from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Call, NotSent, Rank
 from connectors.keeper import Standing
 from connectors.timesync import TimeSync

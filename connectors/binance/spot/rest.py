@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from connectors.binance.products import SPOT
 from connectors.binance.rest import Endpoints
-from connectors.binance.spot_parse import POST_ONLY, TYPES
+from connectors.binance.spot.parse import POST_ONLY, TYPES
 from connectors.http import Call, Rank, Security
 from core import ids
 from core.numbers import text
