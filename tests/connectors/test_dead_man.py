@@ -76,6 +76,7 @@ def test_a_symbol_that_is_left_is_let_go(make: Make, exchange: Exchange) -> None
         body: bytes = send(call)
         return body
 
+    wait_for(lambda: "ETHUSDT" in terminal.venue._armed, what="the first arming")
     terminal.venue._keeper_rest.send = counted
     terminal.venue.unwatch(other)
     wait_for(lambda: {"symbol": "ETHUSDT", "countdownTime": "0"} in asked)
