@@ -156,11 +156,10 @@ def _check_lists(file: SettingFile, chosen: dict[Category, tuple[str, ...]]) -> 
 
 
 def _check_key_sets(file: SettingFile) -> None:
-    """The keys of the test network and of the real exchange are never the same."""
-    for name in ("API_KEY", "API_SECRET"):
-        if file.values.get(name) and file.values.get(name) == file.values.get(f"TESTNET_{name}"):
-            file.refuse(f"TESTNET_{name}", f"the same as {name}: keys of the test network are no keys of the real "
-                                           "exchange, and the reverse; keep each where it was made")
+    """The keys of the test network and of the real exchange are never the same; which is wrong only they can tell."""
+    if file.values.get("API_KEY") and file.values.get("API_KEY") == file.values.get("TESTNET_API_KEY"):
+        file.notices.append(f"{file.name}: API_KEY and TESTNET_API_KEY are the same; a key works on the network only "
+                            "where it was made.")
 
 
 def _address_set(file: SettingFile, asked: Mode) -> str:
