@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -62,6 +62,20 @@ def move(terminal: Terminal, share: str) -> Decimal:
 
 def reports(terminal: Terminal, order: SubmitOrder) -> list[OrderReport]:
     return [one for one in terminal.of(OrderReport) if one.cl_ord_id == order.cl_ord_id]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def left_as_found(running: Exchange) -> Iterator[None]:
+    """Other tests find neither positions nor another leverage."""
+    yield
+    running.calm()
+    for product in (USDM, COINM):
+        terminal = Terminal(running, product=product).start()
+        terminal.venue.cancel_everything()
+        flat(terminal)
+        terminal.venue.post(SetLeverage(product.key, 20))
+        terminal.got(LeverageReport, lambda one: one.leverage == 20)
+        terminal.close()
 
 
 def snapshot(terminal: Terminal) -> AccountSnapshot:

@@ -61,12 +61,12 @@ def test_a_clean_stop_takes_the_switch_back(make: Make, exchange: Exchange, name
 
 
 def test_a_symbol_that_is_left_is_let_go(make: Make, exchange: Exchange) -> None:
-    exchange.fault("limit", weight=100_000)       # tests before this one have used the minute's
     terminal = make(("BTCUSDT", "ETHUSDT"), dead_man_s=SECONDS).start()
     other = terminal.product.other
     assert other is not None
     order = terminal.order(key=other, price=terminal.low(key=other), qty="0.1")
     assert isinstance(terminal.answer(order), Ack)
+    wait_for(lambda: "ETHUSDT" in terminal.venue._armed)
     asked: list[dict[str, Any]] = []
     send = terminal.venue._keeper_rest.send
 
