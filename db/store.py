@@ -41,7 +41,7 @@ from models import Key, OrdStatus
 
 log = logging.getLogger(__name__)
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
-FOLD_AFTER = 32            # commits: some 200 pages of log
+FOLD_AFTER = 400           # commits: some 2,000 pages of log. Seldom: an event that comes meanwhile waits for two syncs
 _TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
 _Answer = TypeVar("_Answer")
 

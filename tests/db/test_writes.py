@@ -171,7 +171,7 @@ def test_log_is_folded_in_quiet_moments_beside_a_reader(tmp_path: Path) -> None:
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT COUNT(*) FROM coins").fetchone() == (0,)
-    for number in range(FOLD_AFTER * 4):
+    for number in range(FOLD_AFTER + 8):
         assert store.wants_folding == (number >= FOLD_AFTER)
         store.write([coin(f"x:{number}")])
 
@@ -181,7 +181,7 @@ def test_log_is_folded_in_quiet_moments_beside_a_reader(tmp_path: Path) -> None:
     store.fold()
 
     assert path.stat().st_size > small
-    assert reader.execute("SELECT COUNT(*) FROM coins").fetchone() == (FOLD_AFTER * 4,)
+    assert reader.execute("SELECT COUNT(*) FROM coins").fetchone() == (FOLD_AFTER + 8,)
     reader.close()
     store.close()
 
