@@ -83,7 +83,18 @@ def test_test_brings_tools_and_packages_first(tree: Path) -> None:
     done = run(tree, "make", "test")
 
     assert calls(tree) == ["venv", "dev", "tools"]
-    assert "ran -m pytest --session-timeout=700" in done.stdout
+    beside, alone = (line for line in done.stdout.splitlines() if line.startswith("ran -m pytest"))
+    assert "-m not alone" in beside and "-m alone" in alone
+
+
+def test_test_with_arguments_is_one_run_of_what_they_name(tree: Path) -> None:
+    done = run(tree, "make", "test", "ARGS=tests/core -x")
+
+    assert "ran -m pytest --session-timeout=700 tests/core -x" in done.stdout
+
+
+def test_a_failing_half_of_the_tests_fails_all(tree: Path) -> None:
+    assert run(tree, "make", "test", CODE="1").returncode != 0
 
 
 def test_a_failing_step_fails_the_command(tree: Path) -> None:
