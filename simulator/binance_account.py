@@ -318,12 +318,12 @@ def drop_listen_key(context: Context, request: Request) -> Any:
 
 
 def api_restrictions(context: Context, request: Request) -> Any:
-    """GET /sapi/v1/account/apiRestrictions: a key that may trade futures and may not withdraw."""
+    """GET /sapi/v1/account/apiRestrictions: a key that may trade and may not withdraw."""
     may_withdraw = context.venue.faults.first("withdraw") is not None
     return {"ipRestrict": False, "createTime": 1698645219000, "enableReading": True, "enableWithdrawals": may_withdraw,
             "enableInternalTransfer": False, "enableMargin": False, "enableFutures": True,
             "permitsUniversalTransfer": False, "enableVanillaOptions": False, "enableFixApiTrade": False,
-            "enableFixReadOnly": True, "enableSpotAndMarginTrading": False, "enablePortfolioMarginTrading": False}
+            "enableFixReadOnly": True, "enableSpotAndMarginTrading": True, "enablePortfolioMarginTrading": False}
 
 
 SIGNED = "SIGNED"
