@@ -56,6 +56,9 @@ def put(state: State, out: Decision, old: OrderRow | None, new: OrderRow, now: N
     if old != new:
         out.rows.append(new)
         out.owners.add(new.owner)
+        if old is not None and old.text == orders.NEVER_ARRIVED and new.text == orders.OPEN_AGAIN:
+            out.note(title_of(new.key), f"ALARM: {new.name} was taken for one that never arrived; {new.text}", "error",
+                     new.owner)
     name: OrderId = (new.key, new.name)
     if name in state.watches and (new.status.is_terminal or (
             new.status in (S.NEW, S.PARTIALLY_FILLED) and not state.watches[name].cancel_wanted)):

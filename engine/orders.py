@@ -20,6 +20,7 @@ RANK = {
     S.REJECTED: 3, S.CANCELED: 3, S.EXPIRED: 3, S.FILLED: 4,
 }
 NEVER_ARRIVED = "never arrived"
+OPEN_AGAIN = "the venue says it is open again"
 FOREIGN_ID = "its id is used by another order of the account"
 _WAITING = (S.PENDING_CANCEL, S.PENDING_REPLACE)
 
@@ -75,7 +76,7 @@ def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> Orde
         if (newer and order.booked_qty < max(order.qty, report.qty)) or order.text == NEVER_ARRIVED:
             again = replace(told, updated=report.time, qty=report.qty or order.qty,
                             price=order.price if report.price is None else report.price,
-                            text="the venue says it is open again")
+                            text=OPEN_AGAIN)
             return replace(again, status=by_quantity(again))
         return told
     if not newer and not answer and RANK[status] < RANK[order.status]:
