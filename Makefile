@@ -35,8 +35,9 @@ install: .venv/.ok
 run: install
 	@$(PY) main.py $(ARGS)
 
-# Side by side what may; what watches the clock or the screen afterwards, alone. 300 + 420 s: all of it stays under
-# twelve minutes, and says which test was running when it does not. With ARGS one plain run of what they name.
+# Three at a time what only reckons or talks; two at a time what watches the clock or the screen, each on its own screen.
+# 300 + 420 s: all of it stays under twelve minutes, and says which test was running when it does not. With ARGS one
+# plain run of what they name.
 test: .venv/.dev
 	@tools/bootstrap.sh tools
 ifdef ARGS
@@ -44,7 +45,7 @@ ifdef ARGS
 else
 	@beside=0; alone=0; \
 	$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --session-timeout=300 || beside=$$?; \
-	$(PY) -m pytest -m alone --session-timeout=420 || alone=$$?; \
+	$(PY) -m pytest -n 2 --dist loadfile -m alone --session-timeout=420 || alone=$$?; \
 	exit $$((beside + alone))
 endif
 

@@ -29,14 +29,14 @@ ALLOWED_SKIPS = (
 ORDER = ("", "core", "models", "accounting", "risk", "strategies", "engine", "db", "connectors", "simulator", "bench",
          "interface", "session", "recorded", "terminal", "faults")
 OTHERS = ORDER.index("interface")
-# They watch the clock, the screen or whole processes, and have the machine for themselves; the others run side by side.
+# They watch the clock, the screen or whole processes: make test runs them after the others, fewer at a time.
 ALONE = ("bench", "session", "window", "terminal", "faults")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this suite."""
     config.addinivalue_line("markers", "long: only in the long form (BOTBOOK_LONG=1, make faults)")
-    config.addinivalue_line("markers", "alone: set by folder; make test runs these one after the other, after the rest")
+    config.addinivalue_line("markers", "alone: set by folder; make test runs these after the rest, fewer at a time")
     config.addinivalue_line("markers", "late: starts processes or takes seconds; runs after the others of its folder")
 
 
