@@ -294,8 +294,8 @@ class ProductVenue(Venue, Generic[R]):
         """Straight to the exchange, on the caller's thread and a connection of its own."""
         if not self._has_keys:
             return 0, 0, NO_KEYS
-        if self._is_off:
-            return 0, 0, self._standing.problem
+        if self._is_off and not self._wrong:
+            return 0, 0, self._standing.problem      # there is no exchange; a wrong setting leaves orders that may rest
         rest = self._rest(self._parts.timings.answer)
         try:
             return self._cancel_everything(rest)
@@ -333,8 +333,9 @@ class ProductVenue(Venue, Generic[R]):
             except KeysRejected as error:
                 self._keys_refused(error)
                 return
+        self._has_been_up = True         # before the private stream may say that the keys are refused now
+        if self._has_keys:
             self._private.release()
-        self._has_been_up = True
         self._watch_all()
 
     def _be_off(self, wrong: str) -> None:

@@ -61,11 +61,13 @@ def unprotected(state: State, stops: Stops, now: Now) -> tuple[str, ...]:
     found = []
     for robot in state.robots.values():
         qty, _ = position_of(state, robot.key, robot.emi)
+        if not qty:
+            continue
         instrument = stops.sight(robot.key).instrument
         is_dust = instrument is not None and not round_to_lot(abs(qty), instrument.lot)
         changed = state.recent.get(robot.key)
         is_new = bool(changed and now.mono - changed[-1][0] < NEW_S)
-        if qty and not is_dust and not is_new and stops.percent(robot) > 0 and not rests(state, robot):
+        if not is_dust and not is_new and stops.percent(robot) > 0 and not rests(state, robot):
             found.append(f"{robot.key.symbol} {'+' if qty > 0 else ''}{text(qty)} ({robot.emi})")
     return tuple(found)
 
@@ -80,7 +82,7 @@ def tick(state: State, stops: Stops, now: Now, out: Decision) -> None:
         if venue is None or not venue.recovered or not venue.can_trade or sight.instrument is None:
             continue
         qty, entry = position_of(state, robot.key, robot.emi)
-        target = target_of(sight.instrument, qty, entry, stops.percent(robot))
+        target = target_of(sight.instrument, qty, entry, stops.percent(robot)) if qty else None
         if _follow(state, robot, target, sight, now, out):
             return                               # the next one gets its number with the next beat
 

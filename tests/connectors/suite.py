@@ -361,6 +361,19 @@ class ConnectorSuite:
         assert terminal.venue.wrong_setting().startswith(named)
         assert self.product.key not in terminal.board.books and terminal.of(VenueUp) == []
 
+    def test_what_rests_can_be_cancelled_while_a_wrong_symbol_keeps_the_product_off(
+            self, terminal: Terminal, make: Make, controls: ExchangeProduct) -> None:
+        order = terminal.order(price=terminal.low())
+        terminal.answer(order)
+        off = make((self.product.key.symbol, "NOSUCHUSDT"))
+        off.venue.start()
+        wait_for(lambda: off.state and off.state.health is Health.OFF)
+
+        assert off.venue.cancel_everything() == (1, 1, "")
+        states = [str(row["status"]).upper() for row in controls.truth("orders")
+                  if row["client_id"] == order.cl_ord_id]
+        assert states == ["CANCELED"]
+
     # ------------------------------------------------------------ ending
 
     def test_cancel_everything_ends_all_orders_on_the_callers_thread(
