@@ -61,7 +61,9 @@ class OfConditional:
     told: tuple[OrderReport | Execution, ...]
 
 
-class _Order(msgspec.Struct):
+class OrderEvent(msgspec.Struct):
+    """What every product's event about an order says under the same letters (binance.md 6 and 9.4)."""
+
     symbol: str = msgspec.field(name="s")
     client_id: str = msgspec.field(name="c")
     side: str = msgspec.field(name="S")
@@ -75,6 +77,9 @@ class _Order(msgspec.Struct):
     cum_qty: Decimal = msgspec.field(name="z")
     last_px: Decimal = msgspec.field(name="L")
     time: int = msgspec.field(name="T")
+
+
+class _Order(OrderEvent):
     trade_id: int = msgspec.field(name="t", default=0)
     tif: str = msgspec.field(name="f", default="")
     avg_px: Decimal | None = msgspec.field(name="ap", default=None)

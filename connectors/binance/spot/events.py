@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from connectors.binance.parse import MARKET, bad, finite, status
+from connectors.binance.events import OrderEvent
+from connectors.binance.parse import MARKET, bad, finite, side_of, status
 from connectors.binance.spot import parse as spot_parse
 from connectors.binance.spot.rest import moved_mark
 from core import ids
@@ -46,20 +47,7 @@ class Answered:
     error: bytes | None
 
 
-class _Report(msgspec.Struct):
-    symbol: str = msgspec.field(name="s")
-    client_id: str = msgspec.field(name="c")
-    side: str = msgspec.field(name="S")
-    type: str = msgspec.field(name="o")
-    qty: Decimal = msgspec.field(name="q")
-    price: Decimal = msgspec.field(name="p")
-    what: str = msgspec.field(name="x")
-    state: str = msgspec.field(name="X")
-    order_id: int = msgspec.field(name="i")
-    last_qty: Decimal = msgspec.field(name="l")
-    cum_qty: Decimal = msgspec.field(name="z")
-    last_px: Decimal = msgspec.field(name="L")
-    time: int = msgspec.field(name="T")
+class _Report(OrderEvent):
     trade_id: int = msgspec.field(name="t", default=-1)
     tif: str = msgspec.field(name="f", default="")
     stop_price: Decimal | None = msgspec.field(name="P", default=None)
@@ -134,7 +122,7 @@ def _order_messages(row: _Report, account: str) -> tuple[Event, ...]:
     kind, tif, trigger = spot_parse.kind_of(row.type, row.tif, row.stop_price, row.trailing_delta, row.working_since)
     cum_qty, worth = finite("z", row.cum_qty, _ZERO), row.cum_worth
     report = OrderReport(
-        key=key, order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=spot_parse.side(row.side), ord_type=kind,
+        key=key, order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=side_of(row.side), ord_type=kind,
         tif=tif, qty=finite("q", row.qty, _ZERO), price=_known(row.price), cum_qty=cum_qty, status=status(row.state),
         time=row.time, avg_px=worth / cum_qty if worth is not None and worth > 0 and cum_qty else None,
         type_text=printable(row.type, 40), reason=_reason(row), trigger=trigger)

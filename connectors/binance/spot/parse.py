@@ -183,7 +183,7 @@ def amended(raw: bytes) -> OrderReport:
     kind, tif, _ = kind_of(row.type, row.time_in_force, None, None, 1)
     return OrderReport(
         key=Key(MARKET, Category.SPOT, row.symbol), order_id=str(row.order_id),
-        cl_ord_id=ids.from_dashed(row.client_order_id), side=side(row.side), ord_type=kind, tif=tif,
+        cl_ord_id=ids.from_dashed(row.client_order_id), side=parse.side_of(row.side), ord_type=kind, tif=tif,
         qty=finite("qty", row.qty, _ZERO), price=_known(row.price),
         cum_qty=finite("executedQty", row.executed_qty, _ZERO), status=parse.status(row.status),
         time=told.transact_time, type_text=printable(row.type, 40))
@@ -204,7 +204,7 @@ def history_execution(row: TradeRow, account: str, cl_ord_id: str | None) -> Exe
     return Execution(
         key=Key(MARKET, Category.SPOT, row.symbol), account=account, exec_id=exec_id(row.symbol, row.id),
         order_id=str(row.order_id), cl_ord_id=cl_ord_id, side=Side.BUY if row.is_buyer else Side.SELL,
-        last_qty=positive("qty", row.qty), last_px=positive("price", row.price),
+        last_qty=parse.positive("qty", row.qty), last_px=parse.positive("price", row.price),
         fee=None if row.commission is None else finite("commission", row.commission),
         fee_currency=row.commission_asset if row.commission else None, time=row.time, maker=row.is_maker)
 
@@ -230,20 +230,6 @@ def kind_of(word: str, tif: str, stop_price: Decimal | None, trailing_delta: int
     return kind, TimeInForce.GTX if word == POST_ONLY else known, trigger
 
 
-def side(word: str) -> Side:
-    """BUY or SELL."""
-    if word not in ("BUY", "SELL"):
-        raise BadMessage(MARKET, f"field side = {printable(repr(word), 40)}: neither BUY nor SELL")
-    return Side(word)
-
-
-def positive(name: str, value: Decimal) -> Decimal:
-    """A number above 0."""
-    if not value.is_finite() or value <= 0:
-        raise BadMessage(MARKET, f"field {name} = {value}: not a possible number")
-    return value
-
-
 def _name(row: OrderRow) -> str | None:
     """The order's client id; of a cancel's answer the other field is the id of the cancel."""
     return ids.from_dashed(row.orig_client_order_id or row.client_order_id)
@@ -260,7 +246,7 @@ def _report(row: OrderRow) -> OrderReport:
     status = parse.status(row.status)
     return OrderReport(
         key=Key(MARKET, Category.SPOT, row.symbol), order_id=str(row.order_id), cl_ord_id=_name(row),
-        side=side(row.side), ord_type=kind, tif=tif, qty=finite("origQty", row.orig_qty, _ZERO),
+        side=parse.side_of(row.side), ord_type=kind, tif=tif, qty=finite("origQty", row.orig_qty, _ZERO),
         price=_known(row.price), cum_qty=filled, status=status,
         time=row.update_time or row.transact_time or row.time,
         avg_px=worth / filled if worth is not None and worth > 0 and filled else None,
