@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.binance_market import day_statistics
-from simulator.candles import INTERVALS, MINUTE, Candle, bucket, fold, join
+from simulator.candles import INTERVALS, MINUTE, Candle
 from simulator.futures import Futures
 from simulator.market import Market
 from simulator.payloads import Json, money8
+from simulator.writer import Diffs, Rolling, Writer
 
 if TYPE_CHECKING:
     from simulator.binance_streams import Hub
@@ -32,79 +32,13 @@ def category(stream: str) -> str:
     return "private"
 
 
-@dataclass(slots=True)
-class Held:
-    """A diff that a fault keeps back until the next one."""
-
-    held: Json | None = None
-
-
-class Diffs(Held):
-    """One depth diff stream: collects touched prices and chains the ids."""
-
-    def __init__(self, stream: str, market: Market, beats: int) -> None:
-        super().__init__()
-        self.stream = stream
-        self.market = market
-        self.beats = beats
-        self.touched: set[tuple[int, int]] = set()
-        self.last_id = market.engine.update_id
-        market.engine.watchers.append(self.touched)
-
-    def collect(self) -> Json | None:
-        """The next diff, None when nothing changed."""
-        engine, item = self.market.engine, self.market.instrument
-        if engine.update_id == self.last_id:
-            return None
-        first, self.last_id, before = self.last_id + 1, engine.update_id, self.last_id
-        now = self.market.clock.now()
-        sides: dict[int, list[list[str]]] = {1: [], -1: []}
-        for side, price in sorted(self.touched):
-            sides[side].append([item.price_text(price), item.qty_text(engine.total(side, price))])
-        self.touched.clear()
-        return {"e": "depthUpdate", "E": now, "T": now, "s": item.symbol, "ps": item.pair, "st": item.family,
-                "U": first, "u": self.last_id, "pu": before, "b": sides[1][::-1], "a": sides[-1]}
-
-
-class Rolling:
-    """The running candle of one interval, kept up by the minutes that close."""
-
-    def __init__(self, market: Market, interval: str) -> None:
-        self.market = market
-        self.interval = interval
-        running = market.series.running
-        minute = running[0] if running else 0
-        folded = fold(market.series.minutes(bucket(minute, interval), minute - 1), interval) if minute else []
-        self.before: Candle | None = folded[-1] if folded else None
-
-    def close(self, minute: Candle) -> Candle | None:
-        """Count a closed minute; the whole candle when this was its last."""
-        start = bucket(minute[0], self.interval)
-        whole = join(self.before, minute) if self.before else (start, *minute[1:])
-        if bucket(minute[0] + 1, self.interval) != start:
-            self.before = None
-            return whole
-        self.before = whole
-        return None
-
-    def now(self) -> Candle | None:
-        """The candle as it stands."""
-        running = self.market.series.running
-        if running is None:
-            return None
-        return join(self.before, running) if self.before else (bucket(running[0], self.interval), *running[1:])
-
-
-class Publisher:
+class Publisher(Writer):
     """Writes the public events of all symbols into the hub."""
 
     def __init__(self, venue: Futures, hub: Hub) -> None:
+        super().__init__(venue.faults, venue.product.category)
         self.venue = venue
         self.hub = hub
-        self._tops: dict[str, Any] = {}
-        self._diffs: dict[str, Diffs] = {}
-        self._rolling: dict[str, Rolling] = {}
-        self._held: dict[str, Held] = {}  # of a recording, by symbol
 
     def wanted(self, stream: str) -> None:
         """A stream got its first reader: begin to collect for it."""
@@ -190,27 +124,6 @@ class Publisher:
         market.pushed_aggregates.clear()
         market.printed.clear()
 
-    def _flush_candles(self, market: Market) -> None:
-        market.roll()
-        for minute in market.closed:
-            for stream, rolling in self._rolling.items():
-                if rolling.market is market:
-                    whole = rolling.close(minute)
-                    if whole:
-                        self._candle(stream, rolling, whole, True)
-        market.closed.clear()
-
-    def _candles(self, market: Market) -> None:
-        self._flush_candles(market)
-        if not market.candle_changed:
-            return
-        market.candle_changed = False
-        for stream, rolling in self._rolling.items():
-            if rolling.market is market:
-                now = rolling.now()
-                if now:
-                    self._candle(stream, rolling, now, False)
-
     def _candle(self, stream: str, rolling: Rolling, c: Candle, closed: bool) -> None:
         if rolling.interval == "1m" and self.venue.replay and self.venue.replay.playing:
             return  # the recording brings its own
@@ -227,26 +140,8 @@ class Publisher:
         event = diffs.collect()
         if event is None:
             return
-        out = self.faulty(diffs, event)
-        for one in out:
+        for one in self.faulty(diffs, event):
             self.hub.publish(diffs.stream, one)
-
-    def faulty(self, held_by: Held, event: Json) -> list[Json]:
-        """A diff with its fault: dropped, sent twice, or sent after the next one."""
-        if held_by.held is not None:
-            late, held_by.held = held_by.held, None
-            return [event, late]
-        fault = self.venue.faults.first("diff", event["s"], self.venue.product.category)
-        if fault is None:
-            return [event]
-        kind = self.venue.faults.use(fault).args["kind"]
-        if kind == "swap":
-            held_by.held = event
-        return [event, event] if kind == "repeat" else []
-
-    def replayed(self, symbol: str, event: Json) -> list[Json]:
-        """A recorded diff with its fault."""
-        return self.faulty(self._held.setdefault(symbol, Held()), event)
 
     def _partial(self, stream: str, symbol: str, limit: int) -> None:
         market = self.venue.markets.get(symbol)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.candles import INTERVALS, MINUTE, Candle
 from simulator.market import Market
 from simulator.payloads import Json
-from simulator.publish import Diffs, Held, Rolling
 from simulator.spot_instruments import AVERAGE_MINUTES, quote_text
 from simulator.spot_market import agg_row, day, windowed
 from simulator.spot_venue import SpotVenue
+from simulator.writer import Diffs, Rolling, Writer
 
 if TYPE_CHECKING:
     from simulator.spot_streams import SpotHub
@@ -30,16 +30,13 @@ MINI = ("c", "o", "h", "l", "v", "q")
 SMALL = ("p", "P", "o", "h", "l", "c", "w", "v", "q", "O", "C", "F", "L", "n")
 
 
-class SpotPublisher:
+class SpotPublisher(Writer):
     """Writes the public events of all pairs into the hub."""
 
     def __init__(self, spot: SpotVenue, hub: SpotHub) -> None:
+        super().__init__(spot.faults, "spot")
         self.spot = spot
         self.hub = hub
-        self._tops: dict[str, Any] = {}
-        self._diffs: dict[str, Diffs] = {}
-        self._rolling: dict[str, Rolling] = {}
-        self._held: dict[str, Held] = {}  # of a recording, by symbol
 
     def wanted(self, stream: str) -> None:
         """A stream got its first reader: begin to collect for it."""
@@ -106,26 +103,6 @@ class SpotPublisher:
 
     # ---- candles
 
-    def _flush_candles(self, market: Market) -> None:
-        market.roll()
-        for minute in market.closed:
-            for stream, rolling in self._rolling.items():
-                if rolling.market is market:
-                    whole = rolling.close(minute)
-                    if whole:
-                        self._candle(stream, rolling, whole, True)
-        market.closed.clear()
-
-    def _candles(self, market: Market) -> None:
-        self._flush_candles(market)
-        if not market.candle_changed:
-            return
-        market.candle_changed = False
-        for stream, rolling in self._rolling.items():
-            now = rolling.now() if rolling.market is market else None
-            if now:
-                self._candle(stream, rolling, now, False)
-
     def _candle(self, stream: str, rolling: Rolling, c: Candle, closed: bool) -> None:
         if rolling.interval == "1m" and self.spot.replay and self.spot.replay.playing:
             return  # the recording brings its own
@@ -143,25 +120,8 @@ class SpotPublisher:
         event = diffs.collect()
         if event is None:
             return
-        for one in self._faulty(diffs, {key: event[key] for key in DIFF_KEYS}):
+        for one in self.faulty(diffs, {key: event[key] for key in DIFF_KEYS}):
             self.hub.publish(diffs.stream, one)
-
-    def _faulty(self, held_by: Held, event: Json) -> list[Json]:
-        """A diff with its fault: dropped, sent twice, or sent after the next one."""
-        if held_by.held is not None:
-            late, held_by.held = held_by.held, None
-            return [event, late]
-        fault = self.spot.faults.first("diff", event["s"], "spot")
-        if fault is None:
-            return [event]
-        kind = self.spot.faults.use(fault).args["kind"]
-        if kind == "swap":
-            held_by.held = event
-        return [event, event] if kind == "repeat" else []
-
-    def replayed(self, symbol: str, event: Json) -> list[Json]:
-        """A recorded diff with its fault."""
-        return self._faulty(self._held.setdefault(symbol, Held()), event)
 
     def _partial(self, stream: str, symbol: str, limit: int) -> None:
         market = self.spot.markets.get(symbol)
