@@ -309,6 +309,34 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Funding:
+    """A fact: what the venue took or paid for the account's position in one instrument at one funding time."""
+
+    key: Key
+    account: str
+    exec_id: str                     # unique within the account: "linear:BTCUSDT:F9001"
+    amount: Decimal                  # in `currency`, positive = paid by the account
+    currency: str
+    time: int                        # of the funding: positions count as they were just before
+    rate: Decimal | None = None      # with `mark`: shares by the formula; without: by share of the position
+    mark: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A fact: money that came to a wallet or left it otherwise than by trades and funding."""
+
+    market: str
+    category: Category               # whose wallet; where products share one, the product that told it
+    account: str
+    move_id: str                     # unique within the account: "linear:TRANSFER:9002"
+    kind: str                        # the venue's word: TRANSFER, DEPOSIT, WITHDRAWAL, INSURANCE_CLEAR, …
+    currency: str
+    amount: Decimal                  # positive = came in
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class PositionReport:
     """An opinion: the account's position in one instrument."""
 
@@ -360,6 +388,7 @@ class Timings:
     ask_unknown: float = 2.0         # between questions about an order whose outcome is not known
     check_account: float = 60.0      # positions and balances compared
     read_history: float = 900.0      # history read that moves the cursors while all is well
+    read_money: float = 5.0          # after a hint that money moved; the venue's history may lag, so it is read again
     sync_clock: float = 3600.0
     listen_key: float = 1800.0       # renew
     silence_book: float = 5.0        # without a diff: stale
@@ -464,7 +493,17 @@ class AskHistory:
     reason: str = ""
 
 
-Request = SubmitOrder | AmendOrder | CancelOrder | AskOrder | AskAccount | AskHistory | SetLeverage
+@dataclass(frozen=True, slots=True)
+class AskMoney:
+    """A question: fundings and movements of an account since a time (ms); answered page by page."""
+
+    market: str
+    category: Category
+    since: int
+    reason: str = ""
+
+
+Request = SubmitOrder | AmendOrder | CancelOrder | AskOrder | AskAccount | AskHistory | AskMoney | SetLeverage
 
 
 # ---------------------------------------------------------------- what a venue tells the engine
@@ -540,6 +579,32 @@ class HistoryPage:
     since: int                       # from where it was read
     reason: str = ""
     missing_from: int | None = None  # the venue's history does not reach back to `since`: it begins here
+    fundings: tuple[Funding, ...] = ()   # where the venue tells them among its executions
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyPage:
+    """Fundings and movements, oldest first; `last` and `read_start` as in `HistoryPage`. The instruments' funding that
+    comes among the executions is not repeated here."""
+
+    market: str
+    category: Category
+    account: str
+    facts: tuple[Funding | Movement, ...]
+    last: bool
+    read_start: int
+    since: int
+    reason: str = ""
+    missing_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyMoved:
+    """The venue hints that money moved (funding, a transfer) without the facts: they are asked for."""
+
+    market: str
+    category: Category
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,8 +641,9 @@ class Notice:
 
 
 VenueMessage = (
-    Ack | Reject | Silence | OrderFound | OrderAbsent | AccountSnapshot | HistoryPage | VenueUp | VenueDown
-    | OrderReport | Execution | PositionReport | BalanceReport | LeverageReport | Notice
+    Ack | Reject | Silence | OrderFound | OrderAbsent | AccountSnapshot | HistoryPage | MoneyPage | MoneyMoved | VenueUp
+    | VenueDown | OrderReport | Execution | Funding | Movement | PositionReport | BalanceReport | LeverageReport
+    | Notice
 )
 
 

@@ -30,6 +30,7 @@ from core.hosts import is_loopback
 from models import (
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
     Instrument,
     Key,
@@ -96,6 +97,9 @@ class Questions(Protocol):
 
     def history(self, request: AskHistory) -> Question:
         """All fills of an instrument since a time."""
+
+    def money(self, request: AskMoney) -> Question:
+        """Fundings and movements of the account since a time."""
 
 
 R = TypeVar("R", bound=Rest)
@@ -262,6 +266,8 @@ class ProductVenue(Venue, Generic[R]):
                 self._ask("account check", lambda: self._questions.account(request), keeper.RANK_ACCOUNT)
             case AskHistory():
                 self._ask("history", lambda: self._questions.history(request), keeper.RANK_HISTORY)
+            case AskMoney():
+                self._ask("funding and transfers", lambda: self._questions.money(request), keeper.RANK_HISTORY)
             case SetLeverage():
                 self._ask("leverage", lambda: self._set_leverage(request), keeper.RANK_ACCOUNT)
             case _:

@@ -55,6 +55,7 @@ from engine.view import LedgerState, View
 from models import (
     Ack,
     AskAccount,
+    AskMoney,
     Execution,
     HistoryPage,
     Key,
@@ -327,7 +328,7 @@ class Engine:
                 log.log(_LEVELS.get(change.level, logging.INFO), "%s", " ".join(
                     part for part in (change.market, change.emi, change.text) if part))
         for request in decision.requests:
-            where = (request.market, request.category) if isinstance(request, AskAccount) else (
+            where = (request.market, request.category) if isinstance(request, AskAccount | AskMoney) else (
                 request.key.market, request.key.category)
             venue = self._venues.get(where)
             if venue is not None:

@@ -24,7 +24,9 @@ from models import (
     AccountSnapshot,
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
+    MoneyPage,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -133,6 +135,12 @@ class Questions:
         if self._triggered.name(symbol, str(order_id)) is None:
             yield from self.placed_as(symbol, order_id, self._sync.now_ms())
         then()
+
+    def money(self, request: AskMoney) -> Question:
+        """Fundings and movements of the account since a time."""
+        yield from ()
+        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
+                             request.since, request.reason))
 
     def history(self, request: AskHistory) -> Question:
         """All fills of an instrument since a time, oldest first."""

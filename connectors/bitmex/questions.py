@@ -16,9 +16,11 @@ from models import (
     AccountSnapshot,
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
     BalanceReport,
     Category,
+    MoneyPage,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -70,6 +72,12 @@ class Questions:
             start += len(rows)
             if len(rows) < ORDERS_A_PAGE:
                 return tuple(found.values())
+
+    def money(self, request: AskMoney) -> Question:
+        """Fundings and movements of the account since a time."""
+        yield from ()
+        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
+                             request.since, request.reason))
 
     def history(self, request: AskHistory) -> Question:
         """All fills of an instrument since a time, oldest first.

@@ -24,7 +24,9 @@ from models import (
     AccountSnapshot,
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
+    MoneyPage,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -69,6 +71,12 @@ class SpotQuestions(Questions):
         """What the account holds now: asked when the stream told a change without the sum."""
         for report in spot_parse.account((yield self._spot.account())).reports():
             self._sink(report)
+
+    def money(self, request: AskMoney) -> Question:
+        """Fundings and movements of the account since a time."""
+        yield from ()
+        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
+                             request.since, request.reason))
 
     def history(self, request: AskHistory) -> Question:
         """All fills of a symbol since a time, oldest first."""
