@@ -17,6 +17,7 @@ from interface.presenters.glance import Glance
 from interface.presenters.words import THIN, csv_field, cut
 from interface.table_header import HeaderHand
 from interface.table_layout import ColumnSet, Places, place_columns
+from interface.table_rows import Rows
 from interface.theme import Theme
 
 T = TypeVar("T")
@@ -52,11 +53,7 @@ class Table(Generic[T]):
         self._more = ""
         self._more_item = 0
         self._more_shown: tuple[int, str] = (-1, "")
-        self._texts: list[list[int]] = []
-        self._backs: list[int] = []
-        self._cell_backs: dict[tuple[int, int], list[Any]] = {}
-        self._shown: list[list[tuple[str, str]]] = []
-        self._shown_back: list[str] = []
+        self._rows = Rows(self.canvas, self._batch, theme)
         self._header_row = theme.row if header else 0
         self._header: list[int] = []
         self._note = self._button = 0
@@ -215,7 +212,7 @@ class Table(Generic[T]):
             if index < count:
                 self._draw_row(row, self._sorted[index])
             else:
-                self._clear_row(row)
+                self._rows.clear(row)
         self._draw_more(count)
         self._draw_rest(self._count())
         self.drawn = self._batch.flush()
@@ -225,27 +222,21 @@ class Table(Generic[T]):
         assert glance is not None
         wide = self._wide is not None and self._wide(record)
         chosen = self.selected is not None and self._row_id(record) == self.selected
-        self._row_back(row, "selection" if chosen else "raised" if wide else "panel")
-        shown, items, colours = self._shown[row], self._texts[row], self.theme.colours
+        colours = self.theme.colours
+        inks: list[tuple[str, str]] = []
         for place, index in enumerate(look.columns):
             column = self.columns[index]
-            cell = column.cell(record, glance)
-            text = cell.text
+            text, colour, back = column.cell(record, glance)
             if len(text) > column.chars or column.rest or wide:
                 room = look.size[0] if wide else look.widths[place]
                 text = cut(text, max(1, (room - self.theme.gap // 2) // self.theme.zero))
-            colour = cell.colour
             if chosen and f"{colour}_hot" in colours:
                 colour += "_hot"
-            if shown[place] != (text, colour):
-                if shown[place][1] == colour and shown[place][0]:
-                    self._batch.words(items[place], text)
-                else:
-                    self._batch.text(items[place], text, colours[colour])
-                shown[place] = (text, colour)
-            back = self._flash(record, column, text) if column.flash and not chosen else cell.back
-            if back or (row, place) in self._cell_backs:
-                self._cell_back(row, place, back)
+            inks.append((text, colour))
+            if column.flash:
+                back = "" if chosen else self._flash(record, column, text)
+            self._rows.back(row, place, back)
+        self._rows.draw(row, inks, "selection" if chosen else "raised" if wide else "panel")
 
     def _flash(self, record: T, column: Column[T], text: str) -> str:
         """The background of a cell whose text is another than at the last tick."""
@@ -253,33 +244,6 @@ class Table(Generic[T]):
         before = self._last_texts.get(at)
         self._last_texts[at] = text
         return "flash" if before is not None and before != text else ""
-
-    def _clear_row(self, row: int) -> None:
-        self._row_back(row, "panel")
-        for place, (text, _colour) in enumerate(self._shown[row]):
-            if text:
-                self._shown[row][place] = ("", "text")
-                self._batch.text(self._texts[row][place], "", self.theme["text"])
-            if (row, place) in self._cell_backs:
-                self._cell_back(row, place, "")
-
-    def _row_back(self, row: int, back: str) -> None:
-        if self._shown_back[row] != back:
-            self._shown_back[row] = back
-            self._batch.fill(self._backs[row], self.theme[back])
-
-    def _cell_back(self, row: int, place: int, back: str) -> None:
-        known = self._cell_backs.get((row, place))
-        if known is None:
-            left, width = self._look.lefts[place], self._look.widths[place]
-            y = self._header_row + row * self.theme.row
-            item = self.canvas.create_rectangle(left - self.theme.gap // 4, y + 1, left + width - self.theme.gap // 4,
-                                                y + self.theme.row - 1, width=0, fill="")
-            self.canvas.tag_raise(item, self._backs[row])
-            known = self._cell_backs[(row, place)] = [item, ""]
-        if known[1] != back:
-            known[1] = back
-            self._batch.fill(known[0], self.theme[back] if back else "")
 
     def _draw_more(self, count: int) -> None:
         row = count - self.top
@@ -314,17 +278,10 @@ class Table(Generic[T]):
     def _lay_out(self, size: tuple[int, int]) -> None:
         theme, canvas = self.theme, self.canvas
         self._look = place_columns(self.columns, self._given, theme, size, self._header_row)
-        rows, columns = self._look.rows, self._look.columns
         canvas.delete("all")
-        self._cell_backs.clear()
         if self._header_row:
             canvas.create_rectangle(0, 0, size[0], self._header_row, width=0, fill=theme["raised"])
-        self._backs = [canvas.create_rectangle(0, self._header_row + row * theme.row, size[0],
-                                               self._header_row + (row + 1) * theme.row, width=0, fill=theme["panel"])
-                       for row in range(rows)]
-        self._shown_back = ["panel"] * rows
-        self._texts = [[self._text_item(row, place) for place in range(len(columns))] for row in range(rows)]
-        self._shown = [[("", "text")] * len(columns) for _row in range(rows)]
+        self._rows.lay_out(self._look, self.columns, self._header_row)
         self._header_items()
         middle = self._header_row + max(theme.row, min((size[1] - self._header_row) // 3, theme.row * 3))
         self._note = canvas.create_text(size[0] // 2, middle, text=self._empty, fill=theme["dim"], font=theme.ui,
@@ -347,12 +304,6 @@ class Table(Generic[T]):
         if action is not None:
             canvas.tag_bind("button", "<ButtonPress-1>", lambda _event: action())
 
-    def _text_item(self, row: int, place: int) -> int:
-        column, look = self.columns[self._look.columns[place]], self._look
-        x = look.lefts[place] + (look.widths[place] - self.theme.gap if column.right else 0)
-        y = self._header_row + row * self.theme.row + self.theme.row // 2
-        return self.canvas.create_text(x, y, anchor="e" if column.right else "w", font=self.theme.mono)
-
     def _header_items(self) -> None:
         self._header = []
         if not self._header_row:
@@ -363,7 +314,7 @@ class Table(Generic[T]):
             if self.sort_by and self.sort_by[0] == column.name:
                 mark = "▼" if self.sort_by[1] else "▲"
             title = mark + column.title if column.right else column.title + mark
-            x = self._look.lefts[place] + (self._look.widths[place] - self.theme.gap if column.right else 0)
+            x = self._look.lefts[place] + (self._look.widths[place] - self.theme.zero if column.right else 0)
             self._header.append(self.canvas.create_text(x, self._header_row // 2, text=title, font=self.theme.ui,
                                                         anchor="e" if column.right else "w", fill=self.theme["dim"]))
 

@@ -72,9 +72,14 @@ class Places:
 
 
 def width_of(column: Column[Any], given: ColumnSet, theme: Theme) -> int:
-    """Of one column, in pixels."""
+    """Of one column, in pixels: whole characters, so that a row's texts can be drawn as one."""
     width = given.widths.get(column.name)
-    return theme.width(column.chars) if width is None else max(theme.width(LEAST_CHARS), theme.px(width))
+    return _whole(theme.width(column.chars) if width is None else max(theme.width(LEAST_CHARS), theme.px(width)), theme)
+
+
+def _whole(pixels: int, theme: Theme) -> int:
+    """At most so many pixels, in whole characters; never less than two."""
+    return max(2, pixels // theme.zero) * theme.zero
 
 
 def place_columns(columns: Sequence[Column[Any]], given: ColumnSet, theme: Theme, size: tuple[int, int],
@@ -92,9 +97,9 @@ def place_columns(columns: Sequence[Column[Any]], given: ColumnSet, theme: Theme
     spare = room - theme.gap // 2 - sum(widths)
     rest = [place for place, index in enumerate(shown) if columns[index].rest]
     if rest:
-        widths[rest[0]] = max(theme.zero * 2, widths[rest[0]] + spare)
+        widths[rest[0]] = _whole(widths[rest[0]] + spare, theme)
     elif shown:
-        widths[-1] = max(theme.zero * 2, widths[-1] + min(spare, 0))
+        widths[-1] = _whole(widths[-1] + min(spare, 0), theme)
     left, lefts = theme.gap // 2, []
     for width in widths:
         lefts.append(left)

@@ -14,6 +14,7 @@ from tkinter.font import Font, families
 Palette = dict[str, str]
 
 GAP = 8                  # pixels between two columns, at 100 %
+AS_ZERO = "\u2009–…×"    # letters that stand in many cells, beside ASCII
 POINTS = 9               # size of the text; secondary text is dimmer, and never below 8
 
 DARK: Palette = {
@@ -81,6 +82,7 @@ class Theme:
         self.bar = self.u + self.px(8)
         self.zero = self.mono.measure("0")
         self.gap = self.px(GAP)
+        self._as_wide = {ord(mark): None for mark in AS_ZERO if self.mono.measure(mark) == self.zero}
         self._style(root)
 
     def restore(self, root: tk.Tk) -> None:
@@ -94,6 +96,10 @@ class Theme:
     def width(self, chars: float) -> int:
         """Of a column for so many characters."""
         return round(chars * self.zero) + self.gap
+
+    def is_even(self, text: str) -> bool:
+        """Whether each letter is as wide as "0" in the mono font: ASCII, and of a few others what measures so."""
+        return text.isascii() or text.translate(self._as_wide).isascii()
 
     def __getitem__(self, name: str) -> str:
         return self.colours[name]
