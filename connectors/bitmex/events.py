@@ -1,8 +1,7 @@
 """The private tables → our messages (bitmex.md 10.5). Rows are merged by the table's own keys, as its partial says.
 
 Tables may come in any order (the venue says so): nothing here assumes that an execution precedes its order or position.
-Funding executions are counted and not told yet: their booking belongs to a later step. Total: `BadMessage` for
-anything absurd, and the rest of the frame's rows still count. Owned by the connection's thread.
+Total: `BadMessage` for anything absurd, and the rest of the frame's rows still count. Owned by the connection's thread.
 """
 
 from __future__ import annotations
@@ -13,17 +12,30 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from connectors.bitmex import parse
+from connectors.bitmex import money, parse
 from connectors.bitmex.auth import MARKET
 from connectors.bitmex.questions import balances
 from connectors.reading import bad
 from core.errors import BadMessage
 from core.numbers import printable
-from models import BalanceReport, Category, Execution, LeverageReport, OrderReport, PositionReport, VenueMessage
+from models import (
+    BalanceReport,
+    Category,
+    Execution,
+    Funding,
+    LeverageReport,
+    MoneyMoved,
+    OrderReport,
+    PositionReport,
+    VenueMessage,
+)
 
 ENDED = 2_000            # orders that ended are remembered so long: late changes of theirs are merged all the same
 QUIET = 1.0              # seconds between reports of a position whose mark alone has changed
-_KEYS = {"order": ("orderID",), "position": ("account", "symbol"), "margin": ("account", "currency")}
+_KEYS = {"order": ("orderID",), "position": ("account", "symbol"), "margin": ("account", "currency"),
+         "wallet": ("account", "currency")}
+# Sums of a wallet that trades and funding leave as they are.
+_MOVED = ("deposited", "withdrawn", "transferIn", "transferOut")
 # A change of a row that no partial told of is taken when it tells what counts: better than not to know a position.
 _WHOLE = {"position": "currentQty", "margin": "walletBalance"}
 
@@ -55,11 +67,11 @@ class Tables:
     def __init__(self, category: Category, account: Callable[[], str], contracts: Callable[[], parse.Contracts],
                  complain: Callable[[str], None]) -> None:
         self._category, self._account, self._contracts, self._complain = category, account, contracts, complain
-        self.funding = 0                    # funding executions seen and not booked yet
         self._rows: dict[str, Rows] = {}
         self._keys: dict[str, tuple[str, ...]] = {}
         self._told: dict[str, PositionReport | BalanceReport] = {}
         self._leverages: dict[str, LeverageReport] = {}
+        self._wallets: dict[str, tuple[Any, ...]] = {}     # kept over connections: what moved meanwhile is noticed
         self._held: dict[str, tuple[PositionReport | BalanceReport, float]] = {}
 
     def forget(self) -> None:
@@ -79,7 +91,8 @@ class Tables:
         if frame.table not in _KEYS:
             return None
         rows = parse.raw_rows(bytes(frame.data))
-        tell = {"order": self._order, "position": self._position, "margin": self._margin}[frame.table]
+        tell = {"order": self._order, "position": self._position, "margin": self._margin,
+                "wallet": self._wallet}[frame.table]
         whole = self._merged(frame, rows)
         margined = [one for row in whole for one in self._each(self._leverage, row, now)] \
             if frame.table == "position" else []
@@ -135,14 +148,13 @@ class Tables:
 
     # ------------------------------------------------------------ rows
 
-    def _execution(self, row: Mapping[str, Any], now: float) -> Execution | None:
+    def _execution(self, row: Mapping[str, Any], now: float) -> Execution | Funding | None:
         told = parse.typed(row, parse.ExecutionRow)
         contract = self._contracts().get(told.symbol or "")
         if contract is None:
             return None                   # of another category, which has its own connection
-        if told.exec_type == "Funding":
-            self.funding += 1
-            return None
+        if told.exec_type == money.FUNDING:
+            return money.funding(told, contract, self._account())
         return parse.execution(told, contract, self._account()) if parse.is_fill(told) else None
 
     def _order(self, row: Mapping[str, Any], now: float) -> OrderReport | None:
@@ -179,6 +191,14 @@ class Tables:
             is_same = isinstance(before, BalanceReport) and before.wallet == report.wallet
             return self._unless_quiet(told.currency, report, is_same, now)
         return None
+
+    def _wallet(self, row: Mapping[str, Any], now: float) -> MoneyMoved | None:
+        """A hint when money came or went: the row has the sums only, the facts are in the wallet's history."""
+        currency = printable(str(row.get("currency")), 20)
+        sums = tuple(row.get(name) for name in _MOVED)
+        before = self._wallets.get(currency, sums)
+        self._wallets[currency] = sums
+        return None if before == sums else MoneyMoved(MARKET, self._category, f"the wallet of {currency} changed")
 
     def _unless_quiet(self, name: str, report: Report, is_same: bool, now: float) -> Report | None:
         """The report; None when only the mark moved it, then it waits a little for its successor."""

@@ -374,6 +374,7 @@ class ExecutionRow(msgspec.Struct):
     settle: str | None = msgspec.field(name="settlCurrency", default="")
     exec_cost: Decimal | None = msgspec.field(name="execCost", default=None)
     exec_comm: Decimal | None = msgspec.field(name="execComm", default=None)
+    commission: Decimal | None = None
     role: str | None = msgspec.field(name="lastLiquidityInd", default="")
     text: str | None = ""
     transact_time: str | None = msgspec.field(name="transactTime", default="")

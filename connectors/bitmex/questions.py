@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from connectors.asker import Question
-from connectors.bitmex import parse
+from connectors.bitmex import money, parse
 from connectors.bitmex.auth import MARKET
-from connectors.bitmex.rest import EXECUTIONS_A_PAGE, ORDERS_A_PAGE, Endpoints
+from connectors.bitmex.rest import EXECUTIONS_A_PAGE, MOVEMENTS_A_PAGE, ORDERS_A_PAGE, Endpoints
 from connectors.http import Call
-from connectors.pages import MOST_PAGES, Pages, Sink
+from connectors.pages import MOST_PAGES, MoneyPages, Pages, Sink
 from connectors.timesync import TimeSync
 from core.errors import BadMessage
 from models import (
@@ -20,11 +20,15 @@ from models import (
     AskOrder,
     BalanceReport,
     Category,
-    MoneyPage,
+    Execution,
+    Funding,
+    Movement,
     OrderAbsent,
     OrderFound,
     OrderReport,
 )
+
+SLOW_MS = 7 * 86_400_000     # a deposit or withdrawal is done at most so long after it was asked for
 
 
 class Questions:
@@ -34,7 +38,6 @@ class Questions:
                  contracts: Callable[[], parse.Contracts]) -> None:
         self._calls, self._sync, self._sink, self._category = calls, sync, sink, category
         self._account, self._contracts = account, contracts
-        self.funding = 0                 # funding facts seen in histories and not booked yet
 
     def order(self, request: AskOrder) -> Question:
         """What became of an order: answered once the venue answered."""
@@ -74,13 +77,26 @@ class Questions:
                 return tuple(found.values())
 
     def money(self, request: AskMoney) -> Question:
-        """Fundings and movements of the account since a time."""
-        yield from ()
-        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
-                             request.since, request.reason))
+        """Movements of the account's wallet since a time; funding is told with the executions.
+
+        They are listed newest first: what is added meanwhile only shifts the next page towards what was read. A row
+        takes its place when it is asked for and counts when it is done, which may be days later.
+        """
+        pages = MoneyPages(self._sink, request, self._account(), self._sync.now_ms())
+        found: dict[str, Movement] = {}
+        since = request.since - SLOW_MS
+        for number in range(MOST_PAGES):
+            rows = money.wallet_rows((yield self._calls.wallet_history(number * MOVEMENTS_A_PAGE)))
+            told = (money.movement(row, self._category, self._account()) for row in rows)
+            found.update({one.move_id: one for one in told if one is not None})
+            if len(rows) < MOVEMENTS_A_PAGE or max(row.time for row in rows) < since:
+                pages.add(sorted((one for one in found.values() if one.time >= since), key=lambda one: one.time))
+                pages.finish()
+                return
+        raise BadMessage(MARKET, f"more than {MOST_PAGES} pages of the wallet's history")
 
     def history(self, request: AskHistory) -> Question:
-        """All fills of an instrument since a time, oldest first.
+        """All fills and funding of an instrument since a time, oldest first.
 
         By time with overlap: a page begins at the time the one before ended with, what was read is known by its
         execID; within one time by offset until dry (bitmex.md section 4; any number of fills may share a millisecond).
@@ -94,8 +110,8 @@ class Questions:
             rows = parse.executions((yield self._calls.trade_history(request.key.symbol, since, start)))
             timed = sorted(((parse.time_ms(row.timestamp or ""), row) for row in rows), key=lambda one: one[0])
             new = [row for _, row in timed if row.exec_id not in seen]
-            self.funding += sum(row.exec_type == "Funding" for row in new)
-            pages.add([parse.execution(row, contract, self._account()) for row in new if parse.is_fill(row)])
+            told = (self._fact(row, contract) for row in new)
+            pages.add([one for one in told if one is not None])
             if len(rows) < EXECUTIONS_A_PAGE:
                 pages.finish()
                 return
@@ -109,6 +125,11 @@ class Questions:
             else:
                 raise BadMessage(MARKET, "field execID: a full page of fills without a new one")
         raise BadMessage(MARKET, f"more than {MOST_PAGES} pages of fills")
+
+    def _fact(self, row: parse.ExecutionRow, contract: parse.Contract) -> Execution | Funding | None:
+        if row.exec_type == money.FUNDING:
+            return money.funding(row, contract, self._account())
+        return parse.execution(row, contract, self._account()) if parse.is_fill(row) else None
 
 
 def balances(rows: list[parse.MarginRow], category: Category, contracts: parse.Contracts) -> tuple[BalanceReport, ...]:

@@ -22,6 +22,7 @@ from models import AmendOrder, CancelOrder, Key, OrdType, SubmitOrder, TimeInFor
 
 ORDERS_A_PAGE = 500
 EXECUTIONS_A_PAGE = 500
+MOVEMENTS_A_PAGE = 1000
 CANDLES_A_PAGE = 1000
 _TIFS = {TimeInForce.GTC: "GoodTillCancel", TimeInForce.GTX: "GoodTillCancel",
          TimeInForce.IOC: "ImmediateOrCancel", TimeInForce.FOK: "FillOrKill"}
@@ -79,6 +80,11 @@ class Endpoints:
         """A page of fills, funding and settlements, oldest first."""
         return self._signed("/execution/tradeHistory", ("symbol", symbol), ("startTime", parse.iso(since)),
                             ("count", str(EXECUTIONS_A_PAGE)), ("start", str(start)), rank=Rank.HISTORY)
+
+    def wallet_history(self, start: int) -> Call:
+        """A page of the wallet's history in every currency, newest first; it can be asked by place alone."""
+        return self._signed("/user/walletHistory", ("currency", "all"), ("count", str(MOVEMENTS_A_PAGE)),
+                            ("start", str(start)), ("reverse", "true"), rank=Rank.HISTORY)
 
     def submit(self, order: SubmitOrder) -> Call:
         """A new order; side and type are always said (section 6.1)."""

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 TEN, QUOTE, FULL = "orderBook10", "quote", "orderBookL2"
 TRADES, INSTRUMENT = "trade", "instrument"
 BINS = {"1m": "tradeBin1m", "5m": "tradeBin5m", "1h": "tradeBin1h", "1d": "tradeBin1d"}
-PRIVATE = ("execution", "order", "position", "margin")
+PRIVATE = ("execution", "order", "position", "margin", "wallet")
 Row = TypeVar("Row")
 
 

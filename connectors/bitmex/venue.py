@@ -88,13 +88,6 @@ class Bitmex(ProductVenue[Rest]):
         return Stream(name, self._private_feed, parts.clock, timings, timings.silence_private, parts.on_death,
                       held=True, headers=door.headers, text_ping=True)
 
-    @property
-    def funding_seen(self) -> int:
-        """Funding executions told by stream and history; they are not booked yet."""
-        questions = self._questions
-        assert isinstance(questions, Questions)
-        return self._private_feed.tables.funding + questions.funding
-
     # ------------------------------------------------------------ what is asked (keeper)
 
     def _start_more(self) -> None:

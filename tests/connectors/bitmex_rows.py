@@ -39,6 +39,12 @@ FILL: dict[str, Any] = {
     "price": 50000, "settlCurrency": "XBt", "execType": "Trade", "ordStatus": "PartiallyFilled", "leavesQty": 100,
     "cumQty": 100, "execCost": -200000, "execComm": 100, "commission": 0.0005,
     "transactTime": "2026-05-21T14:39:08.001Z", "timestamp": "2026-05-21T14:39:08.001Z"}
+FUNDING: dict[str, Any] = {
+    "execID": "0193-f", "orderID": "00000000-0000-0000-0000-000000000000", "account": 42, "symbol": "XBTUSD",
+    "lastQty": 100, "lastPx": 50000.5, "orderQty": 100, "price": 50000.5, "settlCurrency": "XBt",
+    "execType": "Funding", "ordStatus": "Filled", "leavesQty": 0, "cumQty": 100, "commission": -1.0e-4,
+    "text": "Funding", "execCost": -200000, "execComm": -20, "foreignNotional": -100,
+    "transactTime": "2026-05-21T12:00:00.000Z", "timestamp": "2026-05-21T12:00:00.000Z"}
 
 
 def raw(value: object) -> bytes:

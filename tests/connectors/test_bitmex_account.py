@@ -17,7 +17,7 @@ from connectors.bitmex.desk import OrderDesk
 from connectors.bitmex.events import Tables
 from connectors.bitmex.private import Doorkeeper, PrivateFeed
 from connectors.bitmex.questions import Questions
-from connectors.bitmex.rest import EXECUTIONS_A_PAGE, Endpoints, Rest
+from connectors.bitmex.rest import EXECUTIONS_A_PAGE, MOVEMENTS_A_PAGE, Endpoints, Rest
 from connectors.complaints import Complaints
 from connectors.http import Answer, Call, Client, Prepared
 from connectors.keeper import Standing
@@ -30,12 +30,17 @@ from models import (
     AccountSnapshot,
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
     BalanceReport,
     CancelOrder,
     Category,
     Execution,
+    Funding,
     HistoryPage,
+    MoneyMoved,
+    MoneyPage,
+    Movement,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -50,12 +55,13 @@ from models import (
     VenueMessage,
     VenueUp,
 )
-from tests.connectors.bitmex_rows import ETH, FILL, ORDER, XBT, contracts, frame, raw
+from tests.connectors.bitmex_rows import ETH, FILL, FUNDING, ORDER, XBT, contracts, frame, raw
 
 POSITION = {"account": 42, "symbol": "XBTUSD", "currency": "XBt", "strategy": "OneWay", "currentQty": 100,
             "avgEntryPrice": 50000, "markPrice": 50000, "timestamp": "2026-05-21T14:39:07.060Z"}
 MARGIN = {"account": 42, "currency": "XBt", "walletBalance": 100000000, "marginBalance": 100000000}
-KEYS = {"order": ["orderID"], "position": ["account", "symbol", "strategy"], "margin": ["account", "currency"]}
+KEYS = {"order": ["orderID"], "position": ["account", "symbol", "strategy"], "margin": ["account", "currency"],
+        "wallet": ["account", "currency"]}
 
 
 class Account:
@@ -107,13 +113,36 @@ def test_executions_need_no_partial_and_no_order() -> None:
     assert len(told) == 1 and isinstance(told[0], Execution) and told[0].value == Decimal("0.002")
 
 
-def test_only_fills_are_told_and_funding_is_counted() -> None:
+def test_fills_and_funding_are_told_and_nothing_else() -> None:
     account = Account()
-    told = account.say("execution", "insert", FILL | {"execType": "New"}, FILL | {"execType": "Funding"},
-                       FILL | {"execType": "Canceled"}, FILL | {"execType": "SomethingNew"}, FILL)
+    told = account.say("execution", "insert", FILL | {"execType": "New"}, FUNDING, FILL | {"execType": "Canceled"},
+                       FILL | {"execType": "SomethingNew"}, FILL)
 
-    assert [type(one) for one in told] == [Execution]
-    assert account.tables.funding == 1
+    assert [type(one) for one in told] == [Funding, Execution]
+    assert told[0] == Funding(XBT, "42", "0193-f", Decimal("-0.0000002"), "XBt", parse.time_ms("2026-05-21T12:00:00Z"),
+                              Decimal("-0.0001"), Decimal("50000.5"))
+
+
+def test_a_funding_without_its_amount_is_complained_about() -> None:
+    account = Account()
+
+    assert account.say("execution", "insert", FUNDING | {"execComm": None}, FUNDING | {"settlCurrency": "Doge"}) == []
+    assert len(account.complaints) == 2 and "execComm" in account.complaints[0]
+
+
+def test_a_wallet_that_got_or_gave_money_is_a_hint() -> None:
+    account = Account()
+    wallet = {"account": 42, "currency": "XBt", "deposited": 5, "withdrawn": 0, "amount": 100}
+    account.say("wallet", "partial", wallet, keys=["account", "currency"])
+
+    assert account.say("wallet", "update", wallet | {"amount": 90}) == []
+    told = account.say("wallet", "update", {"account": 42, "currency": "XBt", "deposited": 6, "amount": 91})
+    assert told == [MoneyMoved("Bitmex", Category.INVERSE, "the wallet of XBt changed")]
+    account.tables.forget()
+    assert account.say("wallet", "partial", wallet | {"deposited": 6}, keys=["account", "currency"]) == []
+    account.tables.forget()
+    again = account.say("wallet", "partial", wallet | {"deposited": 6, "withdrawn": 2}, keys=["account", "currency"])
+    assert [type(one) for one in again] == [MoneyMoved]
 
 
 def test_rows_of_other_categories_are_left_to_their_own_connection() -> None:
@@ -250,9 +279,10 @@ def test_up_comes_after_all_tables_are_granted_and_keeps_what_came_before() -> N
     line.say({"info": "Welcome to the BitMEX Realtime API.", "timestamp": "2026-05-21T14:39:07.060Z"})
     line.grant("execution", "order", "position")
     line.say(frame("execution", "insert", FILL))
-    assert line.told == [] and json.loads(line.sent[0])["args"] == ["execution", "order", "position", "margin"]
+    assert line.told == [] and json.loads(line.sent[0])["args"] == [
+        "execution", "order", "position", "margin", "wallet"]
 
-    line.grant("margin")
+    line.grant("margin", "wallet")
     line.feed.closed("gone")
     line.feed.closed("gone")
 
@@ -363,6 +393,7 @@ class Venue:
 
     def __init__(self, fills: list[dict[str, Any]] | None = None, orders: list[dict[str, Any]] | None = None) -> None:
         self.fills, self.orders = fills or [], orders or []
+        self.wallet: list[dict[str, Any]] = []
         self.calls: list[Call] = []
         self.told: list[VenueMessage] = []
         self.clock = HandClock()
@@ -390,6 +421,9 @@ class Venue:
                                                       if name != "open")]
             start = int(params.get("start", 0))
             return rows[start:start + int(params["count"])]
+        if path == "/user/walletHistory":
+            newest_first = sorted(self.wallet, key=lambda row: str(row["timestamp"] or "9"), reverse=True)
+            return newest_first[int(params["start"]):int(params["start"]) + int(params["count"])]
         rows = sorted((row for row in self.fills if row["timestamp"] >= params["startTime"]),
                       key=lambda row: str(row["timestamp"]))
         return rows[int(params["start"]):int(params["start"]) + int(params["count"])]
@@ -399,6 +433,14 @@ class Venue:
         pages = [one for one in self.told if isinstance(one, HistoryPage)]
         assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
         return [one for page in pages for one in page.executions]
+
+    def money(self, since: int) -> list[Movement]:
+        self.run(self.questions.money(AskMoney("Bitmex", Category.INVERSE, since, "test")))
+        pages = [one for one in self.told if isinstance(one, MoneyPage)]
+        assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+        facts = [one for page in pages for one in page.facts]
+        assert all(isinstance(one, Movement) for one in facts)
+        return [one for one in facts if isinstance(one, Movement)]
 
 
 def fills(count: int, apart_ms: int, begin: int = 1_779_374_347_060) -> list[dict[str, Any]]:
@@ -425,10 +467,62 @@ def test_history_with_many_fills_in_one_millisecond_between_others() -> None:
     assert len(told) == len({one.exec_id for one in told}) == 2_300
 
 
-def test_funding_in_the_history_is_counted_and_not_told() -> None:
-    venue = Venue([*fills(2, 1), FILL | {"execID": "f", "execType": "Funding", "side": ""}])
+def test_funding_in_the_history_is_told_beside_the_fills_of_its_page() -> None:
+    venue = Venue([*fills(2, 1), FUNDING | {"timestamp": "2026-05-21T20:00:00.000Z"}])
 
-    assert len(venue.read()) == 2 and venue.questions.funding == 1
+    assert len(venue.read()) == 2
+    assert [[one.exec_id for one in page.fundings] for page in venue.told if isinstance(page, HistoryPage)] == [
+        ["0193-f"]]
+
+
+# ---------------------------------------------------------------- movements of money
+
+MOVEMENT: dict[str, Any] = {
+    "transactID": "m1", "account": 42, "currency": "XBt", "transactType": "Deposit", "amount": 100_000_000, "fee": 0,
+    "transactStatus": "Completed", "transactTime": "2026-05-21T10:00:00.000Z", "timestamp": "2026-05-21T10:30:00.000Z"}
+DONE_MS = parse.time_ms(MOVEMENT["timestamp"])
+
+
+def test_movements_are_what_trades_and_funding_do_not_tell() -> None:
+    rows = [MOVEMENT,
+            MOVEMENT | {"transactID": "m2", "transactType": "Withdrawal", "currency": "USDt", "amount": -5_000_001},
+            MOVEMENT | {"transactID": "m3", "transactType": "Transfer", "amount": -1},
+            *(MOVEMENT | {"transactID": f"t{number}", "transactType": word} for number, word in enumerate(
+                ("RealisedPNL", "UnrealisedPNL", "Funding", "SpotTrade"))),
+            MOVEMENT | {"transactID": "w", "transactStatus": "Pending", "timestamp": None},
+            MOVEMENT | {"transactID": "x", "currency": "Doge"}]
+    venue = Venue()
+    venue.wallet = rows
+
+    told = venue.money(DONE_MS)
+
+    assert [(one.move_id, one.kind, one.currency, str(one.amount)) for one in told] == [
+        ("m1", "Deposit", "XBt", "1"), ("m2", "Withdrawal", "USDt", "-5.000001"), ("m3", "Transfer", "XBt", "-1E-8")]
+    assert {(one.account, one.time, one.category) for one in told} == {("42", DONE_MS, Category.INVERSE)}
+
+
+@pytest.mark.parametrize(("count", "apart"), [(0, 1), (MOVEMENTS_A_PAGE, 1), (2_500, 0), (2_500, 60_000)])
+def test_the_wallets_history_brings_every_movement_once_and_oldest_first(count: int, apart: int) -> None:
+    venue = Venue()
+    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": parse.iso(DONE_MS + number * apart)}
+                    for number in range(count)]
+
+    told = venue.money(DONE_MS)
+
+    assert sorted(one.move_id for one in told) == sorted(f"m{number}" for number in range(count))
+    assert [one.time for one in told] == sorted(one.time for one in told)
+
+
+def test_the_wallets_history_is_read_back_to_what_may_still_have_waited() -> None:
+    day = 86_400_000
+    venue = Venue()
+    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": parse.iso(DONE_MS + number * day)}
+                    for number in range(-2_990, 10)]
+
+    told = venue.money(DONE_MS)
+
+    assert [one.move_id for one in told] == [f"m{number}" for number in range(-7, 10)]
+    assert [dict(call.params)["start"] for call in venue.calls] == ["0", "1000"]     # of three pages
 
 
 def test_a_history_that_repeats_itself_is_refused() -> None:
