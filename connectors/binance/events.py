@@ -22,6 +22,7 @@ from models import (
     Execution,
     Key,
     LeverageReport,
+    MoneyMoved,
     OrderReport,
     PositionReport,
     Side,
@@ -32,6 +33,8 @@ from models import (
 IGNORED = frozenset({"TRADE_LITE", "STRATEGY_UPDATE", "GRID_UPDATE", "CONDITIONAL_ORDER_TRIGGER_REJECT"})
 _ZERO = Decimal(0)
 _FAMILIES = {1: Category.LINEAR, 2: Category.INVERSE}      # `st`; a connection may carry both (binance.md section 2)
+# Reasons of an account's change whose money is in the fills, or that move none: all others are asked for.
+_NOT_MONEY = frozenset({"", "ORDER", "MARGIN_TYPE_CHANGE", "MARGIN_TRANSFER"})
 _FILLS = frozenset({"TRADE", "CALCULATED"})    # CALCULATED: liquidation and auto-deleveraging
 
 
@@ -224,7 +227,10 @@ def _account_messages(event: _AccountEvent, category: Category) -> tuple[Event, 
                  for row in event.account.positions if row.side == "BOTH" and family(row.symbol) is category]
     margins = [LeverageReport(Key(MARKET, category, row.symbol), None, row.margin == "isolated")
                for row in event.account.positions if row.margin and family(row.symbol) is category]
-    return (*balances, *positions, *(margins if event.account.reason == "MARGIN_TYPE_CHANGE" else ()))
+    told = (*balances, *positions, *(margins if event.account.reason == "MARGIN_TYPE_CHANGE" else ()))
+    if event.account.reason in _NOT_MONEY:
+        return told
+    return (*told, MoneyMoved(MARKET, category, printable(event.account.reason, 40)))
 
 
 def _config_messages(event: _ConfigEvent, category: Category) -> tuple[Event, ...]:

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from connectors.asker import Question
 from connectors.binance import conditional as algo
-from connectors.binance import parse
+from connectors.binance import income, parse
 from connectors.binance.errors import ABSENT, NO_ALGO
 from connectors.binance.rest import Endpoints
 from connectors.binance.triggered import Triggered
 from connectors.http import Call, Rank
-from connectors.pages import MOST_PAGES, Pages, Sink
+from connectors.pages import MOST_PAGES, MoneyPages, Pages, Sink
 from connectors.timesync import TimeSync
 from core.errors import BadMessage, Rejected
 from models import (
@@ -26,7 +26,7 @@ from models import (
     AskHistory,
     AskMoney,
     AskOrder,
-    MoneyPage,
+    Notice,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -137,10 +137,17 @@ class Questions:
         then()
 
     def money(self, request: AskMoney) -> Question:
-        """Fundings and movements of the account since a time."""
-        yield from ()
-        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
-                             request.since, request.reason))
+        """Fundings and movements of the account since a time, as far back as fills are told."""
+        read_start = self._sync.now_ms()
+        reach = read_start - self._calls.product.history_reach_ms
+        pages = MoneyPages(self._sink, request, self._account(), read_start, reach if request.since < reach else None)
+        reader = income.Reader(self._calls, lambda text: self._sink(Notice(request.market, text, "error")))
+        start = max(request.since, reach)
+        while start <= read_start:
+            rows, end = yield from reader.window(start, read_start)
+            pages.add(income.facts(rows, self._category, self._account()))
+            start = end + 1
+        pages.finish()
 
     def history(self, request: AskHistory) -> Question:
         """All fills of an instrument since a time, oldest first."""

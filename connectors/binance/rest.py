@@ -112,6 +112,13 @@ class Endpoints:
         return self._call("user_trades", (("symbol", symbol), *window, limit), security=Security.SIGNED,
                           rank=Rank.HISTORY)
 
+    def income(self, start: int, end: int, kind: str = "", page: int = 1) -> Call:
+        """Changes of the wallets within a window, of all kinds or of one."""
+        params = [("startTime", str(start)), ("endTime", str(end)), ("limit", "1000")]
+        params += [("incomeType", kind)] if kind else []
+        params += [("page", str(page))] if page > 1 else []
+        return self._call("income", params, security=Security.SIGNED, rank=Rank.HISTORY)
+
     def listen_key(self, method: str) -> Call:
         """POST gets or keeps the key of the private stream, PUT prolongs it, DELETE ends it."""
         return self._call("listen_key", method=method, security=Security.KEY)

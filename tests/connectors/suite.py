@@ -98,7 +98,8 @@ class ConnectorSuite:
 
         ticker = wait_for(lambda: (told := terminal.board.tickers.get(key)) and told.last and told.day_open and told)
         wait_for(lambda: terminal.board.candles[(key, "1m")].forming and terminal.board.candles[(key, "3m")].forming)
-        assert ticker and terminal.board.tops[key].bid < terminal.board.tops[key].ask
+        top = wait_for(lambda: terminal.board.tops.get(key))
+        assert ticker and top and top.bid < top.ask
         for timeframe, step in (("1m", 60_000), ("3m", 180_000)):
             series = terminal.board.candles[(key, timeframe)]
             assert len(series.closed) == 50

@@ -27,6 +27,7 @@ from models import (
     Category,
     Execution,
     Key,
+    Movement,
     OrderReport,
     OrdStatus,
     OrdType,
@@ -258,7 +259,10 @@ def test_balances_and_what_ends_a_subscription() -> None:
 
     told = private({"e": "outboundAccountPosition", "E": 9, "u": 8, "B": [{"a": "BTC", "f": "1.5", "l": "0.5"}]})
     assert told == (BalanceReport("Binance", Category.SPOT, "BTC", Decimal(2), None, Decimal("1.5"), 8),)
-    assert private({"e": "balanceUpdate", "E": 9, "a": "BTC", "d": "1", "T": 9}) == (spot_events.BalanceMoved(),)
+    moved = Movement("Binance", Category.SPOT, "A", "spot:BALANCE:9:-1.50:BTC", "BALANCE", "BTC", Decimal("-1.5"), 9)
+    assert private({"e": "balanceUpdate", "E": 10, "a": "BTC", "d": "-1.50", "T": 9}) == (
+        spot_events.BalanceMoved(moved),)
+    assert private({"e": "externalLockUpdate", "E": 9, "a": "BTC", "d": "1", "T": 9}) == (spot_events.BalanceMoved(),)
     for end in ("eventStreamTerminated", "serverShutdown"):
         assert isinstance((private({"e": end, "E": 9}) or ())[0], spot_events.Ended)
     assert private({"e": "listStatus"}) == () and private({"e": "somethingNew"}) is None

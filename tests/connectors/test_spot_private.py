@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from connectors.timesync import TimeSync
 from core.clock import HandClock
 from core.errors import KeysRejected, Throttled
 from core.secrets import Credentials, KnownSecrets
-from models import BalanceReport, Category, Timings, VenueDown, VenueMessage, VenueUp
+from models import BalanceReport, Category, MoneyMoved, Movement, Timings, VenueDown, VenueMessage, VenueUp
 
 NOW = 1_700_000_000_000
 UP = VenueUp("Binance", Category.SPOT, "A", (), NOW)
@@ -28,7 +29,7 @@ DONE = {"id": "account", "status": 200, "result": {"subscriptionId": 0}, "rateLi
 class Line:
     """A feed, what it says and what it sends."""
 
-    def __init__(self, budgets: tuple[Budget, ...] = ()) -> None:
+    def __init__(self, budgets: tuple[Budget, ...] = (), has_history: bool = True) -> None:
         self.clock = HandClock(NOW)
         self.told: list[VenueMessage] = []
         self.sent: list[str] = []
@@ -40,7 +41,8 @@ class Line:
         rest = Rest(client, self.credentials, sync, self.limiter, self.clock, 5.0)
         self.feed = SpotFeed(
             Subscriber(rest, "ws://127.0.0.1:1/ws-api/v3", self.credentials, sync, self._clock), self.told.append,
-            lambda: UP, lambda: "A", self.refused.append, self._balances, self.clock, timings, Complaints("test"))
+            lambda: UP, lambda: "A", self.refused.append, self._balances, self.clock, timings, Complaints("test"),
+            has_history)
 
     def _clock(self, rest: Rest) -> None:
         self.asked_clock += 1
@@ -127,10 +129,22 @@ def test_a_ban_told_here_holds_back_every_request() -> None:
         line.feed.address()
 
 
-def test_money_from_outside_is_asked_for() -> None:
-    line = Line().open().say(DONE, {"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "1"}})
+MOVED = {"subscriptionId": 0, "event": {"e": "balanceUpdate", "E": NOW, "a": "BTC", "d": "-1.25", "T": NOW - 5}}
 
-    assert line.asked_balances == 1 and len(line.told) == 1
+
+def test_money_from_outside_is_asked_for_where_a_history_tells_it() -> None:
+    line = Line().open().say(DONE, MOVED)
+
+    assert line.asked_balances == 1
+    assert line.told == [UP, MoneyMoved("Binance", Category.SPOT, "BTC -1.25 outside of trades")]
+
+
+def test_money_from_outside_is_a_fact_of_the_stream_where_no_history_tells_it() -> None:
+    line = Line(has_history=False).open().say(MOVED, DONE, MOVED)
+
+    movement = Movement("Binance", Category.SPOT, "A", f"spot:BALANCE:{NOW - 5}:-1.25:BTC", "BALANCE", "BTC",
+                        Decimal("-1.25"), NOW - 5)
+    assert line.told == [UP, movement, movement] and line.asked_balances == 2
 
 
 def test_connections_are_counted_and_wait_for_the_budget() -> None:

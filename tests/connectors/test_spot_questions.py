@@ -22,12 +22,16 @@ from models import (
     AmendOrder,
     AskAccount,
     AskHistory,
+    AskMoney,
     AskOrder,
     BalanceReport,
     Category,
     Execution,
     HistoryPage,
     Key,
+    MoneyPage,
+    Movement,
+    Notice,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -51,6 +55,10 @@ class Account:
         self.rows: dict[int, dict[str, Any]] = {}
         self.calls: list[Call] = []
         self.newest = newest
+        self.has_history = self.serves_wallet = True
+        self.deposits: list[dict[str, Any]] = []
+        self.withdrawals: list[dict[str, Any]] = []
+        self.transfers: list[dict[str, Any]] = []
 
     def order(self, order_id: int, name: str, status: str = "FILLED") -> None:
         self.rows[order_id] = {
@@ -67,6 +75,8 @@ class Account:
     def answer(self, call: Call) -> bytes:
         self.calls.append(call)
         params = dict(call.params)
+        if call.path.startswith("/sapi/v1/"):
+            return self.wallet(call.path.removeprefix("/sapi/v1/"), params)
         match call.path.removeprefix("/api/v3/"):
             case "myTrades":
                 return json.dumps(self._trades(params)).encode()
@@ -82,6 +92,24 @@ class Account:
                 return json.dumps(row).encode()
         raise Rejected("Binance", "Order does not exist.", -2013)
 
+    def wallet(self, path: str, params: dict[str, str]) -> bytes:
+        """Deposits and withdrawals newest first, by offset; transfers one way at a time, by page."""
+        if not self.serves_wallet:
+            raise Rejected("Binance", "Path is invalid", -5000)
+        start, end = int(params["startTime"]), int(params["endTime"])
+        if path == "asset/transfer":
+            found = [one for one in self.transfers
+                     if one["type"] == params["type"] and start <= one["timestamp"] <= end]
+            size, page = int(params["size"]), int(params["current"])
+            assert size <= 100 and start > NOW - 183 * DAY
+            return json.dumps({"total": len(found), "rows": found[::-1][(page - 1) * size:page * size]}
+                              if found else {"total": 0}).encode()
+        assert end - start < 90 * DAY
+        rows = [one for one in (self.deposits if "deposit" in path else self.withdrawals)
+                if start <= one["_listed"] <= end]
+        begin = int(params["offset"])
+        return json.dumps(rows[::-1][begin:begin + int(params["limit"])]).encode()
+
     def _trades(self, params: dict[str, str]) -> list[dict[str, Any]]:
         assert not {"fromId", "startTime"} <= set(params)
         limit = int(params["limit"])
@@ -96,7 +124,8 @@ class Account:
 def ask(account: Account, make: Any, limit: int = 400) -> list[VenueMessage]:
     """What the asker does, without its thread."""
     messages: list[VenueMessage] = []
-    question: Question = make(SpotQuestions(SpotEndpoints(), TimeSync(HandClock(NOW)), messages.append, lambda: "A"))
+    question: Question = make(SpotQuestions(SpotEndpoints(), TimeSync(HandClock(NOW)), messages.append, lambda: "A",
+                                            account.has_history))
     try:
         call = next(question)
         for _ in range(limit):
@@ -219,6 +248,104 @@ def test_balances_alone_are_told_one_by_one() -> None:
     told = ask(Account(), lambda questions: questions.balances())
 
     assert [(one.currency, one.wallet) for one in told if isinstance(one, BalanceReport)] == [("BTC", Decimal(3))]
+
+
+# ---------------------------------------------------------------- money from outside
+
+def money(account: Account, since: int = NOW - DAY) -> list[Movement]:
+    messages = ask(account, lambda questions: questions.money(AskMoney("Binance", Category.SPOT, since, "test")))
+    pages = [one for one in messages if isinstance(one, MoneyPage)]
+    assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert all(page.read_start == NOW and page.since == since for page in pages)
+    return [one for page in pages for one in page.facts if isinstance(one, Movement)]
+
+
+def deposit(number: int, time: int, **more: Any) -> dict[str, Any]:
+    return {"id": str(number), "coin": "BTC", "amount": "0.5", "status": 1, "insertTime": time, "_listed": time,
+            "completeTime": time + 600_000, "walletType": 0, "transferType": 0} | more
+
+
+def withdrawal(name: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "coin": "USDT", "amount": "8.91", "transactionFee": "0.09", "status": 6, "walletType": 0,
+            "applyTime": "2023-11-14 21:00:00", "_listed": NOW - 4_400_000} | more
+
+
+def test_deposits_withdrawals_and_transfers_are_movements() -> None:
+    account = Account()
+    account.deposits = [deposit(1, NOW - 3_000_000), deposit(2, NOW - 2_000_000, status=0),
+                        deposit(3, NOW - 2_000_000, walletType=1), deposit(4, NOW - 1_000_000, status=6)]
+    account.withdrawals = [withdrawal("w1"), withdrawal("w2", status=3, completeTime="2023-11-14 22:00:00"),
+                           withdrawal("w3", status=4, walletType=1)]
+    account.transfers = [
+        {"type": way, "asset": "USDT", "amount": "100", "status": status, "tranId": 7, "timestamp": NOW - 9_000_000}
+        for way, status in (("MAIN_UMFUTURE", "CONFIRMED"), ("UMFUTURE_MAIN", "CONFIRMED"), ("MAIN_FUNDING", "FAILED"))]
+
+    told = money(account)
+
+    assert {(one.move_id, one.currency, str(one.amount)) for one in told} == {
+        ("spot:DEPOSIT:1:BTC", "BTC", "0.5"), ("spot:DEPOSIT:4:BTC", "BTC", "0.5"),
+        ("spot:WITHDRAW:w1:USDT", "USDT", "-9.00"), ("spot:WITHDRAW:w2:USDT", "USDT", "-9.00"),
+        ("spot:WITHDRAW_RETURNED:w2:USDT", "USDT", "9.00"),
+        ("spot:MAIN_UMFUTURE:7:USDT", "USDT", "-100"), ("spot:UMFUTURE_MAIN:7:USDT", "USDT", "100")}
+    assert [one.time for one in told] == sorted(one.time for one in told)
+    assert {one.move_id: one.time for one in told}["spot:DEPOSIT:1:BTC"] == NOW - 2_400_000
+
+
+def test_a_deposit_confirmed_days_after_it_was_seen_is_told() -> None:
+    account = Account()
+    account.deposits = [deposit(1, NOW - 5 * DAY, completeTime=NOW - 1000)]
+
+    assert [one.time for one in money(account, NOW - 300_000)] == [NOW - 1000]
+
+
+def test_2500_movements_at_one_time_are_read_once_each() -> None:
+    account = Account()
+    account.deposits = [deposit(number, NOW - DAY) for number in range(2500)]
+    account.transfers = [{"type": "MAIN_FUNDING", "asset": "BNB", "amount": "1", "status": "CONFIRMED",
+                          "tranId": number, "timestamp": NOW - DAY} for number in range(250)]
+
+    told = money(account)
+
+    assert len(told) == len({one.move_id for one in told}) == 2750 and len(account.calls) < 25
+
+
+def test_half_a_year_is_read_in_windows_and_what_lies_before_is_said() -> None:
+    account = Account()
+    account.deposits = [deposit(day, NOW - day * DAY, completeTime=None) for day in range(200, 0, -1)]
+
+    messages = ask(account, lambda questions: questions.money(AskMoney("Binance", Category.SPOT, 0)))
+
+    pages = [one for one in messages if isinstance(one, MoneyPage)]
+    assert {page.missing_from for page in pages} == {NOW - 180 * DAY}
+    assert sum(len(page.facts) for page in pages) == 180
+
+
+@pytest.mark.parametrize(("has_history", "words"), [(False, "not told by this network"), (True, "Path is invalid")])
+def test_a_network_without_the_wallets_history_says_so_once(has_history: bool, words: str) -> None:
+    account = Account()
+    account.has_history, account.serves_wallet = has_history, False
+
+    def twice(questions: SpotQuestions) -> Question:
+        for _ in range(2):
+            yield from questions.money(AskMoney("Binance", Category.SPOT, NOW - DAY))
+
+    messages = ask(account, twice)
+
+    assert [one for one in messages if isinstance(one, MoneyPage)] == [
+        MoneyPage("Binance", Category.SPOT, "A", (), True, NOW, NOW - DAY)] * 2
+    assert [words in one.text for one in messages if isinstance(one, Notice)] == [True]
+    assert has_history or account.calls == []
+
+
+@pytest.mark.parametrize("spoilt", [
+    [deposit(1, NOW - 5_000_000) | {"amount": "NaN"}], [deposit(1, NOW - 5_000_000) | {"id": ""}],
+    [deposit(1, NOW - 5_000_000) | {"status": "done"}]])
+def test_absurd_rows_of_the_wallet_are_named(spoilt: list[dict[str, Any]]) -> None:
+    account = Account()
+    account.deposits = spoilt
+
+    with pytest.raises(BadMessage, match="field"):
+        money(account)
 
 
 # ---------------------------------------------------------------- how an order is moved

@@ -21,7 +21,22 @@ from connectors.timesync import TimeSync
 from core.board import Board
 from core.clock import HandClock
 from core.secrets import Credentials, KnownSecrets
-from models import BalanceReport, Category, Execution, Key, OrderReport, OrdStatus, OrdType, TimeInForce, Timings
+from models import (
+    BalanceReport,
+    Category,
+    Execution,
+    Key,
+    Movement,
+    OrderReport,
+    OrdStatus,
+    OrdType,
+    TimeInForce,
+    Timings,
+)
+
+AT = 1_573_200_697_068
+MOVED = Movement("Binance", Category.SPOT, "A", f"spot:BALANCE:{AT}:100.00000000:BTC", "BALANCE", "BTC", Decimal(100),
+                 AT)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +119,7 @@ def test_private_events(recorded: Path) -> None:
     assert [type(one) for one in kinds["execution_report_trade"]] == [Execution, OrderReport]
     assert [type(one) for one in kinds["execution_report_wrapped"]] == [OrderReport]
     assert isinstance(kinds["account_position_wrapped"][0], BalanceReport)
-    assert kinds["balance_update_wrapped"] == [spot_events.BalanceMoved()] and kinds["list_status_wrapped"] == []
+    assert kinds["balance_update_wrapped"] == [spot_events.BalanceMoved(MOVED)] and kinds["list_status_wrapped"] == []
     unnamed = kinds["ws_spot_execution_report_empty_client_id"][0]
     assert isinstance(unnamed, Execution) and unnamed.cl_ord_id is None and unnamed.exec_id == "spot:ETHUSDT:98765432"
     assert all([type(one) for one in told] == [OrderReport] for stem, told in kinds.items() if "l_zero" in stem)

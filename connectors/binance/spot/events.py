@@ -14,13 +14,14 @@ import msgspec
 from connectors.binance.events import OrderEvent
 from connectors.binance.parse import MARKET, bad, finite, side_of, status
 from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot import transfers
 from connectors.binance.spot.rest import moved_mark
 from core import ids
 from core.numbers import printable
-from models import Category, Execution, Key, OrderReport, VenueMessage
+from models import Category, Execution, Key, Movement, OrderReport, VenueMessage
 
 IGNORED = frozenset({"listStatus"})
-_DELTAS = frozenset({"balanceUpdate", "externalLockUpdate"})
+DELTA, LOCK = "balanceUpdate", "externalLockUpdate"
 _ENDS = {"eventStreamTerminated": "the exchange ended the account's stream",
          "serverShutdown": "the exchange's server shuts down", "listenKeyExpired": "the account's stream expired"}
 _NONE = ("", "null", "NONE")
@@ -36,7 +37,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class BalanceMoved:
-    """Money came or went from outside: the event tells the difference only, the sum has to be asked for."""
+    """Money came or went from outside (or, `movement` None, was locked): the event tells the difference only, the sum
+    has to be asked for."""
+
+    movement: Movement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,13 @@ class _Balances(msgspec.Struct):
     event_time: int = msgspec.field(name="E", default=0)
 
 
+class _Delta(msgspec.Struct):
+    asset: str = msgspec.field(name="a")
+    delta: Decimal = msgspec.field(name="d")
+    time: int = msgspec.field(name="T", default=0)
+    event_time: int = msgspec.field(name="E", default=0)
+
+
 class _Envelope(msgspec.Struct):
     name: str | None = msgspec.field(name="e", default=None)
     event: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
@@ -86,6 +97,7 @@ class _Envelope(msgspec.Struct):
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _report = msgspec.json.Decoder(_Report).decode
 _balances = msgspec.json.Decoder(_Balances).decode
+_delta = msgspec.json.Decoder(_Delta).decode
 
 Event = VenueMessage | Ended | BalanceMoved | Answered
 
@@ -103,9 +115,12 @@ def private(raw: bytes, account: str) -> tuple[Event, ...] | None:
             return _order_messages(_report(frame), account)
         if name == "outboundAccountPosition":
             return _balance_messages(_balances(frame))
+        if name == DELTA:
+            told = _delta(frame)
+            return (BalanceMoved(transfers.by_stream(told.asset, told.delta, told.time or told.event_time, account)),)
     except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
         raise bad(raw, error) from None
-    if name in _DELTAS:
+    if name == LOCK:
         return (BalanceMoved(),)
     if name in _ENDS:
         return (Ended(_ENDS[name]),)

@@ -23,7 +23,7 @@ from connectors.timesync import TimeSync
 from core.clock import Clock
 from core.errors import BadMessage, KeysRejected, Throttled
 from core.secrets import Credentials
-from models import Category, Timings, VenueDown, VenueMessage, VenueUp
+from models import Category, MoneyMoved, Movement, Timings, VenueDown, VenueMessage, VenueUp
 
 _COST = Call("GET", "/ws-api/v3", weight=4, rank=Rank.ORDER)     # handshake and subscription
 
@@ -69,10 +69,12 @@ class SpotFeed:
 
     def __init__(self, subscriber: Subscriber, sink: Callable[[VenueMessage], None], up: Callable[[], VenueUp],
                  account: Callable[[], str], on_keys: Callable[[KeysRejected], None],
-                 on_balance: Callable[[], None], clock: Clock, timings: Timings, complaints: Complaints) -> None:
+                 on_balance: Callable[[], None], clock: Clock, timings: Timings, complaints: Complaints,
+                 has_history: bool) -> None:
         self._subscriber, self._sink, self._up, self._account = subscriber, sink, up, account
         self._on_keys, self._on_balance = on_keys, on_balance
         self._clock, self._timings, self._complaints = clock, timings, complaints
+        self._has_history = has_history
         self._is_up = False
         self._opened_at = 0.0
         self._early: list[VenueMessage] = []
@@ -126,14 +128,27 @@ class SpotFeed:
         match event:
             case spot_events.Ended(text):
                 self._end = text
-            case spot_events.BalanceMoved():
+            case spot_events.BalanceMoved(movement):
                 self._on_balance()
+                if movement is not None:
+                    self._moved(movement)
             case spot_events.Answered(status, error):
                 self._answered(status, error)
             case _ if self._is_up:
                 self._sink(event)
             case _:
                 self._early.append(event)
+
+    def _moved(self, movement: Movement) -> None:
+        """The fact itself where no history tells it, else a hint to ask there."""
+        told: VenueMessage = movement
+        if self._has_history:
+            text = f"{movement.currency} {movement.amount:+f} outside of trades"
+            told = MoneyMoved(MARKET, Category.SPOT, text)
+        if self._is_up:
+            self._sink(told)
+        else:
+            self._early.append(told)
 
     def _answered(self, status: int, error: bytes | None) -> None:
         if error is None and status == 200:

@@ -7,16 +7,18 @@ There is no account-wide history: fills are walked per symbol by their ids, from
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 
 from connectors.asker import Question
 from connectors.binance.errors import MARKET
 from connectors.binance.questions import Questions
 from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot import transfers
 from connectors.binance.spot.errors import ABSENT
 from connectors.binance.spot.parse import TradeRow
 from connectors.binance.spot.rest import SpotEndpoints
 from connectors.http import Call, Rank
-from connectors.pages import MOST_PAGES, Pages, Sink
+from connectors.pages import MOST_PAGES, MoneyPages, Pages, Sink
 from connectors.timesync import TimeSync
 from core import ids
 from core.errors import BadMessage, Rejected
@@ -26,7 +28,8 @@ from models import (
     AskHistory,
     AskMoney,
     AskOrder,
-    MoneyPage,
+    Movement,
+    Notice,
     OrderAbsent,
     OrderFound,
     OrderReport,
@@ -41,9 +44,11 @@ Answers = Generator[Call | float, bytes, tuple[int | None, list[TradeRow]]]
 class SpotQuestions(Questions):
     """The questions about one account. Used on the keeper's thread."""
 
-    def __init__(self, calls: SpotEndpoints, sync: TimeSync, sink: Sink, account: Callable[[], str]) -> None:
+    def __init__(self, calls: SpotEndpoints, sync: TimeSync, sink: Sink, account: Callable[[], str],
+                 has_history: bool) -> None:
         super().__init__(calls, sync, sink, account)
-        self._spot = calls
+        self._spot, self._has_history = calls, has_history
+        self._said: set[str] = set()
 
     def order(self, request: AskOrder) -> Question:
         """What became of an order: answered once the venue answered. A moved one is found under its new venue id."""
@@ -73,10 +78,38 @@ class SpotQuestions(Questions):
             self._sink(report)
 
     def money(self, request: AskMoney) -> Question:
-        """Fundings and movements of the account since a time."""
-        yield from ()
-        self._sink(MoneyPage(request.market, request.category, self._account(), (), True, self._sync.now_ms(),
-                             request.since, request.reason))
+        """Deposits, withdrawals and transfers since a time; nothing where the network does not tell them."""
+        read_start, account = self._sync.now_ms(), self._account()
+        reach = read_start - transfers.REACH_MS
+        pages = MoneyPages(self._sink, request, account, read_start, reach if request.since < reach else None)
+        told: list[Movement] = []
+        if self._has_history:
+            try:
+                yield from self._moved(max(request.since - transfers.SLOW_MS, reach), read_start, account, told)
+            except Rejected as error:
+                self._say_once(f"deposits and transfers of spot are not told: {error.text}; the account's control "
+                               "figure will differ by them")
+        else:
+            self._say_once(transfers.NOT_TOLD)
+        pages.add(transfers.oldest_first(told))
+        pages.finish()
+
+    def _moved(self, since: int, until: int, account: str, told: list[Movement]) -> Question:
+        calls = self._spot
+        for start in range(since, until + 1, transfers.WINDOW_MS):
+            end = min(start + transfers.WINDOW_MS - 1, until)
+            yield from _paged(partial(calls.deposits, start, end), transfers.ROWS_A_PAGE, 0,
+                              lambda body: transfers.deposits(body, account), told)
+            yield from _paged(partial(calls.withdrawals, start, end), transfers.ROWS_A_PAGE, 0,
+                              lambda body: transfers.withdrawals(body, account), told)
+        for way in transfers.WAYS:
+            yield from _paged(partial(calls.transfers, way, since, until), 1, 1,
+                              partial(_of_way, way=way, account=account), told)
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._sink(Notice(MARKET, text, "warning"))
 
     def history(self, request: AskHistory) -> Question:
         """All fills of a symbol since a time, oldest first."""
@@ -135,6 +168,21 @@ class SpotQuestions(Questions):
 
     def _read_name(self, body: bytes) -> str | None:
         return spot_parse.order(body).cl_ord_id
+
+
+def _paged(call: Callable[[int], Call], step: int, first: int, read: Callable[[bytes], transfers.Facts],
+           told: list[Movement]) -> Question:
+    """All pages of a question that is asked by offset or by number. New rows only shift towards what was read."""
+    for number in range(MOST_PAGES):
+        facts, is_full = read((yield call(first + number * step)))
+        told += facts
+        if not is_full:
+            return
+    raise BadMessage(MARKET, f"more than {MOST_PAGES} pages of transfers")
+
+
+def _of_way(body: bytes, way: str, account: str) -> transfers.Facts:
+    return transfers.transfers(body, way, account)
 
 
 def newest(found: OrderReport, later: tuple[OrderReport, ...]) -> OrderReport:

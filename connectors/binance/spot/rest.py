@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from connectors.binance.products import SPOT
 from connectors.binance.rest import Endpoints
+from connectors.binance.spot import transfers
 from connectors.binance.spot.parse import POST_ONLY, TYPES
 from connectors.http import Call, Rank, Security
 from core import ids
@@ -45,6 +46,25 @@ class SpotEndpoints(Endpoints):
         """One order."""
         return self._call("order", (("symbol", symbol), _name(order_id, cl_ord_id)), security=Security.SIGNED,
                           rank=rank, weight=4)
+
+    def deposits(self, start: int, end: int, offset: int) -> Call:
+        """What came from outside within a window."""
+        return self._capital("deposits", start, end, offset)
+
+    def withdrawals(self, start: int, end: int, offset: int) -> Call:
+        """What was sent outside within a window."""
+        return self._capital("withdrawals", start, end, offset)
+
+    def _capital(self, name: str, start: int, end: int, offset: int) -> Call:
+        params = (("startTime", str(start)), ("endTime", str(end)), ("offset", str(offset)),
+                  ("limit", str(transfers.ROWS_A_PAGE)))
+        return self._call(name, params, security=Security.SIGNED, rank=Rank.HISTORY)
+
+    def transfers(self, way: str, start: int, end: int, page: int) -> Call:
+        """What went one way between the account's wallets within a window."""
+        params = (("type", way), ("startTime", str(start)), ("endTime", str(end)), ("current", str(page)),
+                  ("size", str(transfers.TRANSFERS_A_PAGE)))
+        return self._call("transfers", params, security=Security.SIGNED, rank=Rank.HISTORY)
 
     def submit(self, order: SubmitOrder) -> Call:
         """A new order. There is no reduce-only here: a sale always reduces."""

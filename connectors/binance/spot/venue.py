@@ -11,6 +11,7 @@ from connectors.binance.pool import Pool
 from connectors.binance.rest import Rest
 from connectors.binance.spot import errors as spot_errors
 from connectors.binance.spot import parse as spot_parse
+from connectors.binance.spot import transfers
 from connectors.binance.spot.desk import SpotDesk
 from connectors.binance.spot.private import SpotFeed, Subscriber
 from connectors.binance.spot.questions import SpotQuestions
@@ -55,7 +56,8 @@ class BinanceSpot(ProductVenue[Rest]):
         return Pool(self.config.title, self.config, self._parts, loader, self._sync, self._parts.on_death)
 
     def _make_questions(self) -> SpotQuestions:
-        return SpotQuestions(self._calls, self._sync, self._parts.sink, lambda: self._standing.account)
+        return SpotQuestions(self._calls, self._sync, self._parts.sink, lambda: self._standing.account,
+                             transfers.has_history(self.config.http))
 
     def _make_desk(self) -> SpotDesk:
         return SpotDesk(self._trader_rest, self._calls, self._sync, self._parts.clock, lambda: self._standing)
@@ -65,7 +67,8 @@ class BinanceSpot(ProductVenue[Rest]):
         subscriber = Subscriber(self._rest(timings.answer / 2), self.config.private_ws, parts.credentials, self._sync,
                                 self._clock_now)
         feed = SpotFeed(subscriber, parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
-                        self._ask_balances, parts.clock, timings, Complaints(name))
+                        self._ask_balances, parts.clock, timings, Complaints(name),
+                        transfers.has_history(self.config.http))
         return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True)
 
     # ------------------------------------------------------------ what is asked (keeper)
