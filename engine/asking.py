@@ -37,7 +37,9 @@ from engine.state import (
     SetDifference,
     SetFlags,
     SetLastHand,
+    SetLost,
     SetRejects,
+    SetReplace,
     SetStop,
     SetVenue,
     SetWatch,
@@ -83,7 +85,7 @@ def accept(out: Decision, ticket: str, now: Now, cl_ord_id: str = "") -> None:
 
 def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decision) -> None:
     """A new order: checked, numbered, written as PENDING_NEW, then queued for the venue."""
-    refusal = _why_not(state, command, now, sight)
+    refusal = why_not(state, command, now, sight)
     if refusal is not None:
         out.verdict = Verdict(command.ticket, False, "", refusal, now.wall)
         return None
@@ -104,6 +106,8 @@ def place(state: State, command: PlaceOrder, now: Now, sight: Sight, out: Decisi
                                     tif, order.reduce_only, now.mono, command.trigger))
     if command.by_hand:
         out.changes.append(SetLastHand(command, now.mono))
+    if command.key in state.lost_moves:
+        out.changes.append(SetLost(command.key, ""))
     out.owners.add(command.owner)
     words = f"{command.side.value} {text(command.qty)} {command.key.symbol} {_at(command)} as {name}"
     out.note(title_of(command.key), f"ORDER {words}", emi=command.owner)
@@ -136,7 +140,8 @@ def _reduces_at_venue(state: State, command: PlaceOrder) -> bool:
     return closes_account or not closes_own
 
 
-def _why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refusal | None:
+def why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refusal | None:
+    """Why this order is not sent."""
     key, owner = command.key, command.owner
     instrument = sight.instrument
     if state.database_problem:
@@ -217,8 +222,7 @@ def move(state: State, command: MoveOrder, now: Now, sight: Sight, out: Decision
     if order.status not in _RESTING:
         return refuse(out, command.ticket, now, f"{order.name} is {order.status.value}: wait until the venue answered")
     if order.ord_type is not OrdType.LIMIT or order.price is None or sight.instrument is None:
-        anew = ": cancel it and place it anew" if order.trigger is not None else ""
-        return refuse(out, command.ticket, now, f"only limit orders can be moved{anew}")
+        return refuse(out, command.ticket, now, "only limit orders and those that wait for their trigger can be moved")
     price = order.price if command.price is None else command.price
     qty = order.qty if command.qty is None else command.qty
     if (price, qty) == (order.price, order.qty):
@@ -278,10 +282,16 @@ def cancel(state: State, command: Cancel, now: Now, out: Decision) -> None:
 
 
 def _leave(state: State, order: OrderRow, out: Decision) -> None:
-    """A person cancelled a bot's stop: none is placed for this position until it changes."""
+    """A person cancelled it: nothing takes its place; of a bot's stop, until its position changes."""
+    _end_move(state, order, out)
     if orders.is_stop(order) and order.owner in state.robots and order.trigger is not None:
         known = state.stops.get(order.owner) or SetStop(order.owner)
         out.changes.append(replace(known, left=StopTarget(order.side, order.qty, order.trigger.price)))
+
+
+def _end_move(state: State, order: OrderRow, out: Decision) -> None:
+    if (order.key, order.name) in state.replacing:
+        out.changes.append(SetReplace((order.key, order.name), None))
 
 
 def cancel_order(state: State, order: OrderRow, now: Now, out: Decision, in_kill: bool = False) -> None:
@@ -316,6 +326,7 @@ def kill_switch(state: State, command: KillSwitch, now: Now, out: Decision) -> N
     hit = [o for o in state.orders.values() if not o.status.is_terminal]
     for order in hit:
         cancel_order(state, order, now, out, in_kill=True)
+        _end_move(state, order, out)
     out.changes.append(SetFlags(trading=False, kill=KillState(True, len(hit), 0, 0)))
     out.requests += [AskAccount(venue.market, venue.category, "kill") for venue in state.venues.values()]
     out.note("", f"KILL SWITCH: trading OFF, {len(hit)} orders cancelled, new orders locked", "warning")

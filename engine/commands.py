@@ -36,13 +36,17 @@ class PlaceOrder:
 
 @dataclass(frozen=True, slots=True)
 class MoveOrder:
-    """Change price or quantity (absolute, None = leave) of a resting order, named by our row's id."""
+    """Change price, quantity or trigger (absolute, None = leave) of a resting order, named by our row's id.
+
+    An order that waits for its trigger is cancelled and placed anew, as one act (`engine.replacing`).
+    """
 
     ticket: str
     key: Key
     order: str                          # `OrderLine.id`
     price: Decimal | None = None
     qty: Decimal | None = None
+    trigger: Decimal | None = None      # of a conditional order
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 from core.dates import hms
 from core.rows import (
@@ -24,7 +25,7 @@ from core.rows import (
     book_key,
 )
 from core.titles import market_title, product_title
-from engine import asking, hearing, recovery, stops
+from engine import asking, hearing, recovery, replacing, stops
 from engine.commands import (
     AskNow,
     Cancel,
@@ -52,8 +53,10 @@ from engine.state import (
     SetDifference,
     SetFlags,
     SetLastHand,
+    SetLost,
     SetMissing,
     SetRejects,
+    SetReplace,
     SetStop,
     SetVenue,
     SetWatch,
@@ -77,6 +80,7 @@ from models import (
     OrderAbsent,
     OrderFound,
     OrderReport,
+    OrdStatus,
     PositionReport,
     Reject,
     Robot,
@@ -86,6 +90,9 @@ from models import (
     VenueMessage,
     VenueUp,
 )
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 ENDED_KEPT_S = 600.0          # ended orders stay in memory this long, for late opinions and the window
 
@@ -109,6 +116,8 @@ class Core:
             return out
         if not self._hear(message, now, sight, out):
             self._ask(message, now, sight, out)
+        elif self.state.replacing or self.state.replaced:
+            replacing.follow(self.state, now, sight, out)
         return out
 
     def _hear(self, message: Command | VenueMessage, now: Now, sight: Sight, out: Decision) -> bool:
@@ -154,7 +163,7 @@ class Core:
             case PlaceOrder():
                 asking.place(state, message, now, sight, out)
             case MoveOrder():
-                asking.move(state, message, now, sight, out)
+                self._move(message, now, sight, out)
             case ChangeLeverage():
                 asking.change_leverage(state, message, now, sight, out)
             case Cancel():
@@ -175,10 +184,19 @@ class Core:
                 asking.take_over(state, message, now, sight, out)
             case AskNow():
                 out.requests += [AskAccount(v.market, v.category, "asked") for v in state.venues.values() if v.up]
+                out.changes += [SetLost(key, "") for key in state.lost_moves]
                 asking.accept(out, message.ticket, now)
             case Recover():
                 out.note(_named(message), "reconnecting and recovering")
                 asking.accept(out, message.ticket, now)
+
+    def _move(self, message: MoveOrder, now: Now, sight: Sight, out: Decision) -> None:
+        order = self.state.orders.get((message.key, message.order))
+        if order is not None and order.status is OrdStatus.NEW and order.ord_type is not None \
+                and order.ord_type.is_conditional and order.trigger is not None:
+            replacing.move_waiting(self.state, order, message, now, sight, out)
+        else:
+            asking.move(self.state, message, now, sight, out)
 
     def _opinion(self, message: PositionReport | BalanceReport, out: Decision) -> None:
         key = message.key if isinstance(message, PositionReport) else None
@@ -300,6 +318,11 @@ class Core:
                 state.stops[change.emi] = change
             case SetLastHand():
                 state.last_hand = change
+            case SetReplace():
+                _set(state.replacing, change.order, change.command)
+                _set(state.replaced, change.order, change.old or None)
+            case SetLost():
+                _set(state.lost_moves, change.key, change.text or None)
             case Notice():
                 self._say(change, now)
 
@@ -391,6 +414,13 @@ def _leverage(state: State, message: LeverageReport, out: Decision) -> None:
                      most=message.most if message.most is not None else old.most)
     rest = tuple(report for report in venue.leverages if report.key != message.key)
     out.changes.append(SetVenue(replace(venue, leverages=(*rest, merged))))
+
+
+def _set(kept: dict[A, B], key: A, value: B | None) -> None:
+    if value is None:
+        kept.pop(key, None)
+    else:
+        kept[key] = value
 
 
 def _named(command: Recover) -> str:

@@ -204,6 +204,7 @@ class Lines:
             again = f", {kill.asked_again} asked again" if kill.asked_again else ""
             strips.append(Strip("error", f"Kill switch: cancelled {kill.done} of {kill.total}{again}. New orders are "
                                          "locked.", "rearm", "Re-arm"))
+        strips += [Strip("error", words) for words in state.lost_moves.values()]
         for difference in state.differences.values():
             if difference.stage >= 2:
                 key = difference.key

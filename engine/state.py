@@ -209,8 +209,26 @@ class SetStop:
     left: StopTarget | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SetReplace:
+    """An order being moved by cancelling it: what takes its place. `command` None: no more; `old` names the order that
+    this new one has replaced, until the venue has answered for it."""
+
+    order: OrderId
+    command: PlaceOrder | None
+    old: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLost:
+    """A move that left nothing at the venue, in words; "" = seen, or mended."""
+
+    key: Key
+    text: str
+
+
 Change = (SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | SetStop
-          | Notice)
+          | SetReplace | SetLost | Notice)
 
 
 @dataclass(slots=True)
@@ -256,6 +274,9 @@ class State:
         self.stops: dict[str, SetStop] = {}
         self.last_hand: SetLastHand | None = None
         self.recent: dict[Key, deque[tuple[float, Decimal]]] = {}   # positions held lately, with the time they ended
+        self.replacing: dict[OrderId, PlaceOrder] = {}       # being cancelled, and what is to take its place
+        self.replaced: dict[OrderId, str] = {}               # not answered for yet: whose place it takes
+        self.lost_moves: dict[Key, str] = {}
         self.ended: dict[OrderId, float] = {}                # terminal orders still in memory, since
         self.missing: dict[OrderId, MissingFills] = {}       # told_qty > booked_qty
         self.trades: deque[TradeLine] = deque(maxlen=TRADES_KEPT)

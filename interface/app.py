@@ -447,8 +447,9 @@ class App:
         elif self.desk.begin_move(*self.desk.selected, event_time):
             self._place_slip()
             self.refresh()
-            self.layout.form.price_entry.focus_set()
-            self.layout.form.price_entry.selection_range(0, "end")
+            entry = self.layout.form.move_entry()
+            entry.focus_set()
+            entry.selection_range(0, "end")
         self.refresh()
 
     def cancel_selected(self) -> None:

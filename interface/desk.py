@@ -7,7 +7,7 @@ leave the typed text as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ from engine.commands import (
     Watch,
 )
 from engine.view import BotLine, OrderLine, View
-from interface.draft import Draft, Reading, order_value, read_draft, typed_digit
+from interface.draft import Draft, Reading, move_several, order_value, read_draft, typed_digit
 from interface.guards import (
     AGAIN_S,
     DRAFT_LIFE_S,
@@ -49,7 +49,9 @@ from interface.presenters.words import age
 from interface.tickets import Tickets, new_ticket
 from models import BotState, Category, Instrument, Key, Mode, Side, TimeInForce, Trigger
 
-UNMOVABLE = "Only limit orders can be moved: cancel it and place it anew."
+UNMOVABLE = "Limit, stop and take-profit orders can be moved: cancel this one and place it anew."
+DIFFERENT = "These orders differ: select one in the table, F2 moves it."
+KEPT_QTY = "Several orders are moved: each keeps its quantity."
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +204,25 @@ class Desk:
         self.note = Note(TRADING_ON)
         return True
 
-    def begin_move(self, key: Key, order: str, event_time: int, price: str = "") -> bool:
-        """A draft that moves a resting order to `price` (its own first, to be typed over)."""
-        line = self.order(key, order)
-        if line is None or line.price is None:
-            self.note = Note("That order is not open any more." if line is None else UNMOVABLE)
-            return False
-        if line.trigger is not None:
-            self.note = Note(UNMOVABLE)
+    def begin_move(self, key: Key, order: str, event_time: int, price: str = "", more: Sequence[str] = ()) -> bool:
+        """A draft that moves an order (and `more` of them) to `price`, "" = its own; one that waits: its trigger."""
+        lines = [line for name in (order, *more) if (line := self.order(key, name)) is not None]
+        made = move_several(lines, price)
+        if made is None:
+            self.note = Note("That order is not open any more." if not lines else UNMOVABLE if not more else DIFFERENT)
             return False
         self.select(key)
-        shown = text(line.price)
-        return self.begin(Draft(key, line.owner, line.side, text(line.qty), price or shown, post=False,
-                                order=order, moved_from=shown, old_qty=text(line.qty)), event_time)
+        return self.begin(made, event_time)
+
+    def aim(self, price: str) -> None:
+        """Another target of the open move."""
+        draft = self.draft
+        if draft is None:
+            return
+        lines = [line for name in (draft.order, *draft.more) if (line := self.order(draft.key, name)) is not None]
+        made = move_several(lines, price)
+        if made is not None:
+            self.change(price=made.price, trigger=made.trigger)
 
     def change(self, **fields: object) -> None:
         """Another value typed into the draft; what was ticked for the old one does not hold any more."""
@@ -227,6 +235,9 @@ class Desk:
     def type_digit(self, digit: str) -> None:
         """Digits edit the quantity of an open draft; a backspace ("") takes the last one away."""
         if self.draft is None:
+            return
+        if self.draft.more:
+            self.note = Note(KEPT_QTY)
             return
         grown = typed_digit(self.draft.qty, digit, self.draft.fresh) if digit else self.draft.qty[:-1]
         self.change(qty=grown, fresh=False)
@@ -317,30 +328,32 @@ class Desk:
 
     def _send(self, draft: Draft, reading: Reading, event_time: int) -> None:
         assert reading.qty is not None
-        ticket = new_ticket()
-        command: Command
         if draft.order:
-            line = self.order(draft.key, draft.order)
-            if line is None:
-                self.drop()
-                self.note = Note("That order is not open any more. Nothing was sent.")
-                return
-            command = MoveOrder(ticket, draft.key, draft.order, None if reading.price == line.price else reading.price,
-                                None if reading.qty == line.qty else reading.qty)
-            if command.price is None and command.qty is None:
-                self.drop()
-                return
-        else:
-            post_only = draft.post and not draft.take and not no_post(draft.ord_type, draft.tif)
-            tif = TimeInForce.GTC if no_tif(draft.ord_type) else draft.tif
-            command = PlaceOrder(ticket, draft.key, draft.owner, draft.side, reading.qty, reading.price, True,
-                                 draft.ord_type, TimeInForce.GTX if post_only else tif, post_only, draft.reduce,
-                                 reading.limit, draft.repeat, reading.trigger)
-            self._remember(draft, reading)
-        self._last_event = (event_time, self.monotonic())
-        self.tickets.ask(ticket, lambda verdict: self._answered(verdict, draft))
-        self._out(command)
+            self._move(draft, reading, event_time)
+            return
+        post_only = draft.post and not draft.take and not no_post(draft.ord_type, draft.tif)
+        tif = TimeInForce.GTC if no_tif(draft.ord_type) else draft.tif
+        self._remember(draft, reading)
+        self._give(PlaceOrder(new_ticket(), draft.key, draft.owner, draft.side, reading.qty, reading.price, True,
+                              draft.ord_type, TimeInForce.GTX if post_only else tif, post_only, draft.reduce,
+                              reading.limit, draft.repeat, reading.trigger), draft, event_time)
         self.drop()
+
+    def _move(self, draft: Draft, reading: Reading, event_time: int) -> None:
+        """Each order of the draft that is still open, to its new place."""
+        lines = [line for name in (draft.order, *draft.more) if (line := self.order(draft.key, name)) is not None]
+        self.drop()
+        if not lines:
+            self.note = Note("That order is not open any more. Nothing was sent.")
+        for line in lines:
+            command = move_command(new_ticket(), line, reading, keeps_qty=bool(draft.more))
+            if (command.price, command.qty, command.trigger) != (None, None, None):
+                self._give(command, draft, event_time)
+
+    def _give(self, command: PlaceOrder | MoveOrder, draft: Draft, event_time: int) -> None:
+        self._last_event = (event_time, self.monotonic())
+        self.tickets.ask(command.ticket, lambda verdict: self._answered(verdict, draft))
+        self._out(command)
 
     def _remember(self, draft: Draft, reading: Reading) -> None:
         assert reading.qty is not None
@@ -448,6 +461,17 @@ class Desk:
     def _out(self, command: Command) -> None:
         assert self._post is not None
         self._post(command)
+
+
+def move_command(ticket: str, line: OrderLine, reading: Reading, keeps_qty: bool) -> MoveOrder:
+    """What of an order a move changes. A limit price behind a trigger keeps its distance to its own trigger."""
+    at = reading.trigger.price if reading.trigger is not None else None
+    price = reading.price
+    if line.trigger is not None and keeps_qty and None not in (line.price, line.trigger.price, at):
+        price = line.price + at - line.trigger.price  # type: ignore[operator]  # none of them is None
+    return MoveOrder(ticket, line.key, line.id, None if price == line.price else price,
+                     None if keeps_qty or reading.qty == line.qty else reading.qty,
+                     None if line.trigger is None or at == line.trigger.price else at)
 
 
 def smallest_qty(glance: Glance) -> Decimal | None:

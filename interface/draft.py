@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from core.numbers import is_multiple, printable, read_number, round_to_tick, text
+from engine.view import OrderLine
 from models import Category, Instrument, Key, OrdType, Side, Ticker, TimeInForce, Top, Trigger
 
 
@@ -22,6 +24,7 @@ class Draft:
     post: bool = True
     reduce: bool = False
     order: str = ""
+    more: tuple[str, ...] = ()       # rows that this move changes too: a chip of several orders
     moved_from: str = ""             # the price before the move, for the slip
     old_qty: str = ""                # the quantity before the move
     take: bool = False               # ticked: a crossing price may take
@@ -92,6 +95,35 @@ def read_draft(draft: Draft, instrument: Instrument | None, top: Top | None, tic
     rate = instrument.taker_fee if takes else instrument.maker_fee
     return Reading(qty, price, problems, crosses, aimed if aimed is not None else best, value,
                    None if value is None else value * rate, trigger)
+
+
+def move_draft(line: OrderLine, to: str = "") -> Draft | None:
+    """A draft that moves an order: its price, or where it waits its trigger, which takes a limit price along. None: it
+    cannot be moved."""
+    trigger = line.trigger
+    at = line.at
+    if at is None or line.ord_type is OrdType.TRAILING_STOP or (trigger is None and line.price is None):
+        return None
+    draft = Draft(line.key, line.owner, line.side, text(line.qty), text(line.price) if line.price is not None else "",
+                  post=False, order=line.id, moved_from=text(at), old_qty=text(line.qty))
+    if trigger is None or line.ord_type is None:
+        return replace(draft, price=to or draft.price)
+    target = read_number(to) if to else at
+    if line.price is not None and isinstance(target, Decimal):
+        draft = replace(draft, price=text(line.price + target - at))
+    return replace(draft, ord_type=line.ord_type, reduce=line.reduce_only, trigger=to or text(at),
+                   by_mark=trigger.by_mark)
+
+
+def move_several(lines: Sequence[OrderLine], to: str = "") -> Draft | None:
+    """The same of all orders of one chip: each keeps its quantity. None: they differ in kind, or cannot be moved."""
+    made = [move_draft(line, to) for line in lines]
+    first = made[0] if made else None
+    if first is None or any(one is None or (one.side, one.waits) != (first.side, first.waits) for one in made):
+        return None
+    whole = text(sum((line.qty for line in lines), Decimal(0)))
+    return first if len(lines) == 1 else replace(first, qty=whole, old_qty=whole, more=tuple(
+        line.id for line in lines[1:]))
 
 
 def qty_problem(qty: Decimal, instrument: Instrument, price: Decimal | None, market: bool,

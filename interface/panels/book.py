@@ -392,7 +392,7 @@ class BookPanel:
     def _draft_at(self, key: Key, at: Decimal, side: Side, row: int, event_time: int) -> None:
         moving = self.desk.draft
         if moving is not None and moving.order:
-            self.desk.change(price=text(at))
+            self.desk.aim(text(at))
             self.desk.shown, self.desk.note = event_time, None
         else:
             draft = Draft(key, key.reserved, side, self.desk.usual_qty(), text(at))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from interface.panels.book import BookPanel
 
 SELECTED = "selected: F2 or dragging moves, Delete cancels"
-SEVERAL = "several orders here: select one in the table, F2 moves it"
 
 
 @dataclass(slots=True)
@@ -77,7 +76,7 @@ class ChipMouse:
         return True
 
     def release(self, event: tk.Event[tk.Misc]) -> None:
-        """Let go: over another row a move is drafted, anywhere else nothing happens."""
+        """Let go: over another row a move (of all the chip's orders) is drafted, anywhere else nothing happens."""
         drag, self._drag = self._drag, None
         if drag is None or not drag.moving:
             return
@@ -104,8 +103,9 @@ class ChipMouse:
             book.hint("", 0)
             return
         at = book.ladder.prices[row]
-        refusal = SEVERAL if len(drag.chip.orders) > 1 else self._why_not(at, row)
-        if not refusal and not desk.begin_move(desk.key, drag.chip.orders[0], event_time, text(at)):
+        refusal = self._why_not(at, row)
+        if not refusal and not desk.begin_move(desk.key, drag.chip.orders[0], event_time, text(at),
+                                               drag.chip.orders[1:]):
             refusal = desk.note.text if desk.note is not None else ""
         book.hint(refusal, row)
         if not refusal:

@@ -272,6 +272,11 @@ class FormPanel:
         self._filling = False
         self.buttons["Sell limit" if side is Side.SELL else "Buy limit"].focus_set()
 
+    def move_entry(self) -> ttk.Entry:
+        """The field that says where an order is moved to."""
+        draft = self.desk.draft
+        return self.kind.trigger_entry if draft is not None and draft.waits else self.price_entry
+
     # ------------------------------------------------------------ drawing
 
     def refresh(self, glance: Glance) -> None:
@@ -344,6 +349,8 @@ class FormPanel:
             self._fill("price", draft.price)
         self._filling = True
         self.kind.follow(draft)
+        if draft.waits and draft.order:
+            self.kind.trigger.set(draft.trigger)
         if not draft.market and not draft.order and not no_post(draft.ord_type, draft.tif):
             self.post.set(draft.post)
         self.reduce.set(draft.reduce)

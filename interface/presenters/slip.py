@@ -52,7 +52,9 @@ def order_words(draft: Draft, reading: Reading, instrument: Instrument | None) -
     # Digits stay as they are typed; a number is grouped only when it reads as one.
     qty = quantity(reading.qty, instrument) if reading.qty is not None and not reading.problems else typed
     if draft.order:
-        words = f"MOVE {_shown(draft.moved_from, instrument)} → {_target(draft, reading, instrument)}"
+        target = _trigger_target(draft, reading, instrument) if draft.waits else _target(draft, reading, instrument)
+        many = f"{1 + len(draft.more)} orders " if draft.more else ""
+        words = f"MOVE {many}{_shown(draft.moved_from, instrument)} → {target}"
         same = isinstance(number, Decimal) and number == read_number(draft.old_qty)
         return words if same else f"{words} · {qty}"
     if draft.waits:
@@ -75,6 +77,13 @@ def _target(draft: Draft, reading: Reading, instrument: Instrument | None) -> st
     if reading.price is not None:
         return price(reading.price, instrument)
     return printable(draft.price.strip(), 14) or "?"
+
+
+def _trigger_target(draft: Draft, reading: Reading, instrument: Instrument | None) -> str:
+    """The new trigger, and of a type that has one the price it becomes a limit order at."""
+    at = reading.trigger.price if reading.trigger is not None else None
+    shown = price(at, instrument) if at is not None else printable(draft.trigger.strip(), 14) or "?"
+    return f"{shown} @ {_target(draft, reading, instrument)}" if draft.ord_type.has_price else shown
 
 
 def _shown(typed: str, instrument: Instrument | None) -> str:
@@ -118,7 +127,7 @@ def _detail(draft: Draft, reading: Reading, glance: Glance) -> str:
 def _flags(draft: Draft) -> list[str]:
     """Reduce-only, time in force, post-only, as far as they hold for this draft."""
     if draft.order:
-        return ["reduce-only"] if draft.reduce else []
+        return [*(["reduce-only"] if draft.reduce else []), *(["cancelled, then placed anew"] if draft.waits else [])]
     tif = draft.tif.value if draft.ord_type.has_price and draft.tif is not TimeInForce.GTC else ""
     post = "post-only" if draft.post and not draft.take and not no_post(draft.ord_type, draft.tif) else ""
     return [word for word in ("reduce-only" if draft.reduce else "", tif, post) if word]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tkinter as tk
+from dataclasses import replace
 from decimal import Decimal
 from tkinter import ttk
 
 from core.numbers import padded, text
 from core.titles import full_name
 from engine.view import OrderLine
-from interface.draft import Draft, read_draft
+from interface.desk import UNMOVABLE
+from interface.draft import move_draft, read_draft
 from interface.presenters.slip import trigger_words
 from interface.presenters.tables import order_status, order_type, owner_word
 from interface.presenters.words import clock, price, quantity
@@ -36,14 +38,16 @@ class OrderSheet(Sheet):
         if line.text:
             self.words([line.text], "warning")
         self.price = tk.StringVar(shell.root, value=_typed(line.price, instrument.tick if instrument else None))
+        at = line.at if line.trigger is not None else None
+        self.at = tk.StringVar(shell.root, value=_typed(at, instrument.tick if instrument else None))
         self.qty = tk.StringVar(shell.root, value=_typed(line.qty, instrument.lot if instrument else None))
         self._entries()
         self.problem = tk.Label(self.body, background=self.theme["panel"], foreground=self.theme["error"],
                                 font=self.theme.ui, anchor="w", height=1)
         self.problem.pack(fill="x")
-        if line.price is not None and line.trigger is None:
+        if move_draft(line) is not None:
             self.move = self.button("Move", self._move, "Go.TButton")
-            for variable in (self.price, self.qty):
+            for variable in (self.at, self.price, self.qty):
                 variable.trace_add("write", lambda *_trace: self._check())
         self.button("Cancel order", self.cancel, "Danger.TButton")
         count = sum(other.key == line.key for other in desk.view.orders) if desk.view else 1
@@ -54,17 +58,20 @@ class OrderSheet(Sheet):
         self._first.selection_range(0, "end")
 
     def _entries(self) -> None:
-        """Price and quantity; of an order that cannot be moved they are only read."""
+        """Trigger, price and quantity, as far as it has them; of an order that cannot be moved they are only read."""
+        line = self.line
+        fields = [("Trigger", self.at)] if line.trigger is not None and line.trigger.price is not None else []
+        fields += [("Price", self.price)] if line.price is not None else []
         grid = tk.Frame(self.body, background=self.theme["panel"])
         grid.pack(fill="x", pady=self.theme.px(4))
         entries = []
-        for row, (label, variable) in enumerate((("Price", self.price), ("Qty", self.qty))):
+        for row, (label, variable) in enumerate((*fields, ("Qty", self.qty))):
             tk.Label(grid, text=label, background=self.theme["panel"], foreground=self.theme["dim"],
                      font=self.theme.ui).grid(row=row, column=0, sticky="w", padx=(0, self.theme.px(16)))
             entry = ttk.Entry(grid, textvariable=variable, font=self.theme.mono, width=16)
             entry.grid(row=row, column=1, sticky="w", pady=self.theme.px(1))
             entry.bind("<Return>", lambda _event: self._move())
-            if self.line.trigger is not None:
+            if move_draft(line) is None:
                 entry.state(["readonly"])
             entries.append(entry)
         self._first = entries[0]
@@ -72,8 +79,12 @@ class OrderSheet(Sheet):
     def _check(self) -> str:
         """Why this move cannot be sent, shown beside the fields; typed text stays."""
         desk, line = self.shell.desk, self.line
-        draft = Draft(line.key, line.owner, line.side, self.qty.get(), self.price.get(), post=False, order=line.id)
-        reading = read_draft(draft, desk.board.instruments.get(line.key), None)
+        draft = move_draft(line)
+        if draft is None:
+            return UNMOVABLE
+        draft = replace(draft, qty=self.qty.get(), price=self.price.get(), trigger=self.at.get())
+        reading = read_draft(draft, desk.board.instruments.get(line.key), desk.board.tops.get(line.key),
+                             desk.board.tickers.get(line.key))
         words = next((f"{name}: {why}" for name, why in reading.problems.items()), "")
         self.problem.configure(text=words)
         return words
@@ -81,13 +92,13 @@ class OrderSheet(Sheet):
     def _move(self) -> str:
         """Open the slip of the move: the person reads it, then sends it."""
         desk, line = self.shell.desk, self.line
-        if line.price is None or line.trigger is not None or self._check():
+        if self._check():
             return "break"
         event_time = self.shell.event_time
-        qty, at = self.qty.get(), self.price.get()
+        qty, price_, at = self.qty.get(), self.price.get(), self.at.get()
         self.close()
-        if desk.begin_move(line.key, line.id, event_time, at):
-            desk.change(qty=qty, fresh=False)
+        if desk.begin_move(line.key, line.id, event_time):
+            desk.change(qty=qty, price=price_, trigger=at, fresh=False)
             self.shell.place_slip()
         self.shell.refresh()
         return "break"

@@ -462,7 +462,8 @@ def test_move_needs_a_resting_limit_order() -> None:
                     order(S.FILLED, name="3.A"))
 
     assert "is PENDING_CANCEL" in driver.refusal(MoveOrder("a", BTC, "1.A", D(1)))
-    assert driver.refusal(MoveOrder("b", BTC, "2.A", D(1))) == "only limit orders can be moved"
+    assert driver.refusal(MoveOrder("b", BTC, "2.A", D(1))) == (
+        "only limit orders and those that wait for their trigger can be moved")
     assert driver.refusal(MoveOrder("c", BTC, "3.A", D(1))) == "already filled"
 
 

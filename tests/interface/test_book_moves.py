@@ -8,11 +8,13 @@ from decimal import Decimal
 import pytest
 
 from engine.commands import Cancel, MoveOrder, PlaceOrder
+from engine.view import OrderLine
 from interface.dropdown import DropDown
 from interface.guards import MOVED
 from interface.memory import Memory, from_json, to_json
 from interface.presenters.ladder import chips, fold, make_levels, moved_rows, row_of
-from models import Book, Side
+from interface.sheets.order import OrderSheet
+from models import Book, OrdType, Side, Trigger
 
 from .conftest import Driver
 from .demo_feed import BTC, book_around, instrument, order
@@ -99,12 +101,77 @@ def test_a_stale_book_refuses_a_drag_and_its_cancel_goes(window: Driver) -> None
     assert [cancel.order for cancel in window.sent(Cancel)] == [MINE]
 
 
-def test_a_chip_of_two_orders_is_not_dragged(window: Driver) -> None:
-    window.stage.change(orders=(order(1, "61204.2"), order(2, "61204.2")))
+def test_a_chip_of_two_orders_moves_both_and_each_keeps_its_quantity(window: Driver) -> None:
+    window.stage.change(orders=(order(1, "61204.2"), replace(order(2, "61204.2"), qty=D("0.2"), leaves=D("0.2"))))
+    window.draw()
+    at = window.time()
+    carry(window, "61204.2", "61203.8", at)
+    assert head(window) == "MOVE 2 orders 61204.2 → 61203.8"
+    window.key("5", at + 400)
+    assert "each keeps its quantity" in window.note()
+    window.click_price("61203.6", at + 1000)
+    assert head(window) == "MOVE 2 orders 61204.2 → 61203.6"
+    window.key("Return", at + 2000)
+
+    assert [(move.order, move.price, move.qty) for move in window.sent(MoveOrder)] == [
+        ("1.BTCUSDT.linear", D("61203.6"), None), ("2.BTCUSDT.linear", D("61203.6"), None)]
+
+
+def stop(number: int, trigger: str, price: str | None = None, side: Side = Side.SELL) -> OrderLine:
+    """An order that waits for its trigger."""
+    kind = OrdType.STOP_LIMIT if price else OrdType.STOP_MARKET
+    return replace(order(number, "1", side), ord_type=kind, trigger=Trigger(D(trigger), None, True),
+                   price=D(price) if price else None)
+
+
+def test_a_chip_of_two_kinds_is_not_dragged(window: Driver) -> None:
+    window.stage.change(orders=(order(1, "61204.2", Side.SELL), stop(2, "61204.2")))
     window.draw()
     carry(window, "61204.2", "61203.8")
 
-    assert window.app.desk.draft is None and "several orders" in window.app.layout.book._hint[0]
+    assert window.app.desk.draft is None and "These orders differ" in window.app.layout.book._hint[0]
+
+
+def test_a_waiting_order_is_dragged_to_another_trigger_and_takes_its_limit_price_along(window: Driver) -> None:
+    window.stage.change(orders=(stop(1, "61203.8", "61203.3"),))
+    window.draw()
+    at = window.time()
+    carry(window, "61203.8", "61203.4", at)
+    assert head(window) == "MOVE 61203.8 → 61203.4 @ 61202.9" and window.posted() == []
+    assert "when mark" in window.slip_texts()[3]
+    window.key("Return", at + 500)
+
+    assert [(move.order, move.price, move.qty, move.trigger) for move in window.sent(MoveOrder)] == [
+        ("1.BTCUSDT.linear", D("61202.9"), None, D("61203.4"))]
+
+
+def test_f2_moves_a_stop_by_its_trigger_and_one_that_would_work_at_once_is_said(window: Driver) -> None:
+    window.stage.change(orders=(stop(1, "61150.0"),))
+    window.draw()
+    window.app.desk.selected = (BTC, "1.BTCUSDT.linear")
+    at = window.time()
+    window.key("F2", at)
+    form = window.app.layout.form
+    assert window.app.shell.has_focus(form.kind.trigger_entry) and form.kind.trigger.get() == "61150"
+    form.kind.trigger.set("61900")
+    window.draw()
+    assert "would trigger at once" in window.slip_texts()[3]
+    form.kind.trigger.set("61100")
+    window.key("Return", at + 500, widget=form.kind.trigger_entry)
+
+    assert [(move.price, move.qty, move.trigger) for move in window.sent(MoveOrder)] == [(None, None, D("61100"))]
+
+
+def test_the_order_sheet_moves_a_stop_by_its_trigger(window: Driver) -> None:
+    line = stop(1, "61150.0")
+    window.stage.change(orders=(line,))
+    window.draw()
+    sheet = OrderSheet(window.app.shell, line)
+    sheet.at.set("61140.5")
+    sheet._move()
+    window.key("Return", window.time())
+
+    assert [(move.price, move.trigger) for move in window.sent(MoveOrder)] == [(None, D("61140.5"))]
 
 
 def test_moving_stays_possible_with_trading_on(window: Driver) -> None:

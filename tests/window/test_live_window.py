@@ -164,14 +164,20 @@ def test_a_stop_waits_at_the_exchange_triggers_and_is_booked(live: Live) -> None
     live.until(lambda: live.row(name)["STATUS"] == "FILLED", 5, "its order's row")
 
 
-def test_a_waiting_stop_is_cancelled_at_once_and_not_dragged(live: Live) -> None:
-    name = place_stop(live, live.bid(4))
+def test_a_waiting_stop_is_dragged_to_another_trigger_and_cancelled_at_once(live: Live) -> None:
+    old, at, to = place_stop(live, live.bid(4)), live.bid(4), live.bid(7)
     live.until(lambda: any("◇" in chip for chip in live.chips()), 5, "its chip")
-    live.drag_chip(live.bid(4), live.bid(7), live.time())
-    assert live.slip() == "" and "Only limit orders can be moved" in live.hint()
+    pressed = live.time()
+    live.drag_chip(at, to, pressed)
+    assert live.slip().startswith("MOVE")
+    live.key("Return", pressed + 1000)
+    line = live.until(lambda: [one for one in live.view.orders if one.id != old and one.status == "NEW"
+                               and one.trigger is not None], 8, "the stop that takes its place")[0]
 
-    live.click_cross(live.bid(4))
-    live.until(lambda: not waiting(live, name) and not live.view.orders, 5, "the cancel")
+    assert line.trigger and line.trigger.price == to and not waiting(live, old) and waiting(live, line.id)
+    assert live.row(old)["STATUS"] == "CANCELED" and len(live.view.orders) == 1
+    live.click_cross(to)
+    live.until(lambda: not waiting(live, line.id) and not live.view.orders, 5, "the cancel")
 
 
 def test_leverage_is_asked_of_the_exchange_and_shown_as_it_tells(live: Live) -> None:
