@@ -65,7 +65,8 @@ class Account:
         self.open: dict[int, Ticket] = {}
         self.executions: list[Json] = []  # oldest first
         self.holdings: dict[str, Holding] = {}
-        self.wallets: dict[str, int] = dict.fromkeys(OPENING, 0)  # settled; the session's profit is in the holdings
+        # Settled, and what spot trades brought; the session's profit of contracts is in the holdings.
+        self.wallets: dict[str, int] = dict.fromkeys(OPENING, 0)
         self.movements: list[Json] = []
         self.ordered: set[str] = set()  # symbols there ever was an order in
         self._by_guid: dict[str, Ticket] = {}
@@ -103,11 +104,16 @@ class Account:
         qty, px = lots * contract.unit, contract.item.price(price)
         rate = contract.maker if maker else contract.taker
         paid = fee(contract.value(qty, px), rate)
-        before = self.holding(order.symbol)
-        after, cost, profit = bitmex_money.after_fill(contract, before, qty * order.side, px, paid)
         order.updated = self.clock.now()
-        self._keep(after)
-        self._reduced.add(order.symbol)
+        if contract.is_spot:
+            cost, profit = contract.cost(qty * order.side, px), 0
+            self._move(contract.base, "SpotTrade", qty * order.side, order.symbol, order.updated)
+            self._move(contract.settle, "SpotTrade", -cost - paid, order.symbol, order.updated)
+        else:
+            after, cost, profit = bitmex_money.after_fill(contract, self.holding(order.symbol), qty * order.side,
+                                                           px, paid)
+            self._keep(after)
+            self._reduced.add(order.symbol)
         match = guid(16 + contract.index, trade_id)
         row = trade_row(contract, self.number, order, self._exec_id(), match, qty, px, cost, paid, profit, maker,
                         self.per_quote())
@@ -237,8 +243,9 @@ class Account:
 
     def tell_position(self, symbol: str) -> None:
         """Ask the streams to send what changed of a position and its margin; they know what they sent last."""
-        self.outbox += [("position", "update", {"symbol": symbol}),
-                        ("margin", "update", {"currency": self.listed[symbol].settle})]
+        contract = self.listed[symbol]
+        self.outbox += [] if contract.is_spot else [("position", "update", {"symbol": symbol})]
+        self.outbox += [("margin", "update", {"currency": name}) for name in contract.currencies]
 
     def _list(self, order: Ticket) -> None:
         self.orders[order.order_id] = order

@@ -18,6 +18,8 @@ def web_order(venue: BitmexVenue, market: Market, side: int, lots: int, ticks: i
     contract = venue.contracts[market.symbol]
     if lots * contract.unit % contract.lot_size:
         raise No(400, "Invalid orderQty")
+    if reduce_only and contract.is_spot:
+        raise No(400, "Invalid execInst")
     order = Ticket(market.symbol, side, ticks, lots, "LIMIT" if ticks else "MARKET", "GTC" if ticks else "IOC", True,
                    reduce_only=reduce_only, exec_inst="ReduceOnly" if reduce_only else "", text=FROM_SITE)
     if reduce_only and not venue.account.reducible(order):

@@ -2,6 +2,7 @@
 
 The engine counts in units (Instrument.lot contracts each), the wire in contracts. The unit of XBTUSD is half a lot:
 strangers may trade 50, so partial fills need not be whole lots; orders of the account must be whole lots.
+Of a spot pair Instrument.lot is coins, and the wire's quantities are minor units of the base coin.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from simulator.instruments import Instrument
 
-SCALES = {"XBt": 8, "USDt": 6}  # decimal exponent of each minor unit
-ASSETS = {"XBt": "XBT", "USDt": "USDT"}
-OPENING = {"XBt": 100_000_000, "USDt": 10_000_000_000}  # first deposit of an account, minor units
+SCALES = {"XBt": 8, "USDt": 6, "Gwei": 9}  # decimal exponent of each minor unit
+ASSETS = {"XBt": "XBT", "USDt": "USDT", "Gwei": "ETH"}
+# First deposit of an account, minor units.
+OPENING = {"XBt": 100_000_000, "USDt": 10_000_000_000, "Gwei": 5_000_000_000}
 Number = int | Decimal
 
 
@@ -46,11 +48,13 @@ def ms(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One perpetual contract. Amounts are minor units of `settle`; quantities are contracts."""
+    """One perpetual contract or spot pair. Amounts are minor units of `settle`; quantities are contracts, of a pair
+    minor units of `base`.
+    """
 
     item: Instrument  # steps and habits of its market; Instrument.lot is the engine's unit in contracts
     index: int  # BitMEX's instrumentID
-    category: str  # inverse, linear or quanto
+    category: str  # inverse, linear, quanto or spot
     underlying: str
     quote: str
     settle: str
@@ -67,6 +71,7 @@ class Contract:
     maintenance: Decimal = Decimal("0.005")
     max_qty: int = 10_000_000
     max_price: int = 1_000_000
+    base: str = ""  # currency of what a spot pair trades
     ids: dict[int, int] = field(default_factory=dict)  # of book levels by price in ticks, where a recording tells them
 
     @property
@@ -77,7 +82,22 @@ class Contract:
     @property
     def unit(self) -> int:
         """Contracts in one lot of the engine."""
-        return int(self.item.lot)
+        return int(self.item.lot * self.scale)
+
+    @property
+    def scale(self) -> int:
+        """Wire quantity of one of `truth`'s: 1, of a spot pair the minor units of a coin."""
+        return self.per_position or 1 if self.is_spot else 1
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether coins change hands: no position, no margin, no funding."""
+        return self.category == "spot"
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """The wallets a trade of it changes."""
+        return (self.settle, self.base) if self.is_spot else (self.settle,)
 
     @property
     def is_inverse(self) -> bool:
@@ -96,6 +116,8 @@ class Contract:
             if self.is_inverse:
                 lot = half_up(Decimal(self.lot_size * -self.multiplier) / price)
                 return half_up(Decimal(abs(qty) * lot) / self.lot_size)
+            if self.is_spot:
+                return half_up(abs(qty) * price * 10 ** SCALES[self.settle] / self.scale)
             return half_up(abs(qty) * self.multiplier * price)
 
     def cost(self, qty: int, price: Decimal) -> int:
@@ -145,4 +167,16 @@ def contracts() -> list[Contract]:
                             volatility=4e-4),
                  290, "quanto", "ETH", "USD", "XBt", 100, 1, "2018-08-01T12:00:00.000Z", ".BETH",
                  7_500_000_000, None, 1_403_475),
+        pair(Instrument("XBT_USDT", "XBT", "0.5", "0.00001", "0", "67250.0", typical_lots=4000, pace=0.4), 2823,
+             "2022-05-17T04:00:00.000Z", ".BXBTT", "XBt", 1000, 10_000_000_000),
+        pair(Instrument("ETH_USDT", "ETH", "0.05", "0.001", "0", "3519.00", typical_lots=1000, pace=0.3,
+                        volatility=4e-4), 2825, "2022-05-17T04:00:00.000Z", ".BETHT", "Gwei", 1_000_000,
+             1_000_000_000_000),
     ]
+
+
+def pair(item: Instrument, index: int, listing: str, reference: str, base: str, lot_size: int, most: int) -> Contract:
+    """A spot pair: the whole price is paid, and both sides pay the same fee."""
+    return Contract(item, index, "spot", item.base, item.quote, "USDt", 1, lot_size, listing, reference, 0,
+                    10 ** SCALES[base], maker=Decimal("0.0005"), init=Decimal(1), maintenance=Decimal(1),
+                    max_qty=most, base=base)

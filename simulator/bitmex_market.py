@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from simulator.bitmex_instruments import Contract, iso, ms, number
+from simulator.bitmex_instruments import SCALES, Contract, iso, ms, number
 from simulator.bitmex_rows import Json, guid, side_name, tidy
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import Call, No, Route, table, time_of
@@ -15,6 +15,9 @@ from simulator.market import FUNDING_MS, Market, Trade
 
 BINS = ("1m", "5m", "1h", "1d")
 MANY = 1000  # rows the trade and quote tables give at most
+# What a spot pair's row does not have (the recorded one of 2026-05-21).
+OF_CONTRACTS = ("front", "positionCurrency", "settlCurrency", "riskLimit", "riskStep", "fundingBaseRate",
+                "fundingQuoteRate", "fundingInterval", "fairMethod", "underlyingSymbol")
 
 
 # ---- rows
@@ -25,6 +28,12 @@ def live_fields(venue: BitmexVenue, symbol: str) -> Json:
     item, mark, index = contract.item, market.mark(), market.index()
     bid, ask = market.engine.best(1), market.engine.best(-1)
     basis = mark - index.quantize(Decimal("0.01"))
+    if contract.is_spot:
+        last = number(item.price(market.last()))
+        return tidy({
+            "lastPrice": last, "lastTickDirection": last_direction(market), "midPrice": number(mark),
+            "bidPrice": number(item.price(bid)) if bid else None, "askPrice": number(item.price(ask)) if ask else None,
+            "markPrice": last})
     return tidy({
         "lastPrice": number(item.price(market.last())), "lastTickDirection": last_direction(market),
         "bidPrice": number(item.price(bid)) if bid else None, "askPrice": number(item.price(ask)) if ask else None,
@@ -60,6 +69,11 @@ def instrument_row(venue: BitmexVenue, symbol: str) -> Json:
         "fundingInterval": "2000-01-01T08:00:00.000Z", "openingTimestamp": iso(hour),
         "closingTimestamp": iso(hour + 3600000), "fairMethod": "FundingRate", "markMethod": "FairPrice",
         "instantPnl": True, "hasLiquidity": True, "openInterest": c.open_interest, "timestamp": iso(now)}
+    if c.is_spot:
+        fixed = {name: value for name, value in fixed.items() if name not in OF_CONTRACTS}
+        fixed |= {"typ": "IFXXXP", "minTick": c.item.tick, "minPrice": number(c.item.tick), "initMargin": 1,
+                  "maintMargin": 1, "quoteToSettleMultiplier": 10 ** SCALES[c.settle], "deleverage": False,
+                  "markMethod": "LastPrice", "instantPnl": False, "openInterest": 0, "openValue": 0}
     return tidy(fixed) | day_fields(venue, symbol) | live_fields(venue, symbol)
 
 
@@ -189,6 +203,8 @@ def bar_rows(venue: BitmexVenue, symbol: str, interval: str, candles: list[Candl
 def funding_rows(venue: BitmexVenue, symbol: str) -> list[Json]:
     """Past funding rates, oldest first; those before this exchange was born are a function of their time."""
     known = venue.rates[symbol]
+    if venue.contracts[symbol].is_spot:
+        return []
     newest = venue.markets[symbol].next_funding - FUNDING_MS
     made = [(newest - i * FUNDING_MS, Decimal("0.0001")) for i in range(20, -1, -1)]
     made = [row for row in made if not known or row[0] < known[0][0]]

@@ -50,6 +50,11 @@ def funding_payment(contract: Contract, qty: int, mark: Decimal, rate: Decimal) 
     return (1 if qty > 0 else -1) * fee(contract.value(qty, mark), rate)
 
 
+def paid_for(contract: Contract, value: int) -> int:
+    """What buying a spot pair for `value` takes at most: the taker's fee with it."""
+    return value + fee(value, contract.taker)
+
+
 def unrealised(contract: Contract, holding: Holding, mark: Decimal) -> int:
     """Profit not yet taken."""
     return contract.cost(holding.qty, mark) - holding.cost if holding.qty else 0

@@ -28,6 +28,8 @@ def read_order(venue: BitmexVenue, call: Call) -> tuple[Contract, Ticket]:
     words = [word.strip() for word in call.text("execInst").split(",") if word.strip()]
     if any(word not in INSTRUCTIONS for word in words):
         raise No(400, "Invalid execInst")
+    if contract.is_spot and ("Close" in words or "ReduceOnly" in words):
+        raise No(400, "Invalid execInst")  # there is no position
     closing = "Close" in words and not call.has("orderQty")
     side, qty = (read_side(call), 0) if closing else read_qty(contract, call)
     tif = read_time_in_force(call, kind)

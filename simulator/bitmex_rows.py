@@ -79,7 +79,8 @@ def order_row(contract: Contract, account: int, order: Ticket) -> Json:
         "symbol": order.symbol, "strategy": STRATEGY, "side": side_name(order.side),
         "orderQty": order.qty * contract.unit or None,
         "price": number(contract.item.price(order.price)) if order.kind == "LIMIT" else None,
-        "currency": contract.quote, "settlCurrency": contract.settle, "ordType": order.asked or KINDS[order.kind],
+        "currency": contract.quote, "settlCurrency": "" if contract.is_spot else contract.settle,
+        "ordType": order.asked or KINDS[order.kind],
         "stopPx": number(contract.item.price(order.stop_price)) if order.stop_price else None,
         "pegOffsetValue": number(contract.item.tick * order.peg) if order.peg else None,
         "pegPriceType": "TrailingStopPeg" if order.peg else None, "triggered": order.triggered,
@@ -175,13 +176,13 @@ def position_row(contract: Contract, account: int, holding: Holding, mark: Decim
 
 
 def margin_row(account: int, currency: str, amount: int, holdings: list[tuple[Contract, Holding, Decimal, Waiting]],
-               now: int) -> Json:
-    """The margin account of one currency; holdings are those settled in it."""
+               locked: int, now: int) -> Json:
+    """The margin account of one currency; holdings are those settled in it, `locked` is what open spot orders need."""
     realised = sum(h.realised for _, h, _, _ in holdings)
     profit = sum(bitmex_money.unrealised(c, h, mark) for c, h, mark, _ in holdings)
     worth = sum(c.value(h.qty, mark) for c, h, mark, _ in holdings)
     kept = sum(bitmex_money.order_margin(c, h, mark, 0, 0) for c, h, mark, _ in holdings)
-    used = sum(bitmex_money.order_margin(c, h, mark, w.buy_value, w.sell_value) for c, h, mark, w in holdings)
+    used = locked + sum(bitmex_money.order_margin(c, h, mark, w.buy_value, w.sell_value) for c, h, mark, w in holdings)
     wallet, balance = amount + realised, amount + realised + profit
     free = max(0, balance - used)
     leverage = Decimal(worth) / balance if balance > 0 else Decimal(0)

@@ -12,7 +12,10 @@ from simulator.payloads import side_word
 
 
 def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
-    """The BitMEX account in the words of `truth`: amounts in coins, a funding's positive = paid, ids as on the wire."""
+    """The BitMEX account in the words of `truth`: amounts in coins, a funding's positive = paid, ids as on the wire.
+
+    Quantities are contracts, of spot pairs coins; a spot pair has no position, what it moved is in the balances.
+    """
     account = venue.account
 
     def base(symbol: str) -> Json:
@@ -24,13 +27,15 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
         out["orders"].append({
             **base(order.symbol), "order_id": order_guid(account.number, order.order_id), "client_id": order.client_id,
             "symbol": order.symbol, "side": side_word(order.side), "type": order.kind, "tif": order.tif,
-            "qty": str(order.qty * contract.unit), "price": plain(contract.item.price(order.price)),
-            "cum_qty": str(order.cum * contract.unit), "reduce_only": order.reduce_only, "status": order.status,
+            "qty": plain(contract.item.qty(order.qty)), "price": plain(contract.item.price(order.price)),
+            "cum_qty": plain(contract.item.qty(order.cum)), "reduce_only": order.reduce_only, "status": order.status,
             "time": order.time})
     for row in account.executions:
         if row["execType"] not in ("Trade", "Funding"):
             continue
-        symbol, settle, is_short = row["symbol"], row["settlCurrency"], row["foreignNotional"] > 0
+        symbol, is_short = row["symbol"], row["foreignNotional"] > 0
+        contract = venue.contracts[symbol]
+        settle = contract.settle
         paid = plain(major(row["execComm"], settle))
         if row["execType"] == "Funding":
             out["funding"].append({
@@ -40,7 +45,7 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
             continue
         out["executions"].append({
             **base(symbol), "exec_id": row["execID"], "order_id": row["orderID"], "client_id": row.get("clOrdID", ""),
-            "symbol": symbol, "side": row["side"].upper(), "qty": str(row["lastQty"]),
+            "symbol": symbol, "side": row["side"].upper(), "qty": plain(Decimal(row["lastQty"]) / contract.scale),
             "price": plain(Decimal(row["lastPx"])), "commission": paid, "commission_asset": settle,
             "exec_cost": row["execCost"], "exec_comm": row["execComm"],
             "realized_pnl": plain(major(row["realisedPnl"], settle)),
@@ -51,7 +56,8 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
             entry = contract.entry(holding.qty, holding.cost)
             out["positions"].append({**base(symbol), "symbol": symbol, "position_side": "BOTH",
                                      "qty": str(holding.qty), "entry": plain(entry), "cost": holding.cost})
-    of_currency = {c.settle: c.category for c in reversed(venue.contracts.values())}
+    of_currency = {c.base: c.category for c in venue.contracts.values()}
+    of_currency |= {c.settle: c.category for c in reversed(venue.contracts.values())}
     for currency, amount in account.wallets.items():
         wallet = plain(major(amount + account.realised(currency), currency))
         out["balances"].append({"account": str(account.number), "market": "Bitmex",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from simulator.bitmex_instruments import ASSETS, SCALES, number
+from simulator.bitmex_instruments import ASSETS, SCALES, Contract, number
 from simulator.bitmex_rows import Json
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import Call, No, Route, table
@@ -35,9 +35,17 @@ def positions(venue: BitmexVenue, call: Call) -> Any:
     return table(call, [venue.position_row(symbol) for symbol in venue.touched()])
 
 
+def margined(venue: BitmexVenue, call: Call) -> Contract:
+    """The contract a call names. Refuses spot pairs, which have no margin."""
+    contract = venue.contract(call.text("symbol"))
+    if contract.is_spot:
+        raise No(400, "Invalid symbol")
+    return contract
+
+
 def set_leverage(venue: BitmexVenue, call: Call) -> Any:
     """POST /position/leverage: 0 = cross."""
-    contract = venue.contract(call.text("symbol"))
+    contract = margined(venue, call)
     leverage = call.decimal("leverage")
     if leverage is None or leverage < 0 or leverage > contract.most_leverage or 0 < leverage < Decimal("0.01"):
         raise No(400, "Invalid leverage")
@@ -47,7 +55,7 @@ def set_leverage(venue: BitmexVenue, call: Call) -> Any:
 
 def isolate(venue: BitmexVenue, call: Call) -> Any:
     """POST /position/isolate: isolated at the highest leverage, or cross again."""
-    contract = venue.contract(call.text("symbol"))
+    contract = margined(venue, call)
     held = venue.account.holding(contract.symbol).leverage
     wanted = held or Decimal(contract.most_leverage)
     venue.set_leverage(contract.symbol, wanted if call.flag("enabled", True) else Decimal(0))

@@ -190,7 +190,9 @@ class BitmexVenue:
         return order
 
     def fund(self, market: Market, rate: Decimal, at: int | None = None) -> None:
-        """Funding falls due now (or at the time given)."""
+        """Funding falls due now (or at the time given). Spot pairs have none."""
+        if self.contracts[market.symbol].is_spot:
+            return
         now = at or self.clock.now()
         mark = market.mark()
         self.rates[market.symbol].append((now, rate))
@@ -293,14 +295,22 @@ class BitmexVenue:
         return row | ({"posState": self.states[symbol]} if symbol in self.states else {})
 
     def touched(self) -> list[str]:
-        """Symbols that have a position row: every one ever ordered, held or given a leverage."""
-        return [s for s in self.contracts if s in self.account.holdings or s in self.account.ordered]
+        """Symbols that have a position row: every one ever ordered, held or given a leverage; never a spot pair."""
+        return [s for s, c in self.contracts.items()
+                if not c.is_spot and (s in self.account.holdings or s in self.account.ordered)]
 
     def margin_row(self, currency: str) -> Json:
         """The margin account of a currency."""
         holdings = [(c, self.account.holding(s), self.markets[s].mark(), self.waiting(c))
-                    for s, c in self.contracts.items() if c.settle == currency]
-        return margin_row(self.account.number, currency, self.account.wallets[currency], holdings, self.clock.now())
+                    for s, c in self.contracts.items() if c.settle == currency and not c.is_spot]
+        return margin_row(self.account.number, currency, self.account.wallets[currency], holdings,
+                          self.locked(currency), self.clock.now())
+
+    def locked(self, currency: str) -> int:
+        """What open spot orders keep of a currency: buys the price with its fee, sells the coins."""
+        pairs = [(c, self.waiting(c)) for c in self.contracts.values() if c.is_spot]
+        return sum(bitmex_money.paid_for(c, w.buy_value) for c, w in pairs if c.settle == currency) + sum(
+            w.sells for c, w in pairs if c.base == currency)
 
     def wallet_row(self, currency: str) -> Json:
         """The wallet of a currency."""
@@ -309,6 +319,9 @@ class BitmexVenue:
         return wallet_row(self.account.number, currency, deposited, self.account.wallets[currency], self.clock.now())
 
     def _check_margin(self, contract: Contract, order: Ticket, instead_of: Ticket | None = None) -> None:
+        if contract.is_spot:
+            self._check_coins(contract, order, instead_of)
+            return
         if order.reduce_only:
             return
         holding, mark = self.account.holding(contract.symbol), self.markets[contract.symbol].mark()
@@ -317,9 +330,20 @@ class BitmexVenue:
             return bitmex_money.order_margin(contract, holding, mark, waiting.buy_value, waiting.sell_value)
 
         more = margin(self.waiting(contract, order, instead_of)) - margin(self.waiting(contract))
-        row = self.margin_row(contract.settle)
-        if more > 0 and more > row["availableMargin"]:
-            raise No(400, f"Account has insufficient Available Balance, {more} {contract.settle} required",
+        self._check_available(contract.settle, more)
+
+    def _check_coins(self, contract: Contract, order: Ticket, instead_of: Ticket | None) -> None:
+        """Of a market buy, which may go deeper than the best price, a little more than that has to be there."""
+        before, after = self.waiting(contract), self.waiting(contract, order, instead_of)
+        if order.side < 0:
+            self._check_available(contract.base, after.sells - before.sells)
+            return
+        more = bitmex_money.paid_for(contract, after.buy_value) - bitmex_money.paid_for(contract, before.buy_value)
+        self._check_available(contract.settle, more if order.price else more + more // 100)
+
+    def _check_available(self, currency: str, more: int) -> None:
+        if more > 0 and more > self.margin_row(currency)["availableMargin"]:
+            raise No(400, f"Account has insufficient Available Balance, {more} {currency} required",
                      "CodedHTTPError", details="19000")
 
 

@@ -2,14 +2,15 @@
 
 GET truth → conditional orders (Binance's futures), orders, executions, funding by time, then positions and balances of
 the accounts with keys, Binance's first. What a conditional order became has its client's id and its algo_id. Every
-item carries account, market and category (BitMEX: inverse, linear or quanto; its ids are those of the wire, amounts in
-coins; Binance: linear for USD-M, spot, inverse for COIN-M, whose quantities are contracts). On Binance exec_id is
-`<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding amount is positive when
-paid by the account. POST price, trade, funding (each with market "Binance" or "Bitmex", category, symbol), clock,
-fault; POST deposit (asset, amount, negative = withdrawn) for the spot wallet; POST key (public_key: Ed25519, PEM) for a
-second API key of Binance's products; GET fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all
-also forgets used weight, order counts and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel
-{order_id} are done "on the web site"; liquidate {kind: liquidation, insurance or adl} takes the position away.
+item carries account, market and category (BitMEX: inverse, linear, quanto or spot; its ids are those of the wire,
+amounts, and quantities of spot, in coins; Binance: linear for USD-M, spot, inverse for COIN-M, whose quantities are
+contracts). On Binance exec_id is `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`.
+A funding amount is positive when paid by the account. POST price, trade, funding (each with market "Binance" or
+"Bitmex", category, symbol), clock, fault; POST deposit (asset, amount, negative = withdrawn) for Binance's spot wallet;
+POST key (public_key: Ed25519, PEM) for a second API key of Binance's products; GET fault; DELETE fault (all),
+fault?name=N or fault/N (by name or id). Ending all also forgets used weight, order counts and bans. POST order {side,
+qty, price (none: at market), reduce_only} and cancel {order_id} are done "on the web site"; liquidate {kind:
+liquidation, insurance or adl} takes the position away.
 """
 
 from __future__ import annotations

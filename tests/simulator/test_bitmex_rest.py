@@ -84,10 +84,12 @@ def test_requests_without_a_key_have_a_smaller_bucket(bitmex: Bitmex) -> None:
 def test_instruments_have_the_venues_fields(bitmex: Bitmex) -> None:
     rows = {row["symbol"]: row for row in bitmex.ok("GET", "instrument/active")}
 
-    assert set(rows) == {"XBTUSD", "XBTUSDT", "ETHUSD"}
+    assert set(rows) == {"XBTUSD", "XBTUSDT", "ETHUSD", "XBT_USDT", "ETH_USDT"}
+    assert all(row["bidPrice"] < row["askPrice"] for row in rows.values())
+    contracts = [row for row in rows.values() if "_" not in row["symbol"]]
     common = {"state": "Open", "typ": "FFWCSX", "makerFee": D("-0.0001"), "takerFee": D("0.0005"),
               "fundingInterval": "2000-01-01T08:00:00.000Z", "initMargin": D("0.01")}
-    assert all(common.items() <= row.items() and row["bidPrice"] < row["askPrice"] for row in rows.values())
+    assert all(common.items() <= row.items() for row in contracts)
     inverse = {"isInverse": True, "isQuanto": False, "multiplier": -100_000_000, "lotSize": 100, "settlCurrency": "XBt",
                "tickSize": D("0.1"), "quoteCurrency": "USD", "underlyingToSettleMultiplier": -100_000_000}
     linear = {"isInverse": False, "isQuanto": False, "multiplier": 1, "lotSize": 100, "settlCurrency": "USDt",
@@ -148,13 +150,14 @@ def test_trades_newest_when_reversed(bitmex: Bitmex) -> None:
 def test_user_wallet_and_rights(bitmex: Bitmex) -> None:
     user = bitmex.ok("GET", "user")
     margins = bitmex.ok("GET", "user/margin", currency="all")
-    assert {row["currency"] for row in margins} == {"XBt", "USDt"} and margins[0]["account"] == user["id"]
+    assert {row["currency"] for row in margins} == {"XBt", "USDt", "Gwei"} and margins[0]["account"] == user["id"]
     assert all(row["marginBalance"] == row["walletBalance"] + row["unrealisedPnl"] for row in margins)
     assert bitmex.ok("GET", "user/wallet", currency="USDt")["deposited"] == 10_000_000_000
     history = bitmex.ok("GET", "user/walletHistory", currency="all")
-    assert [row["transactType"] for row in history] == ["Deposit", "Deposit"]
+    assert [row["transactType"] for row in history] == ["Deposit"] * 3
     assert bitmex.ok("GET", "user/commission")["ETHUSD"]["takerFee"] == D("0.0005")
-    assert {row["currency"]: row["scale"] for row in bitmex.ok("GET", "wallet/assets")} == {"XBt": 8, "USDt": 6}
+    scales = {row["currency"]: row["scale"] for row in bitmex.ok("GET", "wallet/assets")}
+    assert scales == {"XBt": 8, "USDt": 6, "Gwei": 9}
     assert bitmex.ok("GET", "apiKey")[0]["permissions"] == ["order", "orderCancel"]
     bitmex.exchange.fault("withdraw")
     assert "withdraw" in bitmex.ok("GET", "apiKey")[0]["permissions"]

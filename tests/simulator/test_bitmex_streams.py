@@ -81,7 +81,7 @@ def test_ten_quote_trade_and_instrument(bitmex: Bitmex) -> None:
 def test_private_tables_follow_an_order(bitmex: Bitmex) -> None:
     bitmex.middle("65000")
     stream = bitmex.socket("order", "execution", "position", "margin", "wallet", keyed=True)
-    assert stream.table("order") == [] and len(stream.table("margin")) == len(stream.table("wallet")) == 2
+    assert stream.table("order") == [] and len(stream.table("margin")) == len(stream.table("wallet")) == 3
 
     order = bitmex.order("Buy", 400, "65000", clOrdID="7.A")
     bitmex.control("trade", side="SELL", qty=100)

@@ -37,8 +37,9 @@ def bitmex(exchange: Exchange) -> Any:
 def test_markets_and_market_data(exchange: Exchange) -> None:
     public = ready(ccxt.bitmex({"enableRateLimit": False}), exchange)
     markets = public.load_markets()
-    assert {name: (m["inverse"], m["linear"], m["quanto"]) for name, m in markets.items() if m["active"]} == {
-        XBT: (True, False, False), "BTC/USDT:USDT": (False, True, False), "ETH/USD:BTC": (False, False, True)}
+    assert {name: (m["inverse"], m["linear"], m.get("quanto")) for name, m in markets.items() if m["active"]} == {
+        XBT: (True, False, False), "BTC/USDT:USDT": (False, True, False), "ETH/USD:BTC": (False, False, True),
+        "BTC/USDT": (None, None, None), "ETH/USDT": (None, None, None)}
 
     candles = public.fetch_ohlcv(XBT, "5m", limit=50)
     assert len(candles) == 50 and {b[0] - a[0] for a, b in pairwise(candles)} == {300000}
@@ -57,7 +58,7 @@ def test_place_amend_cancel(bitmex: Any) -> None:
     changed = bitmex.edit_order(placed["id"], XBT, "limit", "buy", 200, bid - 600)
     assert changed["id"] == placed["id"]
     (resting,) = bitmex.fetch_open_orders(XBT)
-    assert (resting["price"], resting["info"]["orderQty"]) == (bid - 600, "200")
+    assert (resting["price"], int(resting["info"]["orderQty"])) == (bid - 600, 200)
     assert bitmex.cancel_order(placed["id"], XBT)["status"] == "canceled"
     assert bitmex.fetch_order(placed["id"], XBT)["status"] == "canceled"
     stop = bitmex.create_order(XBT, "Stop", "sell", 100, None, {"triggerPrice": bid - 1000})
@@ -68,7 +69,7 @@ def test_fills_positions_money(bitmex: Any) -> None:
     bitmex.set_leverage(10, XBT)
     before = bitmex.fetch_balance()["BTC"]["total"]
     bought = bitmex.create_order(XBT, "market", "buy", 300)
-    assert bought["status"] == "closed" and bought["info"]["cumQty"] == "300"
+    assert bought["status"] == "closed" and int(bought["info"]["cumQty"]) == 300
 
     (position,) = [one for one in bitmex.fetch_positions([XBT]) if one["contracts"]]
     assert (position["side"], position["contracts"]) == ("long", 300)
@@ -78,6 +79,18 @@ def test_fills_positions_money(bitmex: Any) -> None:
     assert bitmex.fetch_balance()["BTC"]["total"] < before
     bitmex.create_order(XBT, "market", "sell", 300, None, {"execInst": "ReduceOnly"})
     assert not [one for one in bitmex.fetch_positions([XBT]) if one["contracts"]]
+
+
+def test_a_spot_pair_moves_both_wallets(bitmex: Any) -> None:
+    before = bitmex.fetch_balance()
+    bought = bitmex.create_order("BTC/USDT", "market", "buy", 0.001)
+    (fill,) = [one for one in bitmex.fetch_my_trades("BTC/USDT") if one["order"] == bought["id"]]
+    after = bitmex.fetch_balance()
+
+    assert (bought["status"], fill["amount"]) == ("closed", 0.001)
+    assert round(after["BTC"]["total"] - before["BTC"]["total"], 8) == 0.001
+    assert round(before["USDT"]["total"] - after["USDT"]["total"], 5) == round(fill["cost"] * 1.0005, 5)
+    bitmex.create_order("BTC/USDT", "market", "sell", 0.001)
 
 
 def test_refusals_become_the_right_errors(bitmex: Any, exchange: Exchange) -> None:
