@@ -112,7 +112,7 @@ choose_python() {
 
 pip_install() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-        --only-binary :all: --require-hashes -r "$1"
+        --only-binary :all: --require-hashes -r "$@"
 }
 
 make_venv() {
@@ -126,7 +126,8 @@ make_venv() {
     pip_install requirements.txt
 }
 
-add_dev() { pip_install requirements-dev.txt; }
+# The file is whole, and ccxt's own wishes are not followed (requirements-dev.override): nothing is resolved anew.
+add_dev() { pip_install requirements-dev.txt --no-deps; }
 
 add_tools() {
     local missing=()
