@@ -44,6 +44,8 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 # Minor units of one coin. Further currencies have a line in GET /wallet/assets; their instruments are left out.
 MINOR: Mapping[str, int] = MappingProxyType({
     "XBt": 10**8, "USDt": 10**6, "USDc": 10**6, "MAMUSd": 10**6, "BMEx": 10**6, "Gwei": 10**9, "LAMp": 10**9})
+# Our amounts are whole coins: where the minor unit has a name of its own, they are called by the coin's.
+_COINS: Mapping[str, str] = MappingProxyType({"Gwei": "ETH", "LAMp": "SOL"})
 _QUOTES: Mapping[str, str] = MappingProxyType({"USDT": "USDt", "USDC": "USDc", "XBT": "XBt", "ETH": "Gwei"})
 
 _STATUSES = {
@@ -82,6 +84,11 @@ class Contract:
 
 
 Contracts = Mapping[str, Contract]
+
+
+def coin(currency: str) -> str:
+    """What whole coins of one of the wire's currencies are called."""
+    return _COINS.get(currency, currency)
 
 
 def decoder(shape: type[T]) -> Callable[[bytes], T]:
@@ -190,18 +197,21 @@ def _contract(row: _Instrument) -> Contract:
     if not name or not name.isprintable() or len(name) > 40 or " " in name:
         raise BadMessage(MARKET, f"field symbol = {printable(repr(name), 60)}: not a symbol")
     kind = category(row)
-    settle = _QUOTES.get(row.quote_currency, row.quote_currency) if kind is Category.SPOT else row.settl_currency or ""
+    is_spot = kind is Category.SPOT
+    settle = _QUOTES.get(row.quote_currency, row.quote_currency) if is_spot else row.settl_currency or ""
+    # Of a pair the base is a wallet too, and called as that.
+    base = coin(_QUOTES.get(row.underlying, row.underlying)) if is_spot else row.underlying
     minor = MINOR.get(settle)
     if minor is None:
         raise BadMessage(MARKET, f"field {name}.settlCurrency = {printable(repr(settle), 40)}: "
                                  "a currency whose minor unit is not known")
     scale = _need(name, "underlyingToPositionMultiplier", row.underlying_to_position_multiplier) \
-        if kind is Category.SPOT else _ONE
+        if is_spot else _ONE
     lot = _need(name, "lotSize", row.lot_size) / scale
     most = finite("maxOrderQty", row.max_order_qty or Decimal(10**12)) / scale
     instrument = Instrument(
-        key=Key(MARKET, kind, name), base=printable(row.underlying, 20), quote=printable(row.quote_currency, 20),
-        settle=settle, tick=_need(name, "tickSize", row.tick_size), lot=lot, min_qty=lot, max_qty=most,
+        key=Key(MARKET, kind, name), base=printable(base, 20), quote=printable(row.quote_currency, 20),
+        settle=coin(settle), tick=_need(name, "tickSize", row.tick_size), lot=lot, min_qty=lot, max_qty=most,
         market_max_qty=most, min_notional=_ZERO, multiplier=_multiplier(row, kind, minor),
         trading=row.state == "Open",
         taker_fee=finite("takerFee", row.taker_fee if row.taker_fee is not None else Decimal("0.0005")),
@@ -311,7 +321,7 @@ def balance(row: MarginRow, kind: Category) -> BalanceReport | None:
         return None
     coins: Callable[[str, Decimal | None], Decimal | None] = \
         lambda name, told: None if told is None else finite(name, told) / minor     # noqa: E731 - used thrice below
-    return BalanceReport(MARKET, kind, row.currency, finite("walletBalance", wallet) / minor,
+    return BalanceReport(MARKET, kind, coin(row.currency), finite("walletBalance", wallet) / minor,
                          coins("marginBalance", row.margin_balance), coins("availableMargin", row.available_margin),
                          time_ms(row.timestamp))
 
@@ -436,8 +446,8 @@ def is_fill(row: ExecutionRow) -> bool:
 
 def execution(row: ExecutionRow, contract: Contract, account: str) -> Execution:
     """The fact a fill's row tells. Its id is unique for the venue, and so is kept as it is."""
-    told = row.settle or contract.instrument.settle
-    minor = MINOR.get(told)
+    told = coin(row.settle) if row.settle else contract.instrument.settle      # of spot pairs it is not told
+    minor = MINOR.get(row.settle) if row.settle else contract.minor
     if not row.exec_id or minor is None:
         raise BadMessage(MARKET, f"field execID, settlCurrency = {printable(repr((row.exec_id, told)), 60)}: "
                                  "a fill without id or in a currency that is not known")

@@ -135,5 +135,5 @@ class Questions:
 def balances(rows: list[parse.MarginRow], category: Category, contracts: parse.Contracts) -> tuple[BalanceReport, ...]:
     """The currencies this category settles in; of spot, all."""
     mine = {contract.instrument.settle for contract in contracts.values()}
-    told = (parse.balance(row, category) for row in rows if category is Category.SPOT or row.currency in mine)
-    return tuple(one for one in told if one is not None)
+    told = (parse.balance(row, category) for row in rows)
+    return tuple(one for one in told if one is not None and (category is Category.SPOT or one.currency in mine))

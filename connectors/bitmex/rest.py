@@ -18,7 +18,7 @@ from core.dates import to_ms
 from core.errors import Throttled
 from core.numbers import text
 from core.secrets import Credentials
-from models import AmendOrder, CancelOrder, Key, OrdType, SubmitOrder, TimeInForce
+from models import AmendOrder, CancelOrder, Category, Key, OrdType, SubmitOrder, TimeInForce
 
 ORDERS_A_PAGE = 500
 EXECUTIONS_A_PAGE = 500
@@ -101,8 +101,9 @@ class Endpoints:
             body["timeInForce"] = _TIFS[order.tif]
             if order.price is not None:
                 body["price"] = msgspec.Raw(text(order.price).encode())
+        is_reducing = order.reduce_only and order.key.category is not Category.SPOT    # there a sale always reduces
         instructions = [word for word, is_set in ((parse.POST_ONLY, order.tif is TimeInForce.GTX),
-                                                  (parse.REDUCE_ONLY, order.reduce_only)) if is_set]
+                                                  (parse.REDUCE_ONLY, is_reducing)) if is_set]
         if order.ord_type.is_conditional:
             instructions.append(conditional.MARK if order.trigger and order.trigger.by_mark else conditional.LAST)
         if instructions:

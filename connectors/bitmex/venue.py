@@ -154,6 +154,8 @@ class Bitmex(ProductVenue[Rest]):
 
     def _tell_leverage(self, rows: list[parse.PositionRow]) -> None:
         """Of the watched instruments; one that was never traded is margined as the venue begins, which is not told."""
+        if self.config.category is Category.SPOT:
+            return                       # no margin there
         told = {row.symbol: row for row in rows}
         for key in self._watched:
             contract = self._contracts.get(key.symbol)

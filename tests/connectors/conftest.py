@@ -78,6 +78,11 @@ class Product:
         """Coins instead of positions."""
         return self.key.category is Category.SPOT
 
+    @property
+    def fee_in_base(self) -> bool:
+        """Whether the buyer of coins pays with what he gets; BitMEX takes the quote."""
+        return self.is_spot and self.key.market == "Binance"
+
     def config(self, told: dict[str, str], symbols: tuple[str, ...], quote_only: bool, full_book: bool) -> VenueConfig:
         """Addresses and choices."""
         public, market, private = (told["ws"] + route for route in ROUTES.get(self.key[:2], ("", "", "")))

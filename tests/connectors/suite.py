@@ -162,8 +162,8 @@ class ConnectorSuite:
 
         assert isinstance(ack, Ack) and ack.report and ack.report.status is OrdStatus.FILLED
         instrument = terminal.board.instruments[order.key]
-        received = instrument.base if self.product.is_spot else instrument.settle     # what the fee is taken from
-        assert fill.fee and fill.fee_currency == received and fill.maker is False and fill.account
+        pays = instrument.base if self.product.fee_in_base else instrument.settle
+        assert fill.fee and fill.fee_currency == pays and fill.maker is False and fill.account
         terminal.got(BalanceReport, lambda one: one.currency == instrument.settle)
         if not self.product.is_spot:
             terminal.got(PositionReport, lambda one: one.key == order.key)

@@ -43,6 +43,8 @@ LINEAR = Product(Bitmex, Key("Bitmex", Category.LINEAR, "XBTUSDT"), None, "BitME
                  "orderBook10:XBTUSDT")
 QUANTO = Product(Bitmex, Key("Bitmex", Category.QUANTO, "ETHUSD"), None, "BitMEX-Q", "10", "50", "20", ORDER,
                  "orderBook10:ETHUSD")
+SPOT = Product(Bitmex, Key("Bitmex", Category.SPOT, "XBT_USDT"), Key("Bitmex", Category.SPOT, "ETH_USDT"),
+               "BitMEX-spot", "0.001", "0.05", "0.02", ORDER, "orderBook10:XBT_USDT")
 
 
 class TestBinanceLinear(ConnectorSuite):
@@ -129,6 +131,30 @@ class TestBitmexQuanto(ConnectorSuite):
     """BitMEX ETHUSD."""
 
     product = QUANTO
+
+
+class TestBitmexSpot(ConnectorSuite):
+    """BitMEX XBT_USDT."""
+
+    product = SPOT
+
+    def test_coins_and_money_are_told_in_whole_coins(self, terminal: Terminal) -> None:
+        order = terminal.order(qty="0.00123")
+        terminal.answer(order)
+        fill = terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
+        instrument = terminal.board.instruments[order.key]
+        terminal.venue.post(AskAccount("Bitmex", Category.SPOT))
+        account = terminal.got(AccountSnapshot)
+
+        assert (instrument.base, instrument.settle, instrument.lot) == ("XBt", "USDt", Decimal("0.00001"))
+        assert fill.value == -fill.last_qty * fill.last_px and fill.fee_currency == "USDt"
+        assert fill.fee == round(fill.last_qty * fill.last_px * Decimal("0.0005"), 6)
+        assert {one.currency for one in account.balances} == {"XBt", "USDt", "ETH"} and account.positions == ()
+
+    def test_a_sale_that_reduces_is_an_ordinary_sale(self, terminal: Terminal) -> None:
+        told = terminal.answer(terminal.order(side=Side.SELL, reduce_only=True))
+
+        assert isinstance(told, Ack) and terminal.of(Notice) == []
 
 
 class TestBitmexAlone:

@@ -39,15 +39,16 @@ SPOT_ETHUSDT = _of("Binance", Category.SPOT, "ETHUSDT", "0.03", ORDER_PATHS[2])
 XBTUSD = _of("Bitmex", Category.INVERSE, "XBTUSD", "100", ORDER_PATHS[3])
 XBTUSDT = _of("Bitmex", Category.LINEAR, "XBTUSDT", "1000", ORDER_PATHS[3])
 ETHUSD = _of("Bitmex", Category.QUANTO, "ETHUSD", "10", ORDER_PATHS[3])
+XBT_USDT = _of("Bitmex", Category.SPOT, "XBT_USDT", "0.0002", ORDER_PATHS[3])
 
 USUAL = (BTCUSDT, ETHUSDT)
-ALL = (BTCUSDT, ETHUSDT, BTCUSD_PERP, ETHUSD_PERP, SPOT_BTCUSDT, SPOT_ETHUSDT, XBTUSD, XBTUSDT, ETHUSD)
+ALL = (BTCUSDT, ETHUSDT, BTCUSD_PERP, ETHUSD_PERP, SPOT_BTCUSDT, SPOT_ETHUSDT, XBTUSD, XBTUSDT, ETHUSD, XBT_USDT)
 
 
 def env_files(traded: Sequence[Traded]) -> dict[str, str]:
     """Settings files that choose exactly these products: name → text."""
     files = {".env": "MARKET_LIST=" + ", ".join(dict.fromkeys(one.key.market for one in traded))}
-    for market, categories in (("Binance", ("linear", "inverse", "spot")), ("Bitmex", ("inverse", "linear", "quanto"))):
+    for market, categories in (("Binance", ("linear", "inverse", "spot")), ("Bitmex", ("inverse", "linear", "quanto", "spot"))):
         if any(one.key.market == market for one in traded):
             lists = {name: [one.key.symbol for one in traded if one.key[:2] == (market, Category(name))]
                      for name in categories}

@@ -1,6 +1,6 @@
 """All products at once: random orders on every one of them while faults come and the program is killed, then compared.
 
-A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's three categories; faults of the list below are switched on
+A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's four categories; faults of the list below are switched on
 at random beside it; it is killed between its lives. At the end a session recovers and the referee compares all.
 """
 
@@ -74,7 +74,7 @@ def life(ground: Ground, seed: int, seconds: float, chance: random.Random) -> Pr
 def spot_wallets(ground: Ground) -> dict[str, Decimal]:
     """What the exchange holds of each coin for us."""
     return {one["asset"]: Decimal(one["wallet"]) for one in ground.exchange.truth()["balances"]
-            if one["category"] == "spot"}
+            if (one["market"], one["category"]) == ("Binance", "spot")}
 
 
 def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, seconds: float) -> None:
@@ -100,7 +100,7 @@ def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, sec
     truth = ground.exchange.truth()
     traded = Counter((one["market"], one["category"], one["symbol"]) for one in truth["executions"])
     assert len(traded) == len(ALL), f"not all were traded: {traded}"
-    coins = [row for row in ground.read().coins if row["CATEGORY"] == "spot"]
+    coins = [row for row in ground.read().coins if (row["MARKET"], row["CATEGORY"]) == ("Binance", "spot")]
     for coin, amount in spot_wallets(ground).items():
         booked = sum((row["SUMREAL"] - row["COMMISS"] for row in coins if row["CURRENCY"] == coin), Decimal(0))
         assert booked == amount - before[coin], f"{coin}: {booked} booked, the wallet grew by {amount - before[coin]}"

@@ -14,6 +14,7 @@ Row = dict[str, Any]
 ZERO = Decimal(0)
 PLACES = Decimal("1e-12")                                       # of SUMREAL
 MINOR = {"XBt": Decimal("1e-8"), "USDt": Decimal("1e-6")}       # BitMEX's units
+COINS = {"XBT": "XBt", "ETH": "ETH"}                            # what the ledger calls a base coin of BitMEX
 MILLIONTH = Decimal("1e-6")         # USDt in a contract of XBTUSDT per dollar; bitcoin in one of ETHUSD
 COIN_DOLLARS = {"BTC": Decimal(100)}                            # a COIN-M contract; other coins: 10
 QUOTES = ("USDT", "USDC", "BTC", "BNB", "ETH")
@@ -47,7 +48,8 @@ def legs(one: Row) -> dict[str, Decimal]:
     market, category = product(one)
     if market == "Bitmex":
         asset = one["commission_asset"]
-        return {asset: -Decimal(one["exec_cost"]) * MINOR[asset]}
+        base = {COINS[symbol.partition("_")[0]]: signed} if category == "spot" else {}
+        return {asset: -Decimal(one["exec_cost"]) * MINOR[asset], **base}
     if category == "inverse":
         base = symbol.partition("USD")[0]
         value = signed * COIN_DOLLARS.get(base, Decimal(10)) / price
@@ -69,7 +71,8 @@ def told_wrong(one: Row) -> str:
         return ""
     qty, price, asset = Decimal(one["qty"]), Decimal(one["price"]), one["commission_asset"]
     signed = qty if one["side"] == "BUY" else -qty
-    formula = signed / price if category == "inverse" else -signed * price * MILLIONTH
+    size = Decimal(1) if category == "spot" else MILLIONTH
+    formula = signed / price if category == "inverse" else -signed * price * size
     most = MINOR[asset] * (1 + (qty if category == "inverse" else 0))     # inverse lots are rounded one by one
     told = legs(one)[asset]
     return "" if abs(told - formula) <= most else f"{one['exec_id']}: told {told:f}, the formula gives {formula:f}"

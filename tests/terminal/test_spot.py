@@ -9,6 +9,7 @@ import pytest
 from engine.commands import MoveOrder
 from models import Category, Key, Side
 from tests.faults.harness import QUICK, Ground, Terminal, until, write_private
+from tests.faults.products import XBT_USDT
 
 pytestmark = pytest.mark.late
 BTC = Key("Binance", Category.SPOT, "BTCUSDT")
@@ -58,3 +59,31 @@ def test_a_moved_order_keeps_its_row_and_every_fill_is_booked_once(ground: Groun
         rows = [row for row in coins if row["CURRENCY"] == coin]
         booked = sum((Decimal(str(row["SUMREAL"])) - Decimal(str(row["COMMISS"])) for row in rows), start)
         assert booked == money[coin], coin
+
+
+def test_bitmex_spot_books_a_round_trip_in_both_currencies(ground: Ground) -> None:
+    key = XBT_USDT.key
+    ground.trades(XBT_USDT)
+    before = {row["asset"]: Decimal(row["wallet"]) for row in ground.exchange.truth()["balances"]
+              if row["market"] == "Bitmex"}
+    terminal = ground.terminal()
+    moved = terminal.place(Side.BUY, "0.002", terminal.far(key=key), key=key)
+    until(lambda: ground.status(moved) == "NEW", 15, "the order works")
+    nearer = terminal.far(key=key, percent=2)
+    assert terminal.ask(MoveOrder(terminal.ticket(), key, moved, price=nearer)).ok
+    until(lambda: Decimal(str(ground.order(moved)["PRICE"])) == nearer, 15, "moved")
+    ground.exchange.control("price", market="Bitmex", category="spot", symbol="XBT_USDT", price=str(nearer - 10))
+    until(lambda: ground.status(moved) == "FILLED", 15, terminal.report())
+    sold = terminal.place(Side.SELL, "0.002", key=key)
+    until(lambda: ground.status(sold) == "FILLED", 15, terminal.report())
+    ground.check()
+
+    coins = ground.read().coins
+    legs = {(row["PART"], row["CURRENCY"]) for row in coins}
+    after = {row["asset"]: Decimal(row["wallet"]) for row in ground.exchange.truth()["balances"]
+             if row["market"] == "Bitmex"}
+    assert legs == {(0, "USDt"), (1, "XBt")} and len({row["EXECID"] for row in coins}) >= 2
+    for currency in ("XBt", "USDt"):
+        booked = sum(row["SUMREAL"] - row["COMMISS"] for row in coins if row["CURRENCY"] == currency)
+        assert booked == after[currency] - before[currency], currency
+    assert after["XBt"] == before["XBt"] and after["USDt"] < before["USDt"]
