@@ -38,6 +38,12 @@ def title_of(key: Key) -> str:
     return product_title(key.market, key.category)
 
 
+def named(market: str, emi: str, text: str) -> str:
+    """A message in one line: whose it is and what it says, a name that the text begins with only once."""
+    before = [word for word in (market_title(market), emi) if word and not text.startswith(word)]
+    return " ".join([*before, text])
+
+
 def full_name(key: Key) -> str:
     """An instrument where nothing else says its product: “BTCUSDT_Binance-F”."""
     return f"{key.symbol}_{title_of(key)}"

@@ -23,6 +23,7 @@ from core.clock import Clock
 from core.dates import day_start
 from core.errors import AlreadyRunning, LedgerError, TerminalError
 from core.rows import CounterRow, CursorRow, RobotState, Row, WatchRow
+from core.titles import named
 from core.worker import Worker
 from db.store import Store, StoreAway
 from engine.accounts import Accounts
@@ -325,8 +326,7 @@ class Engine:
         self._core.apply(decision, now)
         for change in decision.changes:
             if isinstance(change, Notice):
-                log.log(_LEVELS.get(change.level, logging.INFO), "%s", " ".join(
-                    part for part in (change.market, change.emi, change.text) if part))
+                log.log(_LEVELS.get(change.level, logging.INFO), "%s", named(change.market, change.emi, change.text))
         for request in decision.requests:
             where = (request.market, request.category) if isinstance(request, AskAccount | AskMoney) else (
                 request.key.market, request.key.category)

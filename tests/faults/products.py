@@ -48,7 +48,8 @@ ALL = (BTCUSDT, ETHUSDT, BTCUSD_PERP, ETHUSD_PERP, SPOT_BTCUSDT, SPOT_ETHUSDT, X
 def env_files(traded: Sequence[Traded]) -> dict[str, str]:
     """Settings files that choose exactly these products: name → text."""
     files = {".env": "MARKET_LIST=" + ", ".join(dict.fromkeys(one.key.market for one in traded))}
-    for market, categories in (("Binance", ("linear", "inverse", "spot")), ("Bitmex", ("inverse", "linear", "quanto", "spot"))):
+    for market, categories in (("Binance", ("linear", "inverse", "spot")),
+                               ("Bitmex", ("inverse", "linear", "quanto", "spot"))):
         if any(one.key.market == market for one in traded):
             lists = {name: [one.key.symbol for one in traded if one.key[:2] == (market, Category(name))]
                      for name in categories}
