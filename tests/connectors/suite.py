@@ -266,7 +266,8 @@ class ConnectorSuite:
         terminal.got(VenueDown)
         orders = [terminal.order(side=side) for side in (Side.BUY, Side.SELL) * 3]
         for order in orders:
-            assert isinstance(terminal.answer(order), Ack)
+            told = terminal.answer(order)
+            assert isinstance(told, Ack), told
         terminal.got(VenueUp, count=2, seconds=10.0)
 
         fills = {one.exec_id: one for page in terminal.history(since) for one in page.executions}

@@ -232,7 +232,7 @@ def test_categories_multipliers_and_currencies() -> None:
     first, spot = told[0].instrument, told[3].instrument
     assert (first.tick, first.lot, first.min_qty, first.maker_fee, first.taker_fee) == (
         Decimal("0.1"), 100, 100, Decimal("-0.0001"), Decimal("0.0005"))
-    assert (spot.lot, spot.max_qty, spot.base, spot.quote) == (Decimal("0.00001"), 100, "XBT", "USDT")
+    assert (spot.lot, spot.max_qty, spot.base, spot.quote) == (Decimal("0.00001"), 100, "XBt", "USDT")
 
 
 @pytest.mark.parametrize(("changed", "words"), [

@@ -48,8 +48,8 @@ def legs(one: Row) -> dict[str, Decimal]:
     market, category = product(one)
     if market == "Bitmex":
         asset = one["commission_asset"]
-        base = {COINS[symbol.partition("_")[0]]: signed} if category == "spot" else {}
-        return {asset: -Decimal(one["exec_cost"]) * MINOR[asset], **base}
+        coins = {COINS[symbol.partition("_")[0]]: signed} if category == "spot" else {}
+        return {asset: -Decimal(one["exec_cost"]) * MINOR[asset], **coins}
     if category == "inverse":
         base = symbol.partition("USD")[0]
         value = signed * COIN_DOLLARS.get(base, Decimal(10)) / price
