@@ -1,6 +1,7 @@
 """The command line: reads the settings, builds all parts, runs them, stops them in order.
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 venue, 5 database, 6 already running.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 venue, 5 database, 6 already running; of ctl and kill-switch
+7 not running, 8 refused, 9 no answer.
 """
 
 from __future__ import annotations
@@ -26,10 +27,7 @@ def parser() -> argparse.ArgumentParser:
         "terminal; without settings it asks what to connect to.")
     made.add_argument("--version", action="version", version=f"Botbook {VERSION}")
     _common(made)
-    mode = made.add_mutually_exclusive_group()
-    mode.add_argument("--demo", action="store_true", help="trade on the bundled exchange, no keys needed")
-    mode.add_argument("--testnet", action="store_true", help="Binance's demo network")
-    mode.add_argument("--live", action="store_true", help='real money; needs TESTNET="False" too')
+    _modes(made, False)
     made.add_argument("--confirm", metavar="ID", default="", help="the account id, for --live without a window")
     made.add_argument("--headless", action="store_true", help="no window")
     made.add_argument("--autotrade", action="store_true", help="start with trading ON (headless)")
@@ -49,7 +47,40 @@ def parser() -> argparse.ArgumentParser:
     actions = ledger.add_subparsers(dest="action", required=True, metavar="ACTION")
     opening = actions.add_parser("open", help="take over positions that no row explains, as opening rows")
     _common(opening, again=True)
+    _control(commands)
     return made
+
+
+def _control(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Control without a window."""
+    ctl = commands.add_parser("ctl", help="ask the running program, or switch it")
+    asked = ctl.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, words in (("status", "what runs: venues, ledger, orders, bots"), ("positions", "positions by bot"),
+                        ("trading", "F9: trading of all bots ON or OFF"), ("bot", "switch one bot"),
+                        ("cancel-all", "cancel every open order"),
+                        ("kill", "kill switch: trading OFF, cancel everything, lock new orders"),
+                        ("recover", "F3: reconnect and recover")):
+        one = asked.add_parser(name, help=words)
+        _common(one, again=True)
+        one.add_argument("--json", action="store_true", help="for other programs")
+        if name == "bot":
+            one.add_argument("name", metavar="NAME", help="the bot's EMI")
+        if name in ("trading", "bot"):
+            one.add_argument("switch", choices=("on", "off"))
+        if name == "recover":
+            one.add_argument("market", nargs="?", default="", metavar="MARKET", help="Binance or Bitmex; both if left "
+                                                                                     "out")
+    kill = commands.add_parser("kill-switch", help="cancel all orders: by the running program, or without it")
+    _common(kill, again=True)
+    _modes(kill, argparse.SUPPRESS)
+    kill.add_argument("--yes", action="store_true", help="do not ask back in live mode")
+
+
+def _modes(to: argparse.ArgumentParser, default: bool | str) -> None:
+    mode = to.add_mutually_exclusive_group()
+    for name, words in (("demo", "trade on the bundled exchange, no keys needed"),
+                        ("testnet", "Binance's demo network"), ("live", 'real money; needs TESTNET="False" too')):
+        mode.add_argument(f"--{name}", action="store_true", default=default, help=words)
 
 
 def _common(to: argparse.ArgumentParser, again: bool = False) -> None:
@@ -97,10 +128,16 @@ def _run(args: argparse.Namespace) -> int:
     home: Path = args.home.expanduser().resolve()
     if args.command == "simulate":
         return _simulate(args, home)
+    if args.command == "ctl":
+        from session.ctl import ctl
+        return ctl(args, home)
     if args.live and args.demo:
         raise UsageError("--live and --demo exclude each other")
     if args.autotrade and not args.headless and args.command is None and _has_display():
         raise UsageError("--autotrade needs --headless; in the window, F9 switches trading on")
+    if args.command == "kill-switch":
+        from session.kill_switch import kill_switch
+        return kill_switch(args, home, PROJECT)
     from core.home import prepare_home
     notices = prepare_home(home, PROJECT)
     if args.command == "doctor":

@@ -24,7 +24,7 @@ from connectors.limiter import Limiter
 from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.trader import Desk, Trader
-from connectors.venue import Venue, VenueConfig, VenueParts
+from connectors.venue import Cancelled, Venue, VenueConfig, VenueParts
 from core.errors import KeysRejected, Rejected, Throttled, VenueError
 from core.hosts import is_loopback
 from models import (
@@ -188,7 +188,7 @@ class ProductVenue(Venue, Generic[R]):
         """Whether a request's time was refused."""
 
     @abstractmethod
-    def _cancel_everything(self, rest: R) -> tuple[int, int, str]:
+    def _cancel_everything(self, rest: R) -> Cancelled:
         """See `cancel_everything`."""
 
     def _set_leverage(self, request: SetLeverage) -> Question:
@@ -296,12 +296,12 @@ class ProductVenue(Venue, Generic[R]):
         """Load and stream candles."""
         self._on_loader(lambda: self._want_candles(key, timeframe))
 
-    def cancel_everything(self) -> tuple[int, int, str]:
+    def cancel_everything(self) -> Cancelled:
         """Straight to the exchange, on the caller's thread and a connection of its own."""
         if not self._has_keys:
-            return 0, 0, NO_KEYS
+            return Cancelled(0, 0, NO_KEYS)
         if self._is_off and not self._wrong:
-            return 0, 0, self._standing.problem      # there is no exchange; a wrong setting leaves orders that may rest
+            return Cancelled(0, 0, self._standing.problem)   # no exchange; a wrong setting leaves orders that may rest
         rest = self._rest(self._parts.timings.answer)
         try:
             return self._cancel_everything(rest)

@@ -68,6 +68,22 @@ class VenueParts:
     limiter: Limiter | None = None   # one for all products whose requests the venue counts together
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What the kill switch's direct path reached: symbols answered "done" of those asked, the orders that were open in
+    them, and the text of the first failure."""
+
+    done: int
+    asked: int
+    failure: str = ""
+    orders: tuple[tuple[str, int], ...] = ()     # symbol, how many were ended
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing was open any more, and nothing failed."""
+        return not self.asked and not self.failure
+
+
 class Venue(ABC):
     """One product of one exchange. All methods may be called from any thread and return at once."""
 
@@ -108,10 +124,10 @@ class Venue(ABC):
         """Load and stream candles of this timeframe (idempotent); they appear on the board and in `on_candle`."""
 
     @abstractmethod
-    def cancel_everything(self) -> tuple[int, int, str]:
+    def cancel_everything(self) -> Cancelled:
         """The kill switch's direct path, on the caller's thread, blocking: cancel all open orders of the account.
 
-        Works without engine and streams. Returns (symbols answered "done", symbols asked, text of the first failure).
+        Works without engine and streams, and before `start`; it reads open orders, cancels them and sends nothing else.
         """
 
     def wrong_setting(self) -> str:

@@ -136,9 +136,9 @@ class Engine:
         """Start the engine thread."""
         self._worker.start()
 
-    def post(self, message: Message) -> None:
-        """Put a message into the inbox; never blocks."""
-        self._inbox.put((message, None))
+    def post(self, message: Message, reply: Reply | None = None) -> None:
+        """Put a message into the inbox; never blocks. `reply` hears the verdict, on the engine's thread."""
+        self._inbox.put((message, reply))
 
     def ask(self, command: Command, timeout: float) -> Verdict | None:
         """Put a command into the inbox and wait for the local verdict, at most `timeout` seconds."""
@@ -375,6 +375,7 @@ class Engine:
     def _keep_for_later(self, message: Message, reply: Reply | None) -> None:
         if isinstance(message, SetTrading):
             self._note("", "trading stays OFF while the ledger cannot write", "warning")
+            self._refuse_away(message, reply)
             return
         if isinstance(message, SetBot):
             self._core.force_bot(message.emi, message.state, message.reason)
@@ -400,7 +401,8 @@ class Engine:
         if isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
             self._refuse_away(message, reply)
 
-    def _refuse_away(self, message: PlaceOrder | MoveOrder | TakeOver | Watch, reply: Reply | None) -> None:
+    def _refuse_away(self, message: PlaceOrder | MoveOrder | SetTrading | TakeOver | Watch,
+                     reply: Reply | None) -> None:
         """Whoever asked is told: nothing was sent. Was the row stored all the same, the next reading finds it."""
         decision, now = Decision(), self._sights.now()
         refuse(decision, message.ticket, now, f"the ledger cannot write: {self._core.state.database_problem}")

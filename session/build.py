@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connectors import limit_pool, venue_class
 from connectors.limiter import Limiter
-from connectors.venue import Venue, VenueConfig, VenueParts
+from connectors.venue import Cancelled, Venue, VenueConfig, VenueParts
 from core.board import Board
 from core.clock import SystemClock
 from core.errors import TerminalError
@@ -21,7 +21,7 @@ from core.titles import product_title
 from db.dialects import MySqlAddress
 from db.store import Store
 from engine.bots import BotParts, Bots
-from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading
+from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading, Verdict
 from engine.loop import Engine, EngineParts
 from engine.view import View
 from models import BotState, Health, Key, Notice, Timings
@@ -76,7 +76,7 @@ class Session:
             store=open_store(settings), board=self.board, clock=clock, timings=timings, mode=settings.mode,
             history=home / "history.ini", configured=keys,
             strategies=self._scan_strategies,
-            on_fatal=on_fatal, on_death=self._died,
+            on_fatal=on_fatal, on_death=self.thread_died,
             stop_loss=self._loader.stop_loss if settings.general.stop_at_venue else None))
         self.bots = Bots(BotParts(
             place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,
@@ -91,8 +91,8 @@ class Session:
         keys = product.credentials.header_key() if product.credentials else ""
         pool = (limit_pool(market.name, product.category), keys)
         parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
-                           on_death=self._died, clock=clock, timings=self.timings, credentials=product.credentials,
-                           known=self._known, limiter=self._limiters.get(pool))
+                           on_death=self.thread_died, clock=clock, timings=self.timings,
+                           credentials=product.credentials, known=self._known, limiter=self._limiters.get(pool))
         make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name, product.category)
         venue = make(venue_config(self.settings, market, product), parts)
         self._limiters[pool] = venue.limiter
@@ -112,9 +112,10 @@ class Session:
         """The engine's latest view."""
         return self.engine.view
 
-    def post(self, command: Command) -> None:
-        """Hand a command to the engine. The kill switch goes to the venues directly as well."""
-        self.engine.post(command)
+    def post(self, command: Command, reply: Callable[[Verdict], None] | None = None) -> None:
+        """Hand a command to the engine; `reply` hears the verdict, on its thread. The kill switch goes to the venues
+        directly as well."""
+        self.engine.post(command, reply)
         if isinstance(command, KillSwitch) or (not self.engine.is_alive and isinstance(command, CancelAll)):
             self._cancel_directly()
 
@@ -154,6 +155,14 @@ class Session:
         return (f"{view.mode.value} runs on {', '.join(parts)}; {bots} bot{'s' if bots != 1 else ''} on WORK, trading "
                 f"{'ON' if view.trading else 'OFF'}")
 
+    def is_deciding(self) -> bool:
+        """Whether the engine's thread lives."""
+        return self.engine.is_alive
+
+    def markets(self) -> tuple[str, ...]:
+        """The markets of this session."""
+        return tuple(dict.fromkeys(venue.market for venue in self.venues))
+
     def dead_threads(self) -> tuple[str, ...]:
         """Names of threads that died."""
         return tuple(self._dead)
@@ -180,7 +189,8 @@ class Session:
     def _suspend(self, emi: str, reason: str) -> None:
         self.engine.post(SetBot(f"suspend-{emi}-{time.monotonic_ns()}", emi, BotState.SUSPENDED, reason))
 
-    def _died(self, name: str, error: BaseException) -> None:
+    def thread_died(self, name: str, error: BaseException) -> None:
+        """On the dying thread: the window and the log say so."""
         self._dead.append(name)
         self.engine.post(Notice("", f"Stopped: {name} thread ({type(error).__name__}). Orders rest at the venue. "
                                     "Restart recovers.", "error"))
@@ -188,12 +198,13 @@ class Session:
     def _cancel_directly(self) -> None:
         def run(venue: Venue) -> None:
             try:
-                done, asked, text = venue.cancel_everything()
+                reached = venue.cancel_everything()
             except TerminalError as error:
-                done, asked, text = 0, 1, str(error)
-            failed = f"; {text}" if text else ""
-            self.engine.post(Notice(venue.market, f"{venue.config.title}: cancel all answered for {done} of {asked} "
-                                                  f"symbols{failed}", "warning" if failed else "info"))
+                reached = Cancelled(0, 1, str(error))
+            failed = f"; {reached.failure}" if reached.failure else ""
+            self.engine.post(Notice(venue.market, f"{venue.config.title}: cancel all answered for "
+                                                  f"{reached.done} of {reached.asked} symbols{failed}",
+                                    "warning" if failed else "info"))
             self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}"))
 
         for venue in self.venues:

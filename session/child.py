@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from urllib.parse import urlsplit
 
 from core.errors import VenueError
+from core.home import write_private
 from core.market_settings import Demo, DemoVenue
 
 READY_WITHIN_S = 20.0
+READY_FILE = "simulator.ready"       # how the running one is reached, for the kill switch of another process
 
 
 def demo_of(ready: dict[str, dict[str, str]]) -> Demo:
@@ -21,6 +25,18 @@ def demo_of(ready: dict[str, dict[str, str]]) -> Demo:
            for name, told in ready.items() if name in ("binance", "bitmex")}
     binance = one["binance"]
     return Demo(binance.http, binance.ws, binance.api_key, binance.api_secret, one.get("bitmex"))
+
+
+def running(home: Path) -> Demo | None:
+    """How the bundled exchange of this home is reached, while a child of some program still runs it."""
+    try:
+        ready = json.loads((home / READY_FILE).read_text(encoding="utf-8"))
+        demo = demo_of(ready)
+        parts = urlsplit(demo.http)
+        socket.create_connection((parts.hostname or "", parts.port or 0), 1.0).close()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return demo
 
 
 class Child:
@@ -36,7 +52,10 @@ class Child:
         except OSError as error:
             self._log.close()
             raise VenueError("simulator", f"the bundled exchange cannot be started: {error.strerror}") from None
+        self._ready_file: Path | None = None
         self.ready = self._wait()
+        self._ready_file = home / READY_FILE
+        write_private(self._ready_file, json.dumps(self.ready))
         self.control = str(self.ready["control"])
         self.demo = demo_of(self.ready)
 
@@ -71,6 +90,8 @@ class Child:
 
     def stop(self, timeout: float = 2.0) -> None:
         """Close its input and wait; one that does not end is killed."""
+        if self._ready_file is not None:
+            self._ready_file.unlink(missing_ok=True)
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import ConfigError, TerminalError, UsageError
 from core.home import has_settings
@@ -17,6 +18,10 @@ from core.settings import Settings, load_settings
 from models import Mode
 from session import lock
 from session.display import display_problem
+
+if TYPE_CHECKING:
+    from session.build import Session
+    from session.control import Control
 
 log = logging.getLogger("botbook")
 
@@ -69,6 +74,19 @@ def logging_to(home: Path, settings: Settings, known: KnownSecrets, console: boo
         logs.stop()
 
 
+def open_control(home: Path, session: Session, flag: Mode | None) -> Control | None:
+    """The control socket of a session started with this flag; None where there is none: the messages say why."""
+    from session.control import Control
+    from session.control_desk import ControlDesk
+    from session.control_line import NoControl
+    try:
+        lock.note_flag(home, flag.value if flag is not None else "")
+        return Control(home, ControlDesk(session, VERSION), session.thread_died)
+    except (NoControl, OSError) as error:
+        session.say(f"control without a window is off: {error}", "info")
+        return None
+
+
 def run_terminal(args: argparse.Namespace, home: Path, project: Path, notices: tuple[str, ...]) -> int:
     """The terminal; the exit code."""
     held = lock.take(home)
@@ -112,5 +130,10 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
             raise
         for notice in notices:
             session.say(notice)
-        runner.run(session, args.autotrade)
+        control = open_control(home, session, flag)
+        try:
+            runner.run(session, args.autotrade)
+        finally:
+            if control is not None:
+                control.stop()
     return 0

@@ -26,11 +26,12 @@ from interface.app import About, App, Hooks, Look, SettingLine
 from interface.history import NOTHING
 from models import Mode, Timings
 from session.layout_file import LayoutFile, read_layout
-from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to
+from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to, open_control
 from session.setup import SettingsSetup
 
 if TYPE_CHECKING:
     from session.build import Session
+    from session.control import Control
     from session.older import OlderReader
 
 POLL_MS = 30
@@ -60,6 +61,7 @@ class WindowRun:
         self._home, self._project, self._known, self._flag = home, project, known, flag
         self._settings, self._notices, self._version = settings, notices, version
         self._session: Session | None = None
+        self._control: Control | None = None     # put in place by the builder
         self._built: list[Session | TerminalError] = []
         self._builder: threading.Thread | None = None
         self._stopper: threading.Thread | None = None
@@ -144,7 +146,9 @@ class WindowRun:
             if settings.demo:
                 child = Child(self._project, self._home)
                 settings = load_settings(self._home, self._known, self._flag, child.demo)
-            self._built.append(Session(settings, self._home, Timings(), self._fatal.append, child, self._known))
+            session = Session(settings, self._home, Timings(), self._fatal.append, child, self._known)
+            self._control = open_control(self._home, session, self._flag)
+            self._built.append(session)
         except TerminalError as error:
             if child is not None:
                 child.stop(0.5)
@@ -219,6 +223,8 @@ class WindowRun:
             self._builder.join(3.0)
         built = self._built.pop() if self._built else None
         session = self._session or (built if not isinstance(built, TerminalError) else None)
+        if self._control is not None:
+            self._control.stop()
         if session is not None:
             session.stop(cancel_all)
 

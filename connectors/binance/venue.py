@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from connectors import keeper
 from connectors.asker import Question
@@ -25,8 +26,8 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import VenueConfig, VenueParts
-from core.errors import Rejected, VenueError
+from connectors.venue import Cancelled, VenueConfig, VenueParts
+from core.errors import KeysRejected, Rejected, VenueError
 from models import Key, LeverageReport, Notice, Reject, SetLeverage
 
 log = logging.getLogger(__name__)
@@ -172,25 +173,37 @@ class Binance(ProductVenue[Rest]):
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)
 
-    def _cancel_everything(self, rest: Rest) -> tuple[int, int, str]:
-        done, asked, failure = 0, 0, ""
-        category = self.config.category
+    def _cancel_everything(self, rest: Rest) -> Cancelled:
+        category, calls = self.config.category, self._calls
+        failures: list[str] = []
+
+        def read(call: Call, rows: Callable[[bytes], tuple[Key, ...]]) -> tuple[Key, ...]:
+            """What is open; the configured symbols where that cannot be told: their orders are ended all the same."""
+            try:
+                return rows(self._urgent(rest, call))
+            except KeysRejected:
+                raise
+            except VenueError as error:
+                failures.append(error.text)
+                return tuple(Key(self.market, category, symbol) for symbol in self.config.symbols)
+
         try:
             if not self._sync.is_known:
                 self._clock_now(rest)
-            plain = parse.orders(self._urgent(rest, self._calls.open_orders(Rank.CANCEL)), category)
-            waiting = algo.rows(self._urgent(rest, self._calls.open_conditional(Rank.CANCEL)), category)
+            plain = read(calls.open_orders(Rank.CANCEL), lambda body: tuple(
+                one.key for one in parse.orders(body, category)))
+            waiting = read(calls.open_conditional(Rank.CANCEL), lambda body: tuple(
+                one.key for one in algo.rows(body, category)))
         except VenueError as error:
-            return 0, 0, error.text
-        stops = {one.key.symbol for one in waiting}
-        for symbol in sorted(stops | {one.key.symbol for one in plain}):
-            asked += 1
+            return Cancelled(0, 0, error.text)
+        stops, found, done = {key.symbol for key in waiting}, Counter(key.symbol for key in (*waiting, *plain)), []
+        for symbol in sorted(found):
             try:
                 # Conditional ones first: one that triggers meanwhile is ended with the plain ones.
                 if symbol in stops:
-                    self._urgent(rest, self._calls.cancel_all_conditional(symbol))
-                self._urgent(rest, self._calls.cancel_all(symbol))
-                done += 1
+                    self._urgent(rest, calls.cancel_all_conditional(symbol))
+                self._urgent(rest, calls.cancel_all(symbol))
+                done.append((symbol, found[symbol]))
             except VenueError as error:
-                failure = failure or f"{symbol}: {error.text}"
-        return done, asked, failure
+                failures.append(f"{symbol}: {error.text}")
+        return Cancelled(len(done), len(found), failures[0] if failures else "", tuple(done))

@@ -6,6 +6,7 @@ venue counts their requests together. With the closed venue's own addresses it a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -27,7 +28,7 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import VenueConfig, VenueParts
+from connectors.venue import Cancelled, VenueConfig, VenueParts
 from core.errors import Rejected, VenueError
 from core.hosts import Reach, reach
 from core.numbers import printable
@@ -208,15 +209,16 @@ class Bitmex(ProductVenue[Rest]):
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)
 
-    def _cancel_everything(self, rest: Rest) -> tuple[int, int, str]:
+    def _cancel_everything(self, rest: Rest) -> Cancelled:
         """One request ends all orders of the account, of whatever category; each answer is looked at."""
         try:
             if not self._sync.is_known:
                 self._clock_now(rest)
             rows = parse.orders(self._urgent(rest, self._calls.cancel_all()))
         except VenueError as error:
-            return 0, 1, error.text
+            return Cancelled(0, 1, error.text)
         failed = {row.symbol: printable(row.error) for row in rows if row.error}
-        symbols = {row.symbol for row in rows}
+        found = Counter(row.symbol for row in rows)
         failure = next((f"{symbol}: {text}" for symbol, text in failed.items()), "")
-        return len(symbols) - len(failed), len(symbols), failure
+        done = tuple((symbol, count) for symbol, count in sorted(found.items()) if symbol not in failed)
+        return Cancelled(len(done), len(found), failure, done)

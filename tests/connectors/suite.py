@@ -18,6 +18,7 @@ from typing import ClassVar
 import pytest
 
 from connectors.product import NO_KEYS
+from connectors.venue import Cancelled
 from models import (
     AccountSnapshot,
     Ack,
@@ -371,7 +372,7 @@ class ConnectorSuite:
         off.venue.start()
         wait_for(lambda: off.state and off.state.health is Health.OFF)
 
-        assert off.venue.cancel_everything() == (1, 1, "")
+        assert off.venue.cancel_everything() == Cancelled(1, 1, "", ((self.product.key.symbol, 1),))
         states = [str(row["status"]).upper() for row in controls.truth("orders")
                   if row["client_id"] == order.cl_ord_id]
         assert states == ["CANCELED"]
@@ -384,7 +385,7 @@ class ConnectorSuite:
         for order in orders:
             terminal.answer(order)
 
-        assert terminal.venue.cancel_everything() == (1, 1, "")
+        assert terminal.venue.cancel_everything() == Cancelled(1, 1, "", ((self.product.key.symbol, 2),))
         mine = {order.cl_ord_id for order in orders}
         states = {str(row["status"]).upper() for row in controls.truth("orders") if row["client_id"] in mine}
         assert states == {"CANCELED"}

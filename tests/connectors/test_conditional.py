@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.binance.conditional import PREFIX
+from connectors.venue import Cancelled
 from core.numbers import multiple_down
 from models import (
     AccountSnapshot,
@@ -259,7 +260,7 @@ def test_cancel_everything_ends_conditional_orders_too(make: Make, exchange: Exc
     for order in orders:
         terminal.answer(order)
 
-    assert terminal.venue.cancel_everything() == (1, 1, "")
+    assert terminal.venue.cancel_everything() == Cancelled(1, 1, "", ((product.key.symbol, 2),))
     mine = {order.cl_ord_id for order in orders}
     assert not [one for one in snapshot(terminal).orders if one.cl_ord_id in mine]
 

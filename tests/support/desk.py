@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, cast
 
-from connectors.venue import Venue, VenueConfig
+from connectors.venue import Cancelled, Venue, VenueConfig
 from core.board import Board
 from core.clock import SystemClock
 from core.errors import TerminalError
@@ -101,9 +101,9 @@ class StubVenue(Venue):
     def want_candles(self, key: Key, timeframe: str) -> None:
         """No candles here."""
 
-    def cancel_everything(self) -> tuple[int, int, str]:
+    def cancel_everything(self) -> Cancelled:
         """Nothing to cancel."""
-        return 0, 0, ""
+        return Cancelled(0, 0)
 
 
 class StubBots:

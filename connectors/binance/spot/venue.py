@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from connectors import keeper
 from connectors.binance import parse, rights
 from connectors.binance.desk import read_clock
@@ -22,7 +24,7 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, RAW, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import VenueConfig, VenueParts
+from connectors.venue import Cancelled, VenueConfig, VenueParts
 from core.errors import VenueError
 from models import Notice, Reject
 
@@ -115,22 +117,21 @@ class BinanceSpot(ProductVenue[Rest]):
     def _is_clock(self, error: VenueError) -> bool:
         return is_clock(error)
 
-    def _cancel_everything(self, rest: Rest) -> tuple[int, int, str]:
-        done, asked, failure = 0, 0, ""
+    def _cancel_everything(self, rest: Rest) -> Cancelled:
+        failure = ""
         try:
             if not self._sync.is_known:
                 self._clock_now(rest)
             orders = spot_parse.orders(self._urgent(rest, self._calls.open_orders(Rank.CANCEL)))
         except VenueError as error:
-            return 0, 0, error.text
-        for symbol in sorted({order.key.symbol for order in orders}):
-            asked += 1
+            return Cancelled(0, 0, error.text)
+        found, done = Counter(order.key.symbol for order in orders), []
+        for symbol in sorted(found):
             try:
                 self._urgent(rest, self._calls.cancel_all(symbol))
-                done += 1
             except VenueError as error:
-                if spot_errors.is_gone(error):
-                    done += 1            # the last of them ended meanwhile
-                else:
+                if not spot_errors.is_gone(error):       # else the last of them ended meanwhile
                     failure = failure or f"{symbol}: {error.text}"
-        return done, asked, failure
+                    continue
+            done.append((symbol, found[symbol]))
+        return Cancelled(len(done), len(found), failure, tuple(done))

@@ -1,0 +1,195 @@
+"""`main.py kill-switch`: the running program does it; where it does not answer, this process asks the venues itself.
+
+The direct way needs settings and keys, no database and no lock: it reads open orders and cancels them, and sends
+nothing else. A program that hangs finds the kill switch in its socket when it wakes up, so it does not trade on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from connectors import Venue, VenueParts, limit_pool, venue_class
+from connectors.limiter import Limiter
+from connectors.venue import Cancelled
+from core.board import Board
+from core.clock import SystemClock
+from core.errors import TerminalError, UsageError, VenueError
+from core.home import has_settings
+from core.logs import one_line, redact
+from core.secrets import KnownSecrets
+from core.setting_file import SettingFile
+from core.setting_keys import ENV
+from core.settings import Demo, Settings, load_settings
+from core.titles import market_title, product_title
+from models import Mode, Timings
+from session import lock
+from session.child import Child, running
+from session.ctl import NoAnswer, NotRunning, ask, lines_of, say, warn
+from session.run import flag_of
+
+PROGRAM_S = 3.0           # for the running program's answer
+ALL_S = 60.0              # for all venues together
+ROUNDS = 5                # until a look finds nothing open any more
+PAUSE_S = 0.5
+_TIMINGS = replace(Timings(), connect=3.0, answer=5.0)
+_MATTERS = ("MARKET_LIST", "TESTNET", "DEMO")
+
+
+class Product:
+    """One product's way to "nothing is open any more"; worked off on a thread of its own."""
+
+    def __init__(self, title: str, venue: Venue | None) -> None:
+        self.title, self._venue = title, venue
+        self.ended: Counter[str] = Counter()
+        self.failure = "no answer in time" if venue is not None else ""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there are keys to ask with."""
+        return self._venue is not None
+
+    def work(self) -> None:
+        """Look, cancel, look again."""
+        assert self._venue is not None
+        pause = threading.Event()
+        for number in range(ROUNDS):
+            pause.wait(PAUSE_S if number else 0.0)
+            reached = self._cancel(self._venue)
+            self.ended.update(dict(reached.orders))
+            self.failure = reached.failure or ("orders still rest" if reached.asked else "")
+            if reached.is_clean:
+                return
+
+    @staticmethod
+    def _cancel(venue: Venue) -> Cancelled:
+        try:
+            return venue.cancel_everything()
+        except TerminalError as error:
+            return Cancelled(0, 1, str(error))
+
+    def words(self) -> str:
+        """What became of it, for people."""
+        ended = ", ".join(f"{symbol} {count}" for symbol, count in sorted(self.ended.items()))
+        done = f"{sum(self.ended.values())} orders cancelled ({ended})" if ended else "no order was open"
+        if not self.is_asked:
+            return f"{self.title}: no API key, so no orders"
+        if self.failure:
+            return f"{self.title}: {f'{done}; then ' if ended else ''}FAILED: {self.failure}"
+        return f"{self.title}: {done}"
+
+
+def kill_switch(args: argparse.Namespace, home: Path, project: Path) -> int:
+    """By the program, or directly; the exit code (4: something may still rest at a venue)."""
+    if not home.is_dir():
+        raise UsageError(f"there is no folder {home}; name the one of the program with --home")
+    known = KnownSecrets()
+    flag, why = _flag(args, home)
+    settings = _settings(home, known, flag)
+    _confirm(settings.mode, args.yes)
+    try:
+        answer = ask(home, {"do": "kill"}, PROGRAM_S)
+    except NotRunning:
+        say("no program runs with this home: asking the venues directly")
+    except (NoAnswer, TerminalError) as error:
+        warn(f"{error}. Asking the venues directly")
+    else:
+        if answer.get("ok"):
+            say("\n".join(lines_of(answer)))
+            return 0
+        warn(f"{'; '.join(lines_of(answer))}. Asking the venues directly")
+    say(f"mode {settings.mode.value}{why}")
+    return _directly(settings, home, project, known)
+
+
+def _flag(args: argparse.Namespace, home: Path) -> tuple[Mode | None, str]:
+    """The mode asked for; without a word, the one the program that runs was started with, else as a start would do."""
+    flag = flag_of(args)
+    if flag is None and lock.is_taken(home) and (told := lock.flag_of(home)) in {mode.value for mode in Mode}:
+        return Mode(told), " (as the program that runs)"
+    return (Mode.SIM if flag is None and not has_settings(home) else flag), ""
+
+
+def _settings(home: Path, known: KnownSecrets, flag: Mode | None, demo: Demo | None = None) -> Settings:
+    """Markets and keys; what else is wrong in `.env` does not matter here."""
+    values = SettingFile(home, ENV, "").values
+    text = "".join(f'{name}="{values[name]}"\n' for name in _MATTERS if name in values)
+    return load_settings(home, known, flag, demo, {ENV: text})
+
+
+def _confirm(mode: Mode, is_said: bool) -> None:
+    if mode is not Mode.LIVE or is_said:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("LIVE: every open order of the account is cancelled; say --yes to confirm")
+    if input("LIVE: cancel every open order of the account? Type yes: ").strip().lower() != "yes":
+        raise UsageError("nothing was done: yes was not typed")
+
+
+# ---------------------------------------------------------------- without the program
+
+
+def _directly(settings: Settings, home: Path, project: Path, known: KnownSecrets) -> int:
+    child = None
+    try:
+        if settings.demo:
+            demo = running(home)         # of a program that hangs, or that has just been killed
+            if demo is None:
+                child = Child(project, home)
+                demo = child.demo
+            settings = _settings(home, known, Mode.SIM, demo)
+        return _cancel(settings, known)
+    finally:
+        if child is not None:
+            child.stop()
+
+
+def _cancel(settings: Settings, known: KnownSecrets) -> int:
+    for problem in settings.problems:
+        warn(redact(str(problem), known))
+    products = _products(settings, known)
+    threads = [threading.Thread(target=one.work, name=f"cancel {one.title}", daemon=True)
+               for one in products if one.is_asked]
+    for thread in threads:
+        thread.start()
+    clock = SystemClock()
+    until = clock.monotonic() + ALL_S
+    for thread in threads:
+        thread.join(max(0.0, until - clock.monotonic()))
+    for one in products:
+        say(one_line(redact(one.words(), known)))
+    for name, words in settings.closed().items():
+        say(f"{market_title(name)}: {words}")
+    failed = [one.title for one in products if one.failure]
+    if not threads:
+        raise VenueError("", "no market with an API key is configured: nothing could be cancelled")
+    if failed or settings.problems:
+        raise VenueError("", f"{', '.join(failed) or 'a market with wrong settings'}: orders may still rest there; try "
+                         "again, or cancel them on the exchange's own page")
+    return 0
+
+
+def _products(settings: Settings, known: KnownSecrets) -> list[Product]:
+    from session.build import venue_config
+    clock, limiters = SystemClock(), dict[tuple[str, str], Limiter]()
+    made = []
+    for market in settings.markets:
+        if market.name in settings.closed():
+            continue
+        for product in market.products:
+            title = product_title(market.name, product.category)
+            if product.credentials is None:
+                made.append(Product(title, None))
+                continue
+            pool = (limit_pool(market.name, product.category), product.credentials.header_key())
+            parts = VenueParts(board=Board(), sink=lambda message: None, on_candle=lambda *told: None,
+                               on_death=lambda name, error: None, clock=clock, timings=_TIMINGS,
+                               credentials=product.credentials, known=known, limiter=limiters.get(pool))
+            venue = venue_class(market.name, product.category)(venue_config(settings, market, product), parts)  # type: ignore[call-arg]  # as session.build: every venue is made of these two
+            limiters[pool] = venue.limiter
+            made.append(Product(title, venue))
+    return made
