@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from connectors.limiter import Limiter
 from core.board import Board
 from core.clock import Clock
+from core.errors import Throttled, VenueError
 from core.secrets import Credentials, KnownSecrets
 from models import CandleSeries, Category, Key, Request, Timings, VenueMessage
 
@@ -76,12 +77,18 @@ class Cancelled:
     done: int
     asked: int
     failure: str = ""
-    orders: tuple[tuple[str, int], ...] = ()     # symbol, how many were ended
+    orders: tuple[tuple[str, int], ...] = ()     # symbol, how many were ended (0: not known)
+    wait: float = 0.0                            # seconds until the venue lets requests through again
 
     @property
     def is_clean(self) -> bool:
         """Nothing was open any more, and nothing failed."""
         return not self.asked and not self.failure
+
+
+def wait_of(error: VenueError) -> float:
+    """Seconds until the venue lets requests through again; 0: it is not about that."""
+    return (error.retry_after or 0.0) if isinstance(error, Throttled) else 0.0
 
 
 class Venue(ABC):

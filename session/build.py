@@ -205,10 +205,17 @@ class Session:
             self.engine.post(Notice(venue.market, f"{venue.config.title}: cancel all answered for "
                                                   f"{reached.done} of {reached.asked} symbols{failed}",
                                     "warning" if failed else "info"))
-            self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}"))
 
-        for venue in self.venues:
-            threading.Thread(target=run, args=(venue,), name=f"cancel all {venue.config.title}", daemon=True).start()
+        def ask_after(threads: list[threading.Thread]) -> None:
+            for thread in threads:
+                thread.join()
+            self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}"))     # once: it costs much of the budget
+
+        threads = [threading.Thread(target=run, args=(venue,), name=f"cancel all {venue.config.title}", daemon=True)
+                   for venue in self.venues]
+        for thread in threads:
+            thread.start()
+        threading.Thread(target=ask_after, args=(threads,), name="after cancel all", daemon=True).start()
 
     # ------------------------------------------------------------ the end
 

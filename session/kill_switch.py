@@ -33,9 +33,10 @@ from session.ctl import NoAnswer, NotRunning, ask, lines_of, say, warn
 from session.run import flag_of
 
 PROGRAM_S = 3.0           # for the running program's answer
+CANCELLED_S = 5.0         # until what it shows as open is gone
 ALL_S = 60.0              # for all venues together
-ROUNDS = 5                # until a look finds nothing open any more
-PAUSE_S = 0.5
+ROUNDS = 4                # in which nothing was reached, before it is given up
+PAUSE_S = 0.3             # between rounds
 _TIMINGS = replace(Timings(), connect=3.0, answer=5.0)
 _MATTERS = ("MARKET_LIST", "TESTNET", "DEMO")
 
@@ -54,16 +55,19 @@ class Product:
         return self._venue is not None
 
     def work(self) -> None:
-        """Look, cancel, look again."""
+        """Look, cancel, look again, until nothing is open; limits of the venue are waited for."""
         assert self._venue is not None
-        pause = threading.Event()
-        for number in range(ROUNDS):
-            pause.wait(PAUSE_S if number else 0.0)
+        pause, clock = threading.Event(), SystemClock()
+        until, fruitless, next_s = clock.monotonic() + ALL_S, 0, PAUSE_S
+        while True:
             reached = self._cancel(self._venue)
             self.ended.update(dict(reached.orders))
             self.failure = reached.failure or ("orders still rest" if reached.asked else "")
-            if reached.is_clean:
+            fruitless = 0 if reached.done or reached.wait else fruitless + 1
+            if reached.is_clean or fruitless > ROUNDS or clock.monotonic() + reached.wait > until:
                 return
+            pause.wait(reached.wait or next_s)
+            next_s = min(2 * next_s, 4.0) if fruitless else PAUSE_S
 
     @staticmethod
     def _cancel(venue: Venue) -> Cancelled:
@@ -74,8 +78,9 @@ class Product:
 
     def words(self) -> str:
         """What became of it, for people."""
-        ended = ", ".join(f"{symbol} {count}" for symbol, count in sorted(self.ended.items()))
-        done = f"{sum(self.ended.values())} orders cancelled ({ended})" if ended else "no order was open"
+        ended = ", ".join(f"{symbol} {count or '(number not known)'}" for symbol, count in sorted(self.ended.items()))
+        count = self.ended.total()
+        done = f"{count} order{'s' if count != 1 else ''} cancelled ({ended})" if ended else "no order was open"
         if not self.is_asked:
             return f"{self.title}: no API key, so no orders"
         if self.failure:
@@ -100,10 +105,28 @@ def kill_switch(args: argparse.Namespace, home: Path, project: Path) -> int:
     else:
         if answer.get("ok"):
             say("\n".join(lines_of(answer)))
-            return 0
-        warn(f"{'; '.join(lines_of(answer))}. Asking the venues directly")
+            if not (left := _left(home)):
+                say("no order is open any more")
+                return 0
+            warn(f"{left} orders are still shown as open. Asking the venues directly")
+        else:
+            warn(f"{'; '.join(lines_of(answer))}. Asking the venues directly")
     say(f"mode {settings.mode.value}{why}")
     return _directly(settings, home, project, known)
+
+
+def _left(home: Path) -> int:
+    """How many orders the program shows as open some seconds after its kill switch."""
+    clock, pause, left = SystemClock(), threading.Event(), 1
+    until = clock.monotonic() + CANCELLED_S
+    while clock.monotonic() < until and left:
+        pause.wait(0.1)
+        try:
+            told = ask(home, {"do": "status"}, PROGRAM_S).get("status", {})
+        except TerminalError:
+            break
+        left = int(told.get("orders", 1))
+    return left
 
 
 def _flag(args: argparse.Namespace, home: Path) -> tuple[Mode | None, str]:
@@ -159,17 +182,18 @@ def _cancel(settings: Settings, known: KnownSecrets) -> int:
     clock = SystemClock()
     until = clock.monotonic() + ALL_S
     for thread in threads:
-        thread.join(max(0.0, until - clock.monotonic()))
+        thread.join(max(0.0, until - clock.monotonic() + 2 * _TIMINGS.answer))
     for one in products:
         say(one_line(redact(one.words(), known)))
     for name, words in settings.closed().items():
         say(f"{market_title(name)}: {words}")
     failed = [one.title for one in products if one.failure]
     if not threads:
-        raise VenueError("", "no market with an API key is configured: nothing could be cancelled")
+        raise VenueError("kill-switch", "no market with an API key is configured: nothing could be cancelled")
     if failed or settings.problems:
-        raise VenueError("", f"{', '.join(failed) or 'a market with wrong settings'}: orders may still rest there; try "
-                         "again, or cancel them on the exchange's own page")
+        where = ", ".join(failed) or "a market with wrong settings"
+        raise VenueError("kill-switch", f"{where}: orders may still rest there; try again, or cancel them on the "
+                                        "exchange's own page")
     return 0
 
 

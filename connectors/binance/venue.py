@@ -26,7 +26,7 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import Cancelled, VenueConfig, VenueParts
+from connectors.venue import Cancelled, VenueConfig, VenueParts, wait_of
 from core.errors import KeysRejected, Rejected, VenueError
 from models import Key, LeverageReport, Notice, Reject, SetLeverage
 
@@ -175,17 +175,17 @@ class Binance(ProductVenue[Rest]):
 
     def _cancel_everything(self, rest: Rest) -> Cancelled:
         category, calls = self.config.category, self._calls
-        failures: list[str] = []
+        failures: list[VenueError] = []
 
-        def read(call: Call, rows: Callable[[bytes], tuple[Key, ...]]) -> tuple[Key, ...]:
+        def read(call: Call, rows: Callable[[bytes], tuple[Key, ...]]) -> Counter[str]:
             """What is open; the configured symbols where that cannot be told: their orders are ended all the same."""
             try:
-                return rows(self._urgent(rest, call))
+                return Counter(key.symbol for key in rows(self._urgent(rest, call)))
             except KeysRejected:
                 raise
             except VenueError as error:
-                failures.append(error.text)
-                return tuple(Key(self.market, category, symbol) for symbol in self.config.symbols)
+                failures.append(error)
+                return Counter(dict.fromkeys(self.config.symbols, 0))
 
         try:
             if not self._sync.is_known:
@@ -195,15 +195,17 @@ class Binance(ProductVenue[Rest]):
             waiting = read(calls.open_conditional(Rank.CANCEL), lambda body: tuple(
                 one.key for one in algo.rows(body, category)))
         except VenueError as error:
-            return Cancelled(0, 0, error.text)
-        stops, found, done = {key.symbol for key in waiting}, Counter(key.symbol for key in (*waiting, *plain)), []
+            return Cancelled(0, 0, error.text, wait=wait_of(error))
+        found = {symbol: plain[symbol] + waiting[symbol] for symbol in (*waiting, *plain)}
+        done = []
         for symbol in sorted(found):
             try:
                 # Conditional ones first: one that triggers meanwhile is ended with the plain ones.
-                if symbol in stops:
+                if symbol in waiting:
                     self._urgent(rest, calls.cancel_all_conditional(symbol))
                 self._urgent(rest, calls.cancel_all(symbol))
                 done.append((symbol, found[symbol]))
             except VenueError as error:
-                failures.append(f"{symbol}: {error.text}")
-        return Cancelled(len(done), len(found), failures[0] if failures else "", tuple(done))
+                failures.append(error)
+        return Cancelled(len(done), len(found), failures[0].text if failures else "", tuple(done),
+                         max(map(wait_of, failures), default=0.0))

@@ -28,7 +28,7 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import Cancelled, VenueConfig, VenueParts
+from connectors.venue import Cancelled, VenueConfig, VenueParts, wait_of
 from core.errors import Rejected, VenueError
 from core.hosts import Reach, reach
 from core.numbers import printable
@@ -216,7 +216,7 @@ class Bitmex(ProductVenue[Rest]):
                 self._clock_now(rest)
             rows = parse.orders(self._urgent(rest, self._calls.cancel_all()))
         except VenueError as error:
-            return Cancelled(0, 1, error.text)
+            return Cancelled(0, 1, error.text, wait=wait_of(error))
         failed = {row.symbol: printable(row.error) for row in rows if row.error}
         found = Counter(row.symbol for row in rows)
         failure = next((f"{symbol}: {text}" for symbol, text in failed.items()), "")

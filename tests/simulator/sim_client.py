@@ -45,8 +45,18 @@ class Exchange:
         self.start_s = time.monotonic() - began
         if not line:
             raise AssertionError(f"no ready line: {self.process.stderr.read() if self.process.stderr else ''}")
-        self.ready: dict[str, Any] = json.loads(line)
-        self.venue: dict[str, str] = self.ready["binance"]
+        self._reach(json.loads(line))
+
+    @classmethod
+    def of(cls, ready: dict[str, Any]) -> Exchange:
+        """The way to one that somebody else runs."""
+        made = cls.__new__(cls)
+        made._reach(ready)
+        return made
+
+    def _reach(self, ready: dict[str, Any]) -> None:
+        self.ready = ready
+        self.venue: dict[str, str] = ready["binance"]
         self.http = requests.Session()
         self.offset_ms = 0
         self.answer_headers: Any = {}

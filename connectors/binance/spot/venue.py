@@ -24,8 +24,8 @@ from connectors.keeper import Standing
 from connectors.limiter import ORDERS, RAW, WEIGHT, Budget, Limiter
 from connectors.product import Asking, ProductVenue
 from connectors.stream import Stream
-from connectors.venue import Cancelled, VenueConfig, VenueParts
-from core.errors import VenueError
+from connectors.venue import Cancelled, VenueConfig, VenueParts, wait_of
+from core.errors import KeysRejected, VenueError
 from models import Notice, Reject
 
 # Until exchangeInfo tells the limits: the lowest documented (binance.md section 4). They are spot's own: futures count
@@ -118,20 +118,25 @@ class BinanceSpot(ProductVenue[Rest]):
         return is_clock(error)
 
     def _cancel_everything(self, rest: Rest) -> Cancelled:
-        failure = ""
+        failures: list[VenueError] = []
         try:
             if not self._sync.is_known:
                 self._clock_now(rest)
             orders = spot_parse.orders(self._urgent(rest, self._calls.open_orders(Rank.CANCEL)))
-        except VenueError as error:
+            found = Counter(order.key.symbol for order in orders)
+        except KeysRejected as error:
             return Cancelled(0, 0, error.text)
-        found, done = Counter(order.key.symbol for order in orders), []
+        except VenueError as error:      # it cannot be told what is open: orders of the configured symbols end anyhow
+            failures.append(error)
+            found = Counter(dict.fromkeys(self.config.symbols, 0))
+        done = []
         for symbol in sorted(found):
             try:
                 self._urgent(rest, self._calls.cancel_all(symbol))
             except VenueError as error:
                 if not spot_errors.is_gone(error):       # else the last of them ended meanwhile
-                    failure = failure or f"{symbol}: {error.text}"
+                    failures.append(error)
                     continue
             done.append((symbol, found[symbol]))
-        return Cancelled(len(done), len(found), failure, tuple(done))
+        return Cancelled(len(done), len(found), failures[0].text if failures else "", tuple(done),
+                         max(map(wait_of, failures), default=0.0))
