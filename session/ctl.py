@@ -11,6 +11,7 @@ import json
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -91,7 +92,7 @@ def ask(home: Path, asked: Mapping[str, object], within: float = ANSWER_S) -> Ma
     try:
         with line.address(home) as where, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
             made.settimeout(within)
-            made.connect(where)
+            connect(made, where, until)
             made.sendall(line.line_of(request))
             return _answer(made, time.monotonic() + within)
     except line.NoControl as error:
@@ -106,6 +107,19 @@ def ask(home: Path, asked: Mapping[str, object], within: float = ANSWER_S) -> Ma
                             "it") from None
     except OSError as error:
         raise NoAnswer(f"the program{_holder(home)} broke off: {error.strerror or error}") from None
+
+
+def connect(made: socket.socket, where: str, until: float) -> None:
+    """Get in, also when a hundred others want to at this moment."""
+    pause = threading.Event()
+    while True:
+        try:
+            made.connect(where)
+            return
+        except BlockingIOError:                  # the program has not taken those before us yet
+            if time.time() > until:
+                raise TimeoutError from None
+            pause.wait(0.02)
 
 
 def _answer(made: socket.socket, until: float) -> Mapping[str, Any]:

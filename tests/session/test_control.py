@@ -70,7 +70,7 @@ def connect(home: Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made.settimeout(5)
     with address(home) as where:
-        made.connect(where)
+        ctl.connect(made, where, time.time() + 5)
     return made
 
 
