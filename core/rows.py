@@ -135,9 +135,6 @@ class WatchRow:
     on: bool
 
 
-Row = CoinRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | WatchRow
-
-
 @dataclass(frozen=True, slots=True)
 class RobotRow:
     """A row of `robots` as a person may have typed it: nothing is checked yet."""
@@ -156,6 +153,33 @@ class RobotRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RobotAdded:
+    """A new row of `robots`."""
+
+    row: RobotRow
+
+
+@dataclass(frozen=True, slots=True)
+class RobotRenamed:
+    """Another EMI of a row of `robots`. `strategy` is written out: a row may have gone by its old name alone."""
+
+    emi: str
+    new: str
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RobotRemoved:
+    """A row of `robots` goes; what it traded stays in the ledger."""
+
+    emi: str
+
+
+Row = (CoinRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | RobotAdded | RobotRenamed | RobotRemoved
+       | WatchRow)
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything a start reads of one account's ledger."""
 
@@ -166,6 +190,8 @@ class Loaded:
     today: tuple[CoinRow, ...] = ()              # since 00:00 UTC
     counters: dict[str, int] = field(default_factory=dict)
 
+
+TRANSFER = "MOVE:"                               # begins the EXECID of rows that move books between owners
 
 BOOK_KEY = tuple[str, Key, str, str]             # account, key, emi, currency
 

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.mysql import pymysql as mysql_driver
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from db import schema as t
-from db.values import BOOKS, COINS, ORDERS, Values
+from db.values import BOOKS, COINS, ORDERS, ROBOTS, Values
 
 KEY_MARK = "key_"            # in names of bound values: the column of the row's key, not its new value
 PACKET_MOST = 200            # statements; more go in several packets of the same transaction
@@ -45,7 +45,8 @@ class Statement:
         compiled = statement.compile(dialect=dialect, column_keys=given)  # type: ignore[attr-defined]
         assert isinstance(compiled, SQLCompiler) and compiled.positiontup is not None
         self.text = compiled.string
-        self._take = itemgetter(*(columns.index(name.removeprefix(KEY_MARK)) for name in compiled.positiontup))
+        places = [columns.index(name.removeprefix(KEY_MARK)) for name in compiled.positiontup]
+        self._take = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
     def run(self, cursor: Cursor, values: Values) -> None:
         """Execute it. Raises the driver's errors."""
@@ -87,6 +88,12 @@ class Writes:
         self.robots = Statement(
             sa.update(t.robots).where(robots.EMI == sa.bindparam("key_EMI"))
             .values(STATE=sa.bindparam("STATE"), REASON=sa.bindparam("REASON")), kind, ("EMI", "STATE", "REASON"))
+        self.robot_added = Statement(sa.insert(t.robots), kind, ROBOTS)
+        self.robot_renamed = Statement(
+            sa.update(t.robots).where(robots.EMI == sa.bindparam("key_EMI"))
+            .values(EMI=sa.bindparam("NEW"), STRATEGY=sa.bindparam("STRATEGY")), kind, ("EMI", "NEW", "STRATEGY"))
+        self.robot_removed = Statement(
+            sa.delete(t.robots).where(robots.EMI == sa.bindparam("key_EMI")), kind, ("EMI",))
         names = ("MARKET", "CATEGORY", "SYMBOL")
         zero, one = (sa.literal_column(digit, sa.Integer) for digit in "01")     # no bound values
         last = sa.select(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +22,16 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from core.errors import AlreadyRunning, LedgerError
 from core.rows import (
     CATEGORY_OF,
+    TRANSFER,
     BookRow,
     CoinRow,
     CounterRow,
     CursorRow,
     Loaded,
     OrderRow,
+    RobotAdded,
+    RobotRemoved,
+    RobotRenamed,
     RobotRow,
     RobotState,
     Row,
@@ -43,6 +47,7 @@ log = logging.getLogger(__name__)
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
 FOLD_AFTER = 400           # commits: some 2,000 pages of log. Seldom: an event that comes meanwhile waits for two syncs
 _TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
+_TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # not moved between owners
 _Answer = TypeVar("_Answer")
 
 
@@ -141,7 +146,7 @@ class Store:
         def read(connection: Connection) -> Loaded:
             mine = (t.coins.c.MARKET == market) & (t.coins.c.ACCOUNT == account)
             newest = connection.execute(
-                sa.select(t.coins).where(mine, t.coins.c.PART == 0, t.coins.c.SIDE >= 0)
+                sa.select(t.coins).where(mine, sa.or_(t.coins.c.PART == 0, ~_TRADED), t.coins.c.SIDE >= 0)
                 .order_by(t.coins.c.ID.desc()).limit(_TRADES_READ)).all()
             today = connection.execute(
                 sa.select(t.coins).where(mine, t.coins.c.TTIME >= since_today).order_by(t.coins.c.ID)).all()
@@ -168,10 +173,19 @@ class Store:
         """All rows of `robots` in SORT order, unchecked."""
         def read(connection: Connection) -> tuple[RobotRow, ...]:
             rows = connection.execute(sa.select(t.robots).order_by(t.robots.c.SORT, t.robots.c.ID)).all()
-            return tuple(RobotRow(r.EMI, r.SYMBOL, r.CATEGORY, r.MARKET, v.whole(r.SORT), v.whole(r.TIMEFR),
-                                  v.typed(r.CAPITAL), r.STRATEGY or "", r.PARAMS or "", r.STATE or "WORK",
-                                  r.REASON or "") for r in rows)
+            return tuple(v.robot(row) for row in rows)
         return self._ask(read)
+
+    def books_of(self, emis: Collection[str]) -> tuple[BookRow, ...]:
+        """The kept sums of these owners, in every account this ledger has ever held."""
+        rows = self._ask(lambda c: c.execute(sa.select(t.books).where(t.books.c.EMI.in_(emis))).all())
+        return tuple(v.book(row) for row in rows)
+
+    def open_orders_of(self, emis: Collection[str]) -> tuple[OrderRow, ...]:
+        """The orders of these owners that have not ended as far as the ledger knows, in every account."""
+        rows = self._ask(lambda c: c.execute(
+            sa.select(t.orders).where(t.orders.c.EMI.in_(emis), t.orders.c.STATUS.not_in(_ENDED))).all())
+        return tuple(v.order(row) for row in rows)
 
     def watchlist(self) -> tuple[Key, ...]:
         """Symbols added in the window, in their order."""
@@ -196,7 +210,7 @@ class Store:
         """Older fills, newest first, with an ID below `before`."""
         rows = self._ask(lambda c: c.execute(
             sa.select(t.coins).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
-                                     t.coins.c.SIDE >= 0, t.coins.c.ID < before)
+                                     t.coins.c.SIDE >= 0, _TRADED, t.coins.c.ID < before)
             .order_by(t.coins.c.ID.desc()).limit(limit)).all())
         return tuple(v.coin(row) for row in rows)
 
@@ -212,7 +226,7 @@ class Store:
         return self._ask(lambda c: int(c.execute(
             sa.select(sa.func.count()).select_from(t.coins).where(
                 t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
-                t.coins.c.SIDE >= 0)).scalar() or 0))
+                t.coins.c.SIDE >= 0, _TRADED)).scalar() or 0))
 
     def forget_booked(self, market: str, account: str) -> None:
         """The ledger's rows were emptied by hand: no order has a booked quantity any more."""
@@ -269,6 +283,12 @@ class Store:
                 writes.counters.run(cursor, (row.name, row.value))
             case RobotState():
                 writes.robots.run(cursor, (row.emi, row.state, row.reason[:300]))
+            case RobotAdded():
+                writes.robot_added.run(cursor, v.robot_values(row.row))
+            case RobotRenamed():
+                writes.robot_renamed.run(cursor, (row.emi, row.new, row.strategy))
+            case RobotRemoved():
+                writes.robot_removed.run(cursor, (row.emi,))
             case WatchRow():
                 (writes.watched if row.on else writes.unwatched).run(cursor, tuple(v.where(row.key).values()))
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.errors import LedgerError
-from core.rows import CATEGORY_OF, BookRow, CoinRow, OrderRow
+from core.rows import CATEGORY_OF, BookRow, CoinRow, OrderRow, RobotRow
 from models import Key, OrdStatus, OrdType, Side, TimeInForce
 
 Values = tuple[str | int | None, ...]
@@ -25,6 +25,7 @@ ORDERS = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "NAME", "CLORDID", "ORDERID
           "EXPIRES", "REASON")
 BOOKS = ("MARKET", "ACCOUNT", "EMI", "CATEGORY", "SYMBOL", "CURRENCY", "POS", "VOLUME", "SUMREAL", "FEES", "FUNDING",
          "ENTRY", "FILLS")
+ROBOTS = ("EMI", "SYMBOL", "CATEGORY", "MARKET", "SORT", "TIMEFR", "CAPITAL", "STRATEGY", "PARAMS", "STATE", "REASON")
 
 # The column takes 16 characters.
 _SHORT = {OrdType.TAKE_PROFIT_MARKET: "TP_MARKET", OrdType.TAKE_PROFIT_LIMIT: "TP_LIMIT"}
@@ -122,6 +123,21 @@ def book(row: Any) -> BookRow:
     """A row of `books` as read."""
     return BookRow(key_of(row), row.ACCOUNT, row.EMI, row.CURRENCY, row.POS, row.ENTRY, row.VOLUME, row.SUMREAL,
                    row.FEES, row.FUNDING, row.FILLS)
+
+
+def robot_values(row: RobotRow) -> Values:
+    """In the order of `ROBOTS`."""
+    return (row.emi, row.symbol, row.category, row.market, row.sort, row.timefr, int(row.capital), row.strategy,
+            row.params, row.state, row.reason[:300])
+
+
+def robot(row: Any) -> RobotRow:
+    """A row of `robots` as read: SQLite lets people type anything into any column."""
+    emi, symbol, category, market, strategy, params, state, reason = (
+        "" if value is None else str(value) for value in
+        (row.EMI, row.SYMBOL, row.CATEGORY, row.MARKET, row.STRATEGY, row.PARAMS, row.STATE, row.REASON))
+    return RobotRow(emi, symbol, category, market, whole(row.SORT), whole(row.TIMEFR), typed(row.CAPITAL), strategy,
+                    params, state or "WORK", reason)
 
 
 def typed(value: object) -> Decimal:

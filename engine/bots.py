@@ -40,7 +40,7 @@ class Bots:
         """Match the threads to the rows; gives EMI → reason for the rows that cannot run. Runs no strategy code."""
         if self._is_stopped:
             return {}
-        problems = {row.emi: problem for row in robots if row.strategy and (problem := self._problem(row))}
+        problems = {row.emi: problem for row in robots if row.strategy and (problem := self.problem(row))}
         runnable = {row.emi: row for row in robots if row.strategy and row.emi not in problems}
         runners = {emi: runner for emi, row in runnable.items() if (runner := self._runner(row)) is not None}
         kept = set(runners.values())
@@ -127,7 +127,8 @@ class Bots:
     def _ticket(self, emi: str) -> str:
         return f"{emi}-{next(self._count)}-{self._parts.clock.wall_ms()}"
 
-    def _problem(self, row: Robot) -> str:
+    def problem(self, row: Robot) -> str:
+        """Why a row with a strategy cannot run, or ""."""
         wrong_name = emi_problem(row.emi)
         if wrong_name:
             return wrong_name

@@ -148,8 +148,78 @@ class TakeOver:
     symbol: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewBot:
+    """A new row of `robots`, OFF until a person switches it on. `timeframe` in minutes, `params` JSON, "" = defaults.
+
+    Rows of its name that the ledger holds already (a bot that was deleted) become its books.
+    """
+
+    ticket: str
+    emi: str
+    key: Key
+    timeframe: int
+    capital: int
+    strategy: str = ""
+    params: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateBot:
+    """A new bot with everything of `emi` but its books; OFF."""
+
+    ticket: str
+    emi: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameBot:
+    """Another name; its whole book goes along in transfer rows. Refused while orders are open: they carry the name."""
+
+    ticket: str
+    emi: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeBot:
+    """Everything `emi` has, results included, goes to the bot `into`; the row of `emi` goes."""
+
+    ticket: str
+    emi: str
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReassignPosition:
+    """Move a position, or `qty` of it, to another owner at `price` (None = the giver's entry); results stay.
+
+    `emi` and `to`: a bot or the instrument's `Key.reserved`; `emi` may be NOT DEFINED too.
+    """
+
+    ticket: str
+    key: Key
+    emi: str
+    to: str
+    qty: Decimal | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteBot:
+    """Take the row away; results stay in the ledger. A position is refused, or goes to `to`: a bot, or RESERVED."""
+
+    ticket: str
+    emi: str
+    to: str = ""
+
+
+BotAction = NewBot | DuplicateBot | RenameBot | MergeBot | ReassignPosition | DeleteBot
+RESERVED = "RESERVED"         # as `DeleteBot.to`: the untagged line of each instrument it holds
+
 Command = (PlaceOrder | MoveOrder | ChangeLeverage | Cancel | CancelAll | KillSwitch | Rearm | SetTrading | SetBot
-           | Recover | AskNow | Watch | TakeOver)
+           | Recover | AskNow | Watch | TakeOver | BotAction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from core.rows import (
     book_key,
 )
 from core.titles import market_title, product_title
-from engine import asking, hearing, recovery, replacing, stops
+from engine import asking, bot_actions, hearing, recovery, replacing, stops
 from engine.commands import (
     AskNow,
+    BotAction,
     Cancel,
     CancelAll,
     ChangeLeverage,
@@ -42,13 +43,14 @@ from engine.commands import (
     TakeOver,
     Watch,
 )
-from engine.kept import trade_lines
+from engine.kept import is_transfer, moves_everything, trade_lines
 from engine.state import (
     VERDICTS_KEPT,
     AddTrade,
     Change,
     Decision,
     MissingFills,
+    MoveDay,
     Now,
     SetDifference,
     SetFlags,
@@ -57,12 +59,14 @@ from engine.state import (
     SetMissing,
     SetRejects,
     SetReplace,
+    SetRobot,
     SetStop,
     SetVenue,
     SetWatch,
     Sight,
     State,
     VenueBook,
+    together,
 )
 from engine.view import MessageLine
 from models import (
@@ -159,6 +163,8 @@ class Core:
     def _ask(self, message: Command | VenueMessage, now: Now, sight: Sight, out: Decision) -> None:
         """Commands of people and bots."""
         state = self.state
+        if isinstance(message, BotAction):
+            return bot_actions.decide(state, message, now, sight, out)
         match message:
             case PlaceOrder():
                 asking.place(state, message, now, sight, out)
@@ -189,6 +195,7 @@ class Core:
             case Recover():
                 out.note(_named(message), "reconnecting and recovering")
                 asking.accept(out, message.ticket, now)
+        return None
 
     def _move(self, message: MoveOrder, now: Now, sight: Sight, out: Decision) -> None:
         order = self.state.orders.get((message.key, message.order))
@@ -316,6 +323,10 @@ class Core:
                 state.rejects[change.owner] = change.count
             case SetStop():
                 state.stops[change.emi] = change
+            case SetRobot():
+                state.set_robot(change)
+            case MoveDay():
+                state.move_day(change)
             case SetLastHand():
                 state.last_hand = change
             case SetReplace():
@@ -435,7 +446,11 @@ def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal
 
 
 def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tuple[str, Key, str, str], BookRow]:
-    """The kept sums as they were before these rows: sums minus what the rows added (volume and fills included)."""
+    """The kept sums as they were before these rows: sums minus what the rows added (volume and fills included).
+
+    Who took over everything meanwhile has begun with both owners' sums.
+    """
+    rows = tuple(rows)
     result = {book_key(row): row for row in books}
     for row in rows:
         name = (row.account, row.key, row.emi, row.currency)
@@ -447,5 +462,11 @@ def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tupl
             old, pos=old.pos - (ZERO if is_funding else row.qty), sumreal=old.sumreal - row.sumreal,
             fees=old.fees - (ZERO if is_funding else row.commiss),
             funding=old.funding - (row.commiss if is_funding else ZERO),
-            volume=old.volume - (ZERO if is_funding else abs(row.qty)), entry=None)
+            volume=old.volume - (ZERO if is_funding or is_transfer(row) else abs(row.qty)), entry=None)
+    for row in rows:
+        giver, taker = ((row.account, row.key, emi, row.currency) for emi in (row.emi, row.refer))
+        if moves_everything(row) and not row.part % 2 and giver in result and taker in result:
+            given = result[giver]
+            result[taker] = together(result[taker], given)
+            result[giver] = BookRow(row.key, row.account, row.emi, row.currency)
     return result

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from core.rows import RobotRow, RobotState
+from core.rows import BookRow, RobotRow, RobotState
 from db.store import Store
 from engine.asking import position_of
+from engine.bot_life import Instruments, change_problem
 from engine.bots import Bots
 from engine.core import Core
 from engine.orders import is_stop
 from engine.robots import read_robot
+from engine.state import Roster
 from engine.stops import rests
 from models import BotPosition, BotState, Robot
 
@@ -22,8 +25,9 @@ LONGEST_REASON = 300
 class Crew:
     """The bots as the engine sees them; `bots` is set once, before the engine starts."""
 
-    def __init__(self, core: Core, store: Store, strategies: Callable[[], tuple[str, ...]]) -> None:
-        self._core, self._store, self._strategies = core, store, strategies
+    def __init__(self, core: Core, store: Store, strategies: Callable[[], tuple[str, ...]],
+                 instruments: Instruments) -> None:
+        self._core, self._store, self._strategies, self._instruments = core, store, strategies, instruments
         self.bots: Bots | None = None
 
     def load(self) -> tuple[str, ...]:
@@ -32,6 +36,7 @@ class Crew:
         robots: list[Robot] = []
         reasons: dict[str, str] = {}
         strategies, rows = self._strategies(), self._store.robots()
+        self._core.state.strategies = strategies
         for row in rows:
             robot, reason = read_robot(row, self._core.state.configured, strategies)
             if robot.state is BotState.SUSPENDED and robot.reason.startswith(BAD_ROW):
@@ -52,10 +57,40 @@ class Crew:
         state = self._core.state
         if self.bots is None:
             return
+        state.robot_reasons.update(self._changed())
         runnable = tuple(r for r in state.robots.values() if r.emi not in state.robot_reasons)
         found = self.bots.sync(runnable)
         state.robot_reasons.update(found)
         self.tell(robot.emi for robot in runnable if robot.emi not in found)
+
+    def check(self) -> tuple[str, ...]:
+        """The same once an account's books are in memory: they may say that a row's symbol cannot be changed so."""
+        state = self._core.state
+        before = dict(state.robot_reasons)
+        self.sync()
+        found = {emi: why for emi, why in state.robot_reasons.items() if emi not in before}
+        told = [RobotState(emi, BotState.SUSPENDED.value, (BAD_ROW + why)[:LONGEST_REASON])
+                for emi, why in found.items() if state.robots[emi].state is BotState.WORK]
+        if told:
+            self._store.write(told)
+        return tuple(f"{emi} SUSPENDED: {why}" for emi, why in found.items())
+
+    def roster(self, emis: Collection[str]) -> Roster:
+        """What an action on these bots must know. Raises StoreAway."""
+        state, store = self._core.state, self._store
+        return Roster(store.robots(), store.books_of(emis), store.open_orders_of(emis), self._instruments,
+                      state.strategies, self._problem)
+
+    def _problem(self, robot: Robot) -> str:
+        return self.bots.problem(robot) if self.bots is not None and robot.strategy else ""
+
+    def _changed(self) -> dict[str, str]:
+        """EMI → why its row cannot name this symbol, as far as the books in memory tell."""
+        state, books = self._core.state, defaultdict[str, list[BookRow]](list)
+        for row in state.books.values():
+            books[row.emi].append(row)
+        return {robot.emi: why for robot in state.robots.values() if robot.emi not in state.robot_reasons
+                and (why := change_problem(robot, books[robot.emi], self._instruments))}
 
     def tell(self, owners: Iterable[str]) -> None:
         """Publish the positions of these owners, as far as they are bots."""

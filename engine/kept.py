@@ -7,9 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from accounting.position import after_fill, realised
-from core.rows import BOOK_KEY, BookRow, CoinRow, book_key
+from core.rows import BOOK_KEY, TRANSFER, BookRow, CoinRow, book_key
 from engine.view import TradeLine
 from models import ZERO, Key, Side
+
+EVERYTHING = ":all"          # ends the EXECID of a transfer where a bot was renamed or merged
 
 
 def fold(rows: Iterable[CoinRow]) -> tuple[BookRow, ...]:
@@ -25,14 +27,14 @@ def fold(rows: Iterable[CoinRow]) -> tuple[BookRow, ...]:
                       if row.qty else (old.pos, old.entry))
         books[name] = replace(
             old, pos=pos, entry=entry, sumreal=old.sumreal + row.sumreal, fees=old.fees + row.commiss,
-            volume=old.volume + (abs(row.qty) if not is_opening(row) else 0),
-            fills=old.fills + (1 if row.part == 0 else 0))
+            volume=old.volume + (abs(row.qty) if not is_opening(row) and not is_transfer(row) else 0),
+            fills=old.fills + (1 if row.part == 0 and not is_transfer(row) else 0))
     return tuple(books.values())
 
 
 def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
                 multiplier: Callable[[Key], Decimal | None]) -> list[TradeLine]:
-    """The newest fills (given newest first) as shown, newest first.
+    """The newest fills (given newest first) as shown, newest first; transfers among them move positions only.
 
     What a fill realised is known from where its owner was flat within these rows; before that it stays unknown.
     """
@@ -51,6 +53,8 @@ def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
         after, new_entry = after_fill(row.key.category, pos, entry, row.qty, row.trade_price)
         crossed = not after or not pos or (after > 0) != (pos > 0)
         held[name] = (after, new_entry if known or crossed else None)
+        if is_transfer(row):
+            continue
         lines.append(TradeLine(row.id, row.key, row.time, Side.SELL if row.side == 1 else Side.BUY, abs(row.qty),
                                row.trade_price, row.commiss, row.currency, row.emi, row.exec_id, gained))
     lines.reverse()
@@ -60,6 +64,16 @@ def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
 def is_opening(row: CoinRow) -> bool:
     """Whether a person took over a position with this row."""
     return row.exec_id.startswith("OPEN:")
+
+
+def is_transfer(row: CoinRow) -> bool:
+    """Whether this row moves books from one owner to another; nothing was traded."""
+    return row.exec_id.startswith(TRANSFER)
+
+
+def moves_everything(row: CoinRow) -> bool:
+    """Whether the giver of this transfer has handed over all it had, results included."""
+    return is_transfer(row) and row.exec_id.endswith(EVERYTHING)
 
 
 def zeroed(kept: Iterable[BookRow], right: Iterable[BookRow]) -> tuple[BookRow, ...]:

@@ -22,14 +22,16 @@ from core.board import Board
 from core.clock import Clock
 from core.dates import day_start
 from core.errors import AlreadyRunning, LedgerError, TerminalError
-from core.rows import CounterRow, CursorRow, RobotState, Row, WatchRow
+from core.rows import CounterRow, CursorRow, RobotAdded, RobotRemoved, RobotRenamed, RobotState, Row, WatchRow
 from core.titles import named
 from core.worker import Worker
 from db.store import Store, StoreAway
 from engine.accounts import Accounts
 from engine.asking import ORDER_NUMBER, refuse
+from engine.bot_actions import concerned
 from engine.bots import Bots
 from engine.commands import (
+    BotAction,
     Cancel,
     CancelAll,
     ChangeLeverage,
@@ -78,6 +80,7 @@ BATCH = 200                   # messages between two looks at the clock
 SOONER = 0.9                  # of the time between views an order event need not wait, though more messages do
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _LOWERS_RISK = (Cancel, CancelAll, KillSwitch)
+_NOW_OR_NEVER = PlaceOrder | MoveOrder | TakeOver | Watch | BotAction      # refused while the database is away
 
 Message = Command | VenueMessage
 Reply = Callable[[Verdict], None]
@@ -107,7 +110,7 @@ class Engine:
         self._parts = parts
         self._sights = Sights(parts.board, parts.clock)
         self._core = Core(parts.timings, self._sights.multiplier)
-        self._crew = Crew(self._core, parts.store, parts.strategies)
+        self._crew = Crew(self._core, parts.store, parts.strategies, parts.board.instruments.get)
         self._history = HistoryFile(parts.history)
         self._accounts = Accounts(self._core, parts.store, self._history)
         self._inbox: SimpleQueue[tuple[Message | None, Reply | None]] = SimpleQueue()
@@ -286,7 +289,8 @@ class Engine:
                     return
             self._decide(message, reply)
             if isinstance(message, VenueUp):
-                self._crew.sync()                      # each bot hears its position before trading can be ON
+                for sentence in self._crew.check():    # each bot hears its position before trading can be ON
+                    self._note("", sentence, "warning")
                 for early in self._accounts.take_early((message.market, message.category)):
                     self._take(early, None)
         except StoreAway as error:
@@ -298,7 +302,10 @@ class Engine:
             return
         now = self._sights.now()
         self._accounts.fetch_order(message, now)
-        decision = self._core.decide(message, now, self._sights.of(message, self._core.state))
+        sight = self._sights.of(message, self._core.state)
+        if isinstance(message, BotAction) and not self._core.state.database_problem:
+            sight = replace(sight, roster=self._crew.roster(concerned(message)))
+        decision = self._core.decide(message, now, sight)
         self._carry_out(decision, now, message, reply)
         if isinstance(message, Execution | Ack | Reject | OrderReport | PlaceOrder | Silence):
             self._urgent = True
@@ -322,6 +329,8 @@ class Engine:
                 return
             self._commit_ms += (1000 * (time.perf_counter() - started) - self._commit_ms) * 0.1
             if not is_new:
+                if isinstance(message, BotAction):
+                    self._refuse(message, reply, "a row of that name was typed by hand just now: F3 reads it")
                 return                                # a fact we know: nothing changes
         self._core.apply(decision, now)
         for change in decision.changes:
@@ -340,7 +349,7 @@ class Engine:
     def _tell(self, decision: Decision, rows: list[Row]) -> None:
         """Bots, venues and files hear of what is true now."""
         self._crew.tell(decision.owners)
-        if any(isinstance(row, RobotState) for row in rows):
+        if any(isinstance(row, RobotState | RobotAdded | RobotRenamed | RobotRemoved) for row in rows):
             self._crew.sync()
         self._crew.set_trading()
         for row in rows:
@@ -369,13 +378,14 @@ class Engine:
 
     def _may_pass(self, message: Message) -> bool:
         """What is handled at once while the database is away: refusals, and what lowers risk."""
-        return isinstance(message, (*_LOWERS_RISK, PlaceOrder, MoveOrder, ChangeLeverage, TakeOver, Watch, Notice)) or (
+        return isinstance(message, (*_LOWERS_RISK, PlaceOrder, MoveOrder, ChangeLeverage, TakeOver, Watch, BotAction,
+                                    Notice)) or (
             isinstance(message, SetTrading) and not message.on)
 
     def _keep_for_later(self, message: Message, reply: Reply | None) -> None:
         if isinstance(message, SetTrading):
             self._note("", "trading stays OFF while the ledger cannot write", "warning")
-            self._refuse_away(message, reply)
+            self._refuse(message, reply, f"the ledger cannot write: {self._core.state.database_problem}")
             return
         if isinstance(message, SetBot):
             self._core.force_bot(message.emi, message.state, message.reason)
@@ -387,7 +397,7 @@ class Engine:
     def _away(self, reason: str, message: Message | None, reply: Reply | None) -> None:
         """The database went away, maybe in the middle of this message: it waits, first in line."""
         state = self._core.state
-        if message is not None and not isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
+        if message is not None and not isinstance(message, _NOW_OR_NEVER):
             self._waiting.appendleft((message, reply))
         if isinstance(message, SetBot):
             self._core.force_bot(message.emi, message.state, message.reason)
@@ -398,14 +408,14 @@ class Engine:
         self._crew.set_trading()
         self._retry_at = time.monotonic() + self._parts.timings.db_retry
         self._dirty = self._urgent = True
-        if isinstance(message, PlaceOrder | MoveOrder | TakeOver | Watch):
-            self._refuse_away(message, reply)
+        if isinstance(message, _NOW_OR_NEVER):
+            # Nothing was sent. Was the row stored all the same, the next reading finds it.
+            self._refuse(message, reply, f"the ledger cannot write: {state.database_problem}")
 
-    def _refuse_away(self, message: PlaceOrder | MoveOrder | SetTrading | TakeOver | Watch,
-                     reply: Reply | None) -> None:
-        """Whoever asked is told: nothing was sent. Was the row stored all the same, the next reading finds it."""
+    def _refuse(self, message: Command, reply: Reply | None, why: str) -> None:
+        """Whoever asked is told why not."""
         decision, now = Decision(), self._sights.now()
-        refuse(decision, message.ticket, now, f"the ledger cannot write: {self._core.state.database_problem}")
+        refuse(decision, message.ticket, now, why)
         self._core.apply(decision, now)
         if reply is not None and decision.verdict is not None:
             reply(decision.verdict)

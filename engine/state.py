@@ -6,11 +6,11 @@ Everything that must survive is a row of `core.rows`; the rest here is opinion, 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow
+from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow, RobotRow
 from core.titles import full_name
 from engine.commands import PlaceOrder, Verdict
 from engine.orders import FOREIGN_ID
@@ -50,6 +50,18 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
+class Roster:
+    """What an action on bots must know beside memory: read from the database just before, every account included."""
+
+    rows: tuple[RobotRow, ...]                       # of `robots`, as they stand there now
+    books: tuple[BookRow, ...]                       # kept sums of the bots named
+    orders: tuple[OrderRow, ...]                     # their orders that have not ended
+    instruments: Callable[[Key], Instrument | None]
+    strategies: tuple[str, ...]
+    problem: Callable[[Robot], str]                  # why its strategy cannot run with its parameters ("" = it can)
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What a decision may know of the market, read from the board just before."""
 
@@ -58,6 +70,7 @@ class Sight:
     venue_problem: str = ""          # why the venue takes no new order
     mark: Decimal | None = None
     top: Top | None = None
+    roster: Roster | None = None     # for actions on bots
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +240,25 @@ class SetLost:
     text: str
 
 
+class SetRobot:
+    """A bot appeared, changed its name (`before`), or is gone (None); `reason`: why it cannot run."""
+
+    emi: str
+    robot: Robot | None
+    reason: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDay:
+    """One owner's sums of 00:00 UTC are another's from now on: it took over everything."""
+
+    giver: BOOK_KEY
+    taker: BOOK_KEY
+
+
 Change = (SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | SetStop
-          | SetReplace | SetLost | Notice)
+          | SetReplace | SetLost | SetRobot | MoveDay | Notice)
 
 
 @dataclass(slots=True)
@@ -260,6 +290,7 @@ class State:
         self.number = 0
         self.robots: dict[str, Robot] = {}
         self.robot_reasons: dict[str, str] = {}              # rows that cannot run: why (not stored)
+        self.strategies: tuple[str, ...] = ()                # names of the files found last
         self.configured: set[Key] = set()
         self.places: dict[Key, int] = {}                     # where each stands in the settings
         self.watched: set[Key] = set()                       # of those: added in the window
@@ -322,10 +353,34 @@ class State:
         name = self.by_order_id.get((key, order_id)) if order_id else None
         return self.orders.get((key, name)) if name else None
 
+    def set_robot(self, change: SetRobot) -> None:
+        """A bot's record; what is kept beside it under its old name is forgotten."""
+        old = change.before or change.emi
+        for kept in (self.robots, self.robot_reasons, self.rejects, self.stops, self.last_event):
+            kept.pop(old, None)
+        if change.robot is not None:
+            self.robots[change.emi] = change.robot
+            if change.reason:
+                self.robot_reasons[change.emi] = change.reason
+
+    def move_day(self, change: MoveDay) -> None:
+        """Beginnings of the day, after everything was moved."""
+        given = self.day_books.pop(change.giver, None)
+        if given is not None:
+            account, key, emi, currency = change.taker
+            old = self.day_books.get(change.taker) or BookRow(key, account, emi, currency)
+            self.day_books[change.taker] = together(old, given)
+
     def is_working(self, emi: str) -> bool:
         """Whether this bot may trade by itself, F9 apart."""
         robot = self.robots.get(emi)
         return robot is not None and robot.state is BotState.WORK and emi not in self.robot_reasons
+
+
+def together(one: BookRow, other: BookRow) -> BookRow:
+    """The sums of two owners, as the first one's; what was traded stays with who traded it."""
+    return replace(one, pos=one.pos + other.pos, sumreal=one.sumreal + other.sumreal, fees=one.fees + other.fees,
+                   funding=one.funding + other.funding, entry=None)
 
 
 class Holders:

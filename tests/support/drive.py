@@ -115,10 +115,10 @@ class Driver:
         self.core.apply(Decision(rows=list(rows)), self.now)
 
     def positions(self, key: Key = BTC) -> dict[str, Decimal]:
-        """Position by owner, of the rows themselves."""
+        """Position by owner, of the rows themselves (transfers have a row for each side)."""
         sums: dict[str, Decimal] = {}
         for row in self.coins:
-            if row.key == key and row.part == 0:
+            if row.key == key and row.side >= 0:
                 sums[row.emi] = sums.get(row.emi, ZERO) + row.qty
         return sums
 
