@@ -31,8 +31,10 @@ Read = Callable[[], "Ledger"]
 TABLES = ("coins", "orders", "books", "robots", "counters")
 MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY", "BOOKED_QTY", "TOLD_QTY"),
          "books": ("POS", "SUMREAL", "FEES", "VOLUME")}
+OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
 OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
-VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
+VENUE_OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
+OPEN = {"NEW", "PARTIALLY_FILLED"}
 ENDED = {"FILLED": {"FILLED"}, "CANCELED": {"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}, "REJECTED": {"REJECTED"},
          "EXPIRED": {"EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"}}
 OUR_ID = re.compile(r"([0-9]{1,18})\.(.+)", re.ASCII)
@@ -165,7 +167,7 @@ def judge(truth: Row, ledger: Ledger, may_be_unknown: Iterable[str] = (), starte
 
 def _facts(ledger: Ledger) -> dict[Id, Row]:
     return {(row["MARKET"], row["EXECID"]): row for row in ledger.coins
-            if row["PART"] == 0 and row["SIDE"] >= 0 and not row["EXECID"].startswith("OPEN:")}
+            if row["PART"] == 0 and row["SIDE"] >= 0 and not row["EXECID"].startswith(OWN)}
 
 
 def _fact_id(one: Row) -> Id:
@@ -249,7 +251,7 @@ def _positions(truth: Row, ledger: Ledger) -> Finding:
 def _money(truth: Row, ledger: Ledger) -> list[Finding]:
     """Value by `worth`, commission by the exchange's word; fill by fill, in every currency, no tolerance."""
     rows = [row for row in ledger.coins if row["SIDE"] >= 0]
-    facts = [row for row in rows if not row["EXECID"].startswith("OPEN:")]
+    facts = [row for row in rows if not row["EXECID"].startswith(OWN)]
     value = _sums(((*product(one), currency), amount) for one in truth["executions"]
                   for currency, amount in legs(one).items())
     fees = _sums(((*product(one), one["commission_asset"]), Decimal(one["commission"]))
@@ -308,7 +310,9 @@ def _open_orders(truth: Row, ledger: Ledger, unknown: set[str], started: bool) -
 
 
 def _owners(truth: Row, ledger: Ledger) -> Finding:
+    """A bot that was renamed, merged or deleted has had its fills; what comes later under its name is nobody's."""
     tags, facts = {row["EMI"] for row in ledger.robots}, _facts(ledger)
+    former = {row[name] for row in ledger.coins if row["EXECID"].startswith("MOVE:") for name in ("EMI", "REFER")}
     faults, tagged = [], 0
     for one in truth["executions"]:
         row, reserved = facts.get(_fact_id(one)), f"{one['symbol']}.{one['category']}"
@@ -316,7 +320,7 @@ def _owners(truth: Row, ledger: Ledger) -> Finding:
         tag = match[2] if match else ""
         tagged += tag in tags
         right = tag if tag in tags else reserved
-        if row is not None and row["EMI"] != right:
+        if row is not None and row["EMI"] != right and not (tag in former and row["EMI"] == tag):
             faults.append(f"{one['exec_id']} of {client_id(one)} is booked to {row['EMI']}, belongs to {right}")
     booked = sum(row["EMI"] in tags for row in facts.values())
     return Finding("I8 owner", f"{booked} fills of bots", f"{tagged}", tuple(faults))

@@ -120,6 +120,10 @@ class StubBots:
         self.rows = robots
         return {emi: why for emi, why in self.problems.items() if emi in {r.emi for r in robots}}
 
+    def problem(self, row: Robot) -> str:
+        """Why its strategy cannot run."""
+        return self.problems.get(row.emi, "")
+
     def set_trading(self, on: bool) -> None:
         """F9 and the database."""
         self.trading = on
