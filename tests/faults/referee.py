@@ -33,8 +33,7 @@ MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY"
          "books": ("POS", "SUMREAL", "FEES", "VOLUME")}
 OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
 OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
-VENUE_OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
-OPEN = {"NEW", "PARTIALLY_FILLED"}
+VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
 ENDED = {"FILLED": {"FILLED"}, "CANCELED": {"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}, "REJECTED": {"REJECTED"},
          "EXPIRED": {"EXPIRED", "EXPIRED_IN_MATCH", "CANCELED"}}
 OUR_ID = re.compile(r"([0-9]{1,18})\.(.+)", re.ASCII)
