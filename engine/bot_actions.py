@@ -250,7 +250,7 @@ class _Action:
         for name, order in state.orders.items():
             missing = state.missing.get(name)
             waits = missing is not None and missing.asked < MISSING_TRIES
-            if order.owner == emi and (waits or not order.status.is_terminal):
+            if order.owner == emi and (waits or not order.status.is_terminal or name in state.replacing):
                 found[name] = order
         return [order for order in found.values() if emi != key.reserved or order.key == key]
 
