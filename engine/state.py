@@ -240,6 +240,7 @@ class SetLost:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
 class SetRobot:
     """A bot appeared, changed its name (`before`), or is gone (None); `reason`: why it cannot run."""
 
