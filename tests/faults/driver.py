@@ -2,9 +2,9 @@
 
 Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
 wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
-how many commands at most, `seed` of what is traded, `products` (market, category, symbol) what is, `seconds` how long
-at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted command,
-and "done".
+how many commands at most, `moves` whether bots are renamed and their positions reassigned, `seed` of what is traded,
+`products` (market, category, symbol) what is, `seconds` how long at most, `bots` the bots' names by market, category
+and symbol. It prints "recovered", one line per accepted command, and "done".
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ sys.path.insert(0, str(ROOT))
 
 from connectors import http  # noqa: E402  the path above leads to it
 from core.errors import TerminalError  # noqa: E402
-from core.rows import CoinRow, CounterRow, OrderRow, Row  # noqa: E402
+from core.rows import CoinRow, CounterRow, OrderRow, RobotAdded, RobotRemoved, RobotRenamed, Row  # noqa: E402
 from core.secrets import KnownSecrets  # noqa: E402
 from core.settings import load_settings  # noqa: E402
 from db.store import Store  # noqa: E402
 from engine import asking  # noqa: E402
-from engine.commands import Cancel, MoveOrder, PlaceOrder  # noqa: E402
+from engine.commands import BotAction, Cancel, MoveOrder, PlaceOrder, ReassignPosition, RenameBot  # noqa: E402
 from engine.view import OrderLine  # noqa: E402
 from models import Health, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
 from session.build import Session  # noqa: E402
@@ -75,6 +75,8 @@ def wrap(killer: Killer) -> None:
     def inside(store: Store, connection: Any, row: Row) -> None:
         put(store, connection, row)
         killer.passes("inside commit")
+        if is_of_move(row):
+            killer.passes("inside move")
 
     def sent(client: http.Client, prepared: http.Prepared) -> http.Answer:
         is_order = prepared.url.startswith(ORDER_PATHS) and prepared.method != "GET"
@@ -98,7 +100,9 @@ def wrap(killer: Killer) -> None:
 
 
 def kind_of(rows: tuple[Row, ...]) -> str:
-    """What a transaction holds: an intent, a fill, an answer, or else."""
+    """What a transaction holds: an action on bots, an intent, a fill, an answer, or else."""
+    if any(map(is_of_move, rows)):
+        return "move"
     if any(isinstance(row, CoinRow) for row in rows):
         return "fill"
     if any(isinstance(row, CounterRow) for row in rows) and any(isinstance(row, OrderRow) for row in rows):
@@ -108,17 +112,28 @@ def kind_of(rows: tuple[Row, ...]) -> str:
     return "cursor"
 
 
+def is_of_move(row: Row) -> bool:
+    """Whether the row belongs to an action on bots."""
+    is_transfer = isinstance(row, CoinRow) and row.exec_id.startswith("MOVE:")
+    return is_transfer or isinstance(row, RobotAdded | RobotRenamed | RobotRemoved)
+
+
 class Trading:
     """Random commands of bots and a person, the way they would ask: at market, limit, move, cancel."""
 
-    def __init__(self, session: Session, seed: int, traded: tuple[Traded, ...], bots: dict[str, str]) -> None:
+    def __init__(self, session: Session, seed: int, traded: tuple[Traded, ...], bots: dict[str, str],
+                 moves: bool) -> None:
         self._session, self._random = session, random.Random(seed)
-        self._traded, self._bots = traded, bots
+        self._traded, self._bots, self._moves = traded, bots, moves
         self._ticket = 0
 
     def step(self) -> str:
         """One command; the clOrdID it led to, or "" when it was refused."""
         chance = self._random.random()
+        if self._moves:                      # at market only: a resting order would hold the bot
+            if chance < 0.4:
+                return self._move_books(self._random.choice(list(self._bots)))
+            chance = 0.5
         view = self._session.view()
         resting = [line for line in view.orders if line.status is OrdStatus.NEW] if view else []
         if resting and chance < 0.25:
@@ -139,6 +154,22 @@ class Trading:
             price = top.bid - away if side is Side.BUY else top.ask + away
         kind = OrdType.MARKET if price is None else OrdType.LIMIT
         return self._ask(PlaceOrder(self._next(), key, owner, side, one.qty, price, True, kind, repeat_confirmed=True))
+
+    def _move_books(self, words_of_key: str) -> str:
+        """Another name for a bot, or its position given to the untagged line, or taken from there."""
+        emi = self._bots[words_of_key]
+        key = next(one.key for one in self._traded if " ".join(words([one])[0]) == words_of_key)
+        commands: tuple[BotAction, ...] = (
+            RenameBot(self._next(), emi, emi.removesuffix("_2") if emi.endswith("_2") else f"{emi}_2"),
+            ReassignPosition(self._next(), key, emi, key.reserved),
+            ReassignPosition(self._next(), key, key.reserved, emi))
+        command = self._random.choice(commands)
+        verdict = self._session.engine.ask(command, 3)
+        if verdict is None or not verdict.ok:
+            return ""
+        if isinstance(command, RenameBot):
+            self._bots[words_of_key] = command.new
+        return f"moved {command}"
 
     def _away(self, one: Traded, steps: int) -> Decimal:
         """A distance from the market: whole ticks, about 0.01 % each step."""
@@ -193,7 +224,7 @@ def main() -> int:
     print("recovered", flush=True)
     killer.is_armed = True
     bots = plan.get("bots", {"Binance linear BTCUSDT": "alfa", "Binance linear ETHUSDT": "beta"})
-    trading = Trading(session, plan.get("seed", 1), traded, bots)
+    trading = Trading(session, plan.get("seed", 1), traded, bots, plan.get("moves", False))
     left, until = plan.get("orders", 1000), time.monotonic() + plan.get("seconds", 30)
     while left > 0 and time.monotonic() < until:
         name = trading.step()
