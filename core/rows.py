@@ -35,6 +35,24 @@ class CoinRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveRow:
+    """A row of `moves`: money that came to a wallet (positive) or left it. `time`, `booked` as in `CoinRow`.
+
+    `wallet` names what shares a balance: the category, or the word of products that share one.
+    """
+
+    market: str
+    account: str
+    wallet: str
+    move_id: str
+    kind: str                        # the venue's word, or OPENING: what was there when the books began
+    currency: str
+    amount: Decimal
+    time: int
+    booked: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRow:
     """A row of `orders`: everything we know of one order. `name` = its clOrdID, or "#orderID" without our tag."""
 
@@ -175,8 +193,8 @@ class RobotRemoved:
     emi: str
 
 
-Row = (CoinRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | RobotAdded | RobotRenamed | RobotRemoved
-       | WatchRow)
+Row = (CoinRow | MoveRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | RobotAdded | RobotRenamed
+       | RobotRemoved | WatchRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +207,8 @@ class Loaded:
     trades: tuple[CoinRow, ...] = ()             # newest first, at most 200
     today: tuple[CoinRow, ...] = ()              # since 00:00 UTC
     counters: dict[str, int] = field(default_factory=dict)
+    moves: tuple[MoveRow, ...] = ()
+    funded: dict[Key, int] = field(default_factory=dict)   # time of the newest funding of an instrument
 
 
 TRANSFER = "MOVE:"                               # begins the EXECID of rows that move books between owners

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.mysql import pymysql as mysql_driver
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from db import schema as t
-from db.values import BOOKS, COINS, ORDERS, ROBOTS, Values
+from db.values import BOOKS, COINS, MOVES, ORDERS, ROBOTS, Values
 
 KEY_MARK = "key_"            # in names of bound values: the column of the row's key, not its new value
 PACKET_MOST = 200            # statements; more go in several packets of the same transaction
@@ -80,6 +80,7 @@ class Writes:
 
     def __init__(self, kind: str) -> None:
         self.coins = Statement(sa.insert(t.coins), kind, COINS)
+        self.moves = Statement(sa.insert(t.moves), kind, MOVES)
         self.orders = Kept(t.orders, kind, ORDERS, ("ORDERID",))
         self.books = Kept(t.books, kind, BOOKS)
         self.cursors = Kept(t.cursors, kind, ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "KIND", "TIME"))

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from db.dialects import Moment, MomentMicro, Money
 
-VERSION = 2
+VERSION = 3
 metadata = sa.MetaData()
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
@@ -112,10 +112,11 @@ books = sa.Table(
 moves = sa.Table(
     "moves", metadata,
     sa.Column("ID", _BIG, primary_key=True, autoincrement=True),
-    _name("MARKET", 20), _name("ACCOUNT", 40), _name("MOVEID", 80), _name("KIND", 20), _name("CURRENCY", 16),
+    _name("MARKET", 20), _name("ACCOUNT", 40), _name("MOVEID", 120), _name("KIND", 40), _name("CURRENCY", 16),
+    _name("WALLET", 20, server_default=""),
     _money("AMOUNT"), sa.Column("TTIME", Moment, nullable=False), sa.Column("DAT", MomentMicro, nullable=False),
     sa.UniqueConstraint("MARKET", "ACCOUNT", "MOVEID", name="uq_moves_fact"),
-    *_text_checks("moves", ("AMOUNT",), {"MOVEID": 80}), **_OPTIONS)
+    *_text_checks("moves", ("AMOUNT",), {"MOVEID": 120, "KIND": 40}), **_OPTIONS)
 
 watchlist = sa.Table(
     "watchlist", metadata,
@@ -159,5 +160,13 @@ def _fewer_indexes(connection: Connection) -> None:
             index.create(connection, checkfirst=True)
 
 
+def _wallets(connection: Connection) -> None:
+    """`moves` learns whose wallet; no version before wrote a row into it, so an empty one is made anew."""
+    columns = {column["name"] for column in sa.inspect(connection).get_columns(moves.name)}
+    if "WALLET" not in columns:
+        moves.drop(connection)
+        moves.create(connection)
+
+
 # Step n brings version n−1 to n. Later issues append; a step is never changed once released.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _fewer_indexes)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _fewer_indexes, _wallets)

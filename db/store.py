@@ -28,6 +28,7 @@ from core.rows import (
     CounterRow,
     CursorRow,
     Loaded,
+    MoveRow,
     OrderRow,
     RobotAdded,
     RobotRemoved,
@@ -158,11 +159,19 @@ class Store:
             cursor_rows = connection.execute(
                 sa.select(t.cursors).where(t.cursors.c.MARKET == market, t.cursors.c.ACCOUNT == account)).all()
             numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()
+            move_rows = connection.execute(
+                sa.select(t.moves).where(t.moves.c.MARKET == market, t.moves.c.ACCOUNT == account)).all()
+            funded = connection.execute(
+                sa.select(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL,
+                          sa.func.max(t.coins.c.TTIME, type_=t.coins.c.TTIME.type).label("TTIME"))
+                .where(mine, t.coins.c.SIDE < 0)
+                .group_by(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL)).all()
             return Loaded(
                 orders=tuple(v.order(row) for row in order_rows), books=tuple(v.book(row) for row in book_rows),
                 cursors=tuple(CursorRow(v.key_of(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursor_rows),
                 trades=tuple(v.coin(row) for row in newest), today=tuple(v.coin(row) for row in today),
-                counters=dict(numbers))
+                counters=dict(numbers), moves=tuple(v.move(row) for row in move_rows),
+                funded={v.key_of(row): row.TTIME for row in funded})
         return self._ask(read)
 
     def counters(self) -> dict[str, int]:
@@ -221,6 +230,30 @@ class Store:
             .order_by(t.coins.c.ID)).all())
         return tuple(v.coin(row) for row in rows)
 
+    def has_fact(self, market: str, account: str, exec_id: str) -> bool:
+        """Whether a fact is booked."""
+        return self._ask(lambda c: c.execute(
+            sa.select(t.coins.c.ID).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account,
+                                          t.coins.c.EXECID == exec_id, t.coins.c.PART == 0)).first() is not None)
+
+    def filled_from(self, key: Key, account: str, time: int) -> tuple[tuple[str, int, Decimal], ...]:
+        """Owner, time and signed quantity of an instrument's fills at a time (ms) and after it."""
+        c = t.coins.c
+        rows = self._ask(lambda connection: connection.execute(
+            sa.select(c.EMI, c.TTIME, c.QTY).where(
+                c.MARKET == key.market, c.ACCOUNT == account, c.CATEGORY == key.category.value, c.SYMBOL == key.symbol,
+                c.SIDE >= 0, c.TTIME >= time)).all())
+        return tuple((row.EMI, row.TTIME, row.QTY) for row in rows if row.QTY)
+
+    def fundings(self, key: Key, account: str, after: int) -> tuple[CoinRow, ...]:
+        """All rows of an instrument's fundings later than a time (ms)."""
+        c = t.coins.c
+        rows = self._ask(lambda connection: connection.execute(
+            sa.select(t.coins).where(
+                c.SIDE < 0, c.MARKET == key.market, c.ACCOUNT == account, c.CATEGORY == key.category.value,
+                c.SYMBOL == key.symbol, c.TTIME > after).order_by(c.TTIME, c.ID)).all())
+        return tuple(v.coin(row) for row in rows)
+
     def count_fills(self, market: str, account: str) -> int:
         """How many fills the ledger holds for an account."""
         return self._ask(lambda c: int(c.execute(
@@ -272,6 +305,8 @@ class Store:
         match row:
             case CoinRow():
                 writes.coins.run(cursor, v.coin_values(row))
+            case MoveRow():
+                writes.moves.run(cursor, v.move_values(row))
             case OrderRow():
                 writes.orders.run(cursor, v.order_values(row))
             case BookRow():

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.errors import LedgerError
-from core.rows import CATEGORY_OF, BookRow, CoinRow, OrderRow, RobotRow
+from core.rows import CATEGORY_OF, BookRow, CoinRow, MoveRow, OrderRow, RobotRow
 from models import Key, OrdStatus, OrdType, Side, TimeInForce
 
 Values = tuple[str | int | None, ...]
@@ -23,6 +23,7 @@ COINS = ("EXECID", "PART", "EMI", "REFER", "MARKET", "ACCOUNT", "CURRENCY", "SYM
 ORDERS = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "NAME", "CLORDID", "ORDERID", "EMI", "SIDE", "ORDTYPE", "TIF",
           "TYPETEXT", "QTY", "PRICE", "WANTED", "BOOKED_QTY", "TOLD_QTY", "STATUS", "REDUCE_ONLY", "CREATED", "UPDATED",
           "EXPIRES", "REASON")
+MOVES = ("MARKET", "ACCOUNT", "WALLET", "MOVEID", "KIND", "CURRENCY", "AMOUNT", "TTIME", "DAT")
 BOOKS = ("MARKET", "ACCOUNT", "EMI", "CATEGORY", "SYMBOL", "CURRENCY", "POS", "VOLUME", "SUMREAL", "FEES", "FUNDING",
          "ENTRY", "FILLS")
 ROBOTS = ("EMI", "SYMBOL", "CATEGORY", "MARKET", "SORT", "TIMEFR", "CAPITAL", "STRATEGY", "PARAMS", "STATE", "REASON")
@@ -85,6 +86,18 @@ def coin(row: Any) -> CoinRow:
     return CoinRow(row.EXECID, row.PART, row.EMI, row.REFER, key_of(row), row.ACCOUNT, row.CURRENCY, row.TICKER,
                    row.SIDE, row.QTY, row.QTY_REST, row.PRICE, row.THEOR_PRICE, row.TRADE_PRICE, row.SUMREAL,
                    row.COMMISS, row.TTIME, row.DAT, row.CLORDID, row.ID)
+
+
+def move_values(row: MoveRow) -> Values:
+    """In the order of `MOVES`."""
+    return (row.market, row.account, row.wallet, row.move_id, row.kind, row.currency, exact(row.amount),
+            moment(row.time), moment_micro(row.booked))
+
+
+def move(row: Any) -> MoveRow:
+    """A row of `moves` as read."""
+    return MoveRow(row.MARKET, row.ACCOUNT, row.WALLET, row.MOVEID, row.KIND, row.CURRENCY, row.AMOUNT, row.TTIME,
+                   row.DAT)
 
 
 def order_values(row: OrderRow) -> Values:

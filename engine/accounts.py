@@ -5,15 +5,17 @@ Engine thread. Facts win over kept sums: where rows were added or taken away out
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.dates import day_start
 from core.rows import BookRow, Loaded
 from db.store import Store
 from engine.core import Core
 from engine.history_file import HistoryFile
 from engine.kept import fold, zeroed
-from engine.recovery import FILLS, YEAR_2000_MS
-from engine.state import Decision, Now, VenueId
-from models import AccountSnapshot, Execution, Key, OrderFound, OrderReport
+from engine.state import YEAR_2000_MS, Decision, Now, Sight, VenueId
+from engine.timeline import Timeline
+from models import AccountSnapshot, Execution, Funding, Key, OrderFound, OrderReport
 
 EARLY_MOST = 10_000           # messages of one product; what is more comes again by its history
 
@@ -24,21 +26,21 @@ class Accounts:
     def __init__(self, core: Core, store: Store, history: HistoryFile) -> None:
         self._core, self._store, self._history = core, store, history
         self.known: dict[VenueId, str] = {}
-        self._early: dict[VenueId, list[Execution | OrderReport]] = {}
+        self._early: dict[VenueId, list[Execution | Funding | OrderReport]] = {}
 
     def is_early(self, message: object) -> bool:
         """Whether this came before its venue was up, and with it the ledger it belongs to; it is kept then.
 
         The private stream is opened first and tells at once; booked now, a fill would begin sums of no account.
         """
-        if not isinstance(message, Execution | OrderReport) or self._core.state.account(message.key):
+        if not isinstance(message, Execution | Funding | OrderReport) or self._core.state.account(message.key):
             return False
         kept = self._early.setdefault(message.key[:2], [])
         if len(kept) < EARLY_MOST:
             kept.append(message)
         return True
 
-    def take_early(self, where: VenueId) -> list[Execution | OrderReport]:
+    def take_early(self, where: VenueId) -> list[Execution | Funding | OrderReport]:
         """What was kept for a venue that is up now."""
         return self._early.pop(where, [])
 
@@ -94,8 +96,28 @@ class Accounts:
         if section is None:
             return
         for (owner, key, kind), ms in list(state.cursors.items()):
-            if owner == account and key.market == market and kind == FILLS and section < ms:
+            if owner == account and key.market == market and section < ms:
                 state.cursors[(owner, key, kind)] = section
+
+    def fetch_past(self, message: object, sight: Sight) -> Sight | None:
+        """What a funding, or a fill older than one, needs to know of the past; None: the fill is booked already."""
+        state = self._core.state
+        if isinstance(message, Funding):
+            self._fetch_timeline(message.account, message.key, message.time)
+        elif isinstance(message, Execution) and message.time < state.funded.get((message.account, message.key), 0):
+            market = message.key.market
+            if self._store.has_fact(market, message.account, message.exec_id):
+                return None              # read again; its place among the fundings was found when it was booked
+            later = self._store.fundings(message.key, message.account, message.time)
+            if later:
+                self._fetch_timeline(message.account, message.key, min(row.time for row in later))
+                return replace(sight, fundings=later)
+        return sight
+
+    def _fetch_timeline(self, account: str, key: Key, time: int) -> None:
+        state = self._core.state
+        if time < state.past_from(account, key):
+            state.timelines[(account, key)] = Timeline(time, self._store.filled_from(key, account, time))
 
     def fetch_order(self, message: object, now: Now) -> None:
         """An ended order is not in memory; what comes late for it needs its row."""

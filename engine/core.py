@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.dates import hms
 from core.rows import (
@@ -19,13 +19,14 @@ from core.rows import (
     CounterRow,
     CursorRow,
     Loaded,
+    MoveRow,
     OrderRow,
     RobotState,
     WatchRow,
     book_key,
 )
 from core.titles import market_title, product_title
-from engine import asking, bot_actions, hearing, recovery, replacing, stops
+from engine import asking, bot_actions, funding, hearing, money, recovery, replacing, stops
 from engine.commands import (
     AskNow,
     BotAction,
@@ -44,6 +45,7 @@ from engine.commands import (
     Watch,
 )
 from engine.kept import is_transfer, moves_everything, trade_lines
+from engine.recovery import DAY_MS
 from engine.state import (
     VERDICTS_KEPT,
     AddTrade,
@@ -52,6 +54,7 @@ from engine.state import (
     MissingFills,
     MoveDay,
     Now,
+    SetControl,
     SetDifference,
     SetFlags,
     SetLastHand,
@@ -77,9 +80,13 @@ from models import (
     BalanceReport,
     BotState,
     Execution,
+    Funding,
     HistoryPage,
     Key,
     LeverageReport,
+    MoneyMoved,
+    MoneyPage,
+    Movement,
     Notice,
     OrderAbsent,
     OrderFound,
@@ -147,9 +154,17 @@ class Core:
             case PositionReport() | BalanceReport():
                 self._opinion(message, out)
             case AccountSnapshot():
-                recovery.snapshot(state, message, now, timings, out)
+                recovery.snapshot(state, message, now, timings, self._multiplier, out)
             case HistoryPage():
                 recovery.history_end(state, message, now, timings, out)
+            case Funding():
+                funding.hear_funding(state, message, sight.instrument, now.wall * 1000, out)
+            case Movement():
+                money.hear_movement(state, message, now.wall * 1000, out)
+            case MoneyPage():
+                money.page_end(state, message, out)
+            case MoneyMoved():
+                money.hear_hint(state, message, now, timings, out)
             case VenueUp():
                 recovery.venue_up(state, message, now, timings, out)
             case VenueDown():
@@ -272,8 +287,16 @@ class Core:
             case BookRow():
                 state.books[book_key(row)] = row
             case CoinRow():
+                if row.side < 0:
+                    name_of = (row.account, row.key)
+                    state.funded[name_of] = max(row.time, state.funded.get(name_of, 0))
+                    return
+                if row.qty:
+                    state.add_fill(row)
                 if row.part == 0:
                     state.remember_position(row.key, now.mono)
+            case MoveRow():
+                self._moved(row)
             case CursorRow():
                 state.cursors[(row.account, row.key, row.kind)] = row.time
             case CounterRow():
@@ -290,6 +313,13 @@ class Core:
                 else:
                     state.configured.discard(row.key)
                     state.watched.discard(row.key)
+
+    def _moved(self, row: MoveRow) -> None:
+        wallet = (row.market, row.account, row.wallet)
+        sums = self.state.moved
+        sums[(wallet, row.currency)] = sums.get((wallet, row.currency), ZERO) + row.amount
+        if row.kind == money.OPENING:
+            self.state.opened.add(wallet)
 
     def _apply_change(self, change: Change, now: Now) -> None:
         state = self.state
@@ -334,6 +364,8 @@ class Core:
                 _set(state.replaced, change.order, change.old or None)
             case SetLost():
                 _set(state.lost_moves, change.key, change.text or None)
+            case SetControl():
+                state.controls[(change.control.wallet, change.control.currency)] = change.control
             case Notice():
                 self._say(change, now)
 
@@ -352,8 +384,12 @@ class Core:
         """Take up what the ledger holds of an account; what was on its way becomes UNKNOWN (rows to commit)."""
         state = self.state
         self._forget(market, account)
-        for row in (*loaded.orders, *loaded.books, *loaded.cursors):
+        state.complete_from[(market, account)] = day
+        for row in (*loaded.orders, *loaded.books, *loaded.cursors, *loaded.moves):
             self._apply_row(row, now)
+        for fill in (row for row in loaded.today if row.side >= 0):
+            state.add_fill(fill)
+        state.funded.update({(account, key): ms for key, ms in loaded.funded.items()})
         state.number = max(state.number, loaded.counters.get(asking.ORDER_NUMBER, 0))
         state.day = day
         state.day_books.update(books_before(loaded.books, loaded.today))
@@ -374,11 +410,25 @@ class Core:
         for kept in [k for k in state.books if (k[1].market, k[0]) == (market, account)]:
             del state.books[kept]
             state.day_books.pop(kept, None)
+        of_account: list[dict[Any, Any]] = [state.timelines, state.funded]
+        for table in of_account:
+            for name in [n for n in table if (n[1].market, n[0]) == (market, account)]:
+                del table[name]
+        of_wallet: list[dict[Any, Any]] = [state.moved, state.controls]
+        for table in of_wallet:
+            for name in [n for n in table if n[0][:2] == (market, account)]:
+                del table[name]
+        state.opened = {wallet for wallet in state.opened if wallet[:2] != (market, account)}
 
     def new_day(self, day: int) -> None:
         """00:00 UTC: today's sums begin at what is kept now."""
         self.state.day = day
         self.state.day_books = dict(self.state.books)
+        before = day - DAY_MS
+        for line in self.state.timelines.values():
+            line.forget_before(before)
+        for name, since in self.state.complete_from.items():
+            self.state.complete_from[name] = max(since, before)
 
     def prune(self, now: Now) -> None:
         """Let go of orders that ended long ago and whose fills are complete."""

@@ -11,6 +11,7 @@ from core.titles import title_of
 from engine import orders
 from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
 from engine.booking import book_fill, fee_doubt, owner_of, value_doubt
+from engine.funding import correct
 from engine.state import (
     AddTrade,
     Decision,
@@ -249,6 +250,8 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     booking = book_fill(execution, owner, order, instrument,
                         lambda emi, currency: book_of(state, key, emi, instrument, currency), booked)
     out.rows += [*booking.coins, *booking.books]
+    if sight.fundings:
+        correct(state, booking.coins[0], sight.fundings, instrument, booked, out)
     gained = f", realised {text(booking.realised)} {booking.coins[0].currency}" if booking.realised is not None else ""
     out.note(title_of(key), f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
                          f"{text(execution.last_px)}{gained}", emi=owner.emi)

@@ -50,7 +50,6 @@ from engine.core import Core
 from engine.crew import Crew
 from engine.history_file import HistoryFile
 from engine.lines import Lines
-from engine.recovery import FILLS
 from engine.sights import Sights
 from engine.state import Decision, Now, VenueId
 from engine.stops import Stops
@@ -60,9 +59,12 @@ from models import (
     AskAccount,
     AskMoney,
     Execution,
+    Funding,
     HistoryPage,
     Key,
     Mode,
+    MoneyPage,
+    Movement,
     Notice,
     OrderReport,
     Reject,
@@ -278,14 +280,15 @@ class Engine:
                 self._adopt(message)
             elif isinstance(message, Recover):
                 self._recover(message)
-            elif isinstance(message, HistoryPage):
-                for index, execution in enumerate(message.executions):
+            elif isinstance(message, HistoryPage | MoneyPage):
+                done = 0
+                for fact in _facts_of(message):
                     if self._core.state.database_problem:
-                        self._keep_for_later(_rest_of(message, index), reply)
-                        return
-                    self._decide(execution, None)
+                        break
+                    self._decide(fact, None)
+                    done += 1
                 if self._core.state.database_problem:
-                    self._keep_for_later(_rest_of(message, len(message.executions)), reply)
+                    self._keep_for_later(_rest_of(message, done), reply)
                     return
             self._decide(message, reply)
             if isinstance(message, VenueUp):
@@ -302,7 +305,9 @@ class Engine:
             return
         now = self._sights.now()
         self._accounts.fetch_order(message, now)
-        sight = self._sights.of(message, self._core.state)
+        sight = self._accounts.fetch_past(message, self._sights.of(message, self._core.state))
+        if sight is None:
+            return
         if isinstance(message, BotAction) and not self._core.state.database_problem:
             sight = replace(sight, roster=self._crew.roster(concerned(message)))
         decision = self._core.decide(message, now, sight)
@@ -470,8 +475,7 @@ class Engine:
 
     def _follow_cursors(self, always: bool = False) -> None:
         """history.ini follows the cursors, after their commit."""
-        cursors = [(key.market, account, ms) for (account, key, kind), ms in self._core.state.cursors.items()
-                   if kind == FILLS]
+        cursors = [(key.market, account, ms) for (account, key, _), ms in self._core.state.cursors.items()]
         problem = self._history.write(cursors, always)
         if problem:
             self._note("", problem, "warning")
@@ -492,6 +496,14 @@ class Engine:
         self._dirty = self._urgent = False
 
 
-def _rest_of(page: HistoryPage, index: int) -> HistoryPage:
-    return replace(page, executions=page.executions[index:])
+def _facts_of(page: HistoryPage | MoneyPage) -> tuple[Execution | Funding | Movement, ...]:
+    return (*page.executions, *page.fundings) if isinstance(page, HistoryPage) else page.facts
+
+
+def _rest_of(page: HistoryPage | MoneyPage, done: int) -> HistoryPage | MoneyPage:
+    """The page without the facts that were taken from it already."""
+    if isinstance(page, MoneyPage):
+        return replace(page, facts=page.facts[done:])
+    fills = len(page.executions)
+    return replace(page, executions=page.executions[done:], fundings=page.fundings[max(0, done - fills):])
 

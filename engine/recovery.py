@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from core.rows import CursorRow, OrderRow
 from core.titles import product_title, title_of
-from engine import orders
+from engine import money, orders
 from engine.asking import ask
 from engine.hearing import hear_report, missing_fills, put
 from engine.state import (
@@ -42,9 +42,7 @@ from models import (
     VenueUp,
 )
 
-OVERLAP_MS = 300_000                  # each read overlaps the last 5 minutes
 DAY_MS = 86_400_000
-YEAR_2000_MS = 946_684_800_000
 FILLS = "fills"
 RECENT_S = 5.0                        # a snapshot may show what we held this long ago: it was taken meanwhile
 # Then it is left: of an order that is not ours, fills may have been booked before its row was made.
@@ -61,19 +59,13 @@ def venue_up(state: State, message: VenueUp, now: Now, timings: Timings, out: De
     waiting = frozenset({"account", *(f"history {key.symbol}" for key in asked)})
     out.changes.append(SetVenue(replace(
         venue, account=message.account, up=True, recovered=False, can_trade=message.can_trade, text=message.text,
-        wallet=message.wallet, waiting=waiting, next_check=now.mono + timings.check_account,
-        next_history=now.mono + timings.read_history)))
+        wallet=message.wallet, waiting=waiting, money_read=False, next_money=0.0,
+        next_check=now.mono + timings.check_account, next_history=now.mono + timings.read_history)))
     for order in state.orders.values():
         if order.status is S.UNKNOWN and _is_of(order.key, venue):
             out.requests.append(ask(order))
     out.requests.append(AskAccount(message.market, message.category, "recovery"))
-    out.requests += [AskHistory(key, since(state, message.account, key), "recovery") for key in asked]
-
-
-def since(state: State, account: str, key: Key) -> int:
-    """From where an instrument's fills are read: its cursor, else the time in history.ini, less the overlap."""
-    first = state.first_read.get(account, YEAR_2000_MS)
-    return max(YEAR_2000_MS, state.cursors.get((account, key, FILLS), first) - OVERLAP_MS)
+    out.requests += [AskHistory(key, state.read_from(message.account, key, FILLS), "recovery") for key in asked]
 
 
 def venue_down(state: State, message: VenueDown, out: Decision) -> None:
@@ -85,7 +77,8 @@ def venue_down(state: State, message: VenueDown, out: Decision) -> None:
     out.note(title, message.text, "info" if message.text == "stopped" else "warning")
 
 
-def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings, out: Decision) -> None:
+def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings, multiplier: money.Multiplier,
+             out: Decision) -> None:
     """Opinions about the whole account: orders adopted, those missing asked about, positions compared."""
     venue = state.venues.get((message.market, message.category))
     if venue is None:
@@ -104,13 +97,13 @@ def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings,
         for held in message.positions:
             if held.qty and f"history {held.key.symbol}" not in known:
                 waiting.add(f"history {held.key.symbol}")
-                out.requests.append(AskHistory(held.key, since(state, message.account, held.key), "recovery"))
+                out.requests.append(AskHistory(held.key, state.read_from(message.account, held.key, FILLS), "recovery"))
     new = replace(venue, positions=message.positions, balances=message.balances, waiting=frozenset(waiting),
                   next_check=now.mono + timings.check_account)
     if new.recovered:
-        _compare(state, new, message, now, out)
+        _compare(state, new, message, now, multiplier, out)
     else:
-        _finish(new, now, timings, out)
+        _finish(state, new, now, timings, out)
 
 
 def history_end(state: State, page: HistoryPage, now: Now, timings: Timings, out: Decision) -> None:
@@ -127,20 +120,22 @@ def history_end(state: State, page: HistoryPage, now: Now, timings: Timings, out
         out.requests.append(AskAccount(page.key.market, page.key.category, "difference"))
     if page.reason == "recovery" and not venue.recovered and venue.up:
         new = replace(venue, waiting=venue.waiting - {f"history {page.key.symbol}"})
-        _finish(new, now, timings, out)
+        _finish(state, new, now, timings, out)
 
 
-def _finish(venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None:
+def _finish(state: State, venue: VenueBook, now: Now, timings: Timings, out: Decision) -> None:
     """Recovery ends when nothing is waited for; a fresh snapshot is then compared."""
     if venue.up and not venue.waiting:
         out.changes.append(SetVenue(replace(venue, recovered=True, next_check=now.mono + timings.check_account)))
         out.requests.append(AskAccount(venue.market, venue.category, "check"))
+        out.requests.append(money.ask_money(state, venue, "recovery"))      # its shares need the fills
         out.note(product_title(*venue.id), f"recovered: account {venue.account}, orders and fills are up to date")
     else:
         out.changes.append(SetVenue(venue))
 
 
-def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, out: Decision) -> None:
+def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, multiplier: money.Multiplier,
+             out: Decision) -> None:
     """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks."""
     told = {report.key: report for report in message.positions}
     is_spot = venue.category is Category.SPOT            # coins are held there, no positions: nothing to compare
@@ -158,7 +153,10 @@ def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now,
                     out.note(title_of(key), f"{key.symbol}: ledger and venue agree again")
             continue
         _differ(key, ours, theirs, report.entry if report else None, known, message, out)
-    out.changes.append(SetVenue(replace(venue, compared=now.wall)))
+    compared = replace(venue, compared=now.wall)
+    out.changes.append(SetVenue(compared))
+    if not any(isinstance(change, SetDifference) and change.difference is not None for change in out.changes):
+        money.check(state, compared, multiplier, now, out)
 
 
 def _is_of(key: Key, venue: VenueBook) -> bool:
@@ -197,9 +195,12 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
             out.requests.append(AskAccount(venue.market, venue.category, "check"))
             out.changes.append(SetVenue(replace(venue, next_check=now.mono + timings.check_account)))
         elif venue.recovered and venue.next_history <= now.mono:
-            out.requests += [AskHistory(key, since(state, venue.account, key), "hourly")
+            out.requests += [AskHistory(key, state.read_from(venue.account, key, FILLS), "hourly")
                              for key in sorted(state.configured) if _is_of(key, venue)]
+            out.requests.append(money.ask_money(state, venue, "hourly"))
             out.changes.append(SetVenue(replace(venue, next_history=now.mono + timings.read_history)))
+        elif (later := money.tick(state, venue, now, timings, out)) != venue:
+            out.changes.append(SetVenue(later))
     for name, missing in state.missing.items():
         order_row = state.orders.get(name)
         if order_row is not None and missing.next_ask <= now.mono and missing.asked < MISSING_TRIES:

@@ -14,6 +14,7 @@ from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow, RobotRow
 from core.titles import full_name
 from engine.commands import PlaceOrder, Verdict
 from engine.orders import FOREIGN_ID
+from engine.timeline import Timeline
 from engine.view import KillState, MessageLine, TradeLine
 from models import (
     ZERO,
@@ -37,6 +38,8 @@ OrderId = tuple[Key, str]
 TRADES_KEPT = 200
 MESSAGES_KEPT = 500
 VERDICTS_KEPT = 200
+OVERLAP_MS = 300_000        # each read of history overlaps the last 5 minutes
+YEAR_2000_MS = 946_684_800_000
 STOP_PAUSE_S = 2.0          # after placing a bot's stop
 
 
@@ -71,6 +74,7 @@ class Sight:
     mark: Decimal | None = None
     top: Top | None = None
     roster: Roster | None = None     # for actions on bots
+    fundings: tuple[CoinRow, ...] = ()   # of a fill that comes late: the rows of the fundings after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,9 @@ class VenueBook:
     compared: int = 0                              # wall ms of the last comparison
     next_check: float = 0.0
     next_history: float = 0.0
+    next_money: float = 0.0                        # when fundings and movements are asked for; 0: not by itself
+    money_tries: int = 0                           # how often after that: the venue's history lags behind its stream
+    money_read: bool = False                       # read to the end since the venue came up
 
     @property
     def id(self) -> VenueId:
@@ -136,6 +143,34 @@ class Difference:
         """For the strip and the position's line."""
         from core.numbers import text
         return f"{full_name(self.key)}: ledger {text(self.ours)}, venue {text(self.theirs)}"
+
+
+WalletId = tuple[str, str, str]      # market, account, and the word of the wallet
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the venue holds of one currency, less everything the ledger explains by trades and funding.
+
+    It equals the net movements, `moved`, the opening balance included: the program's own proof.
+    """
+
+    wallet: WalletId
+    currency: str
+    control: Decimal
+    moved: Decimal
+    tolerance: Decimal
+    misses: int = 0                  # how often in a row they differed
+
+    @property
+    def off(self) -> Decimal:
+        """What nothing explains."""
+        return self.control - self.moved
+
+    @property
+    def agrees(self) -> bool | None:
+        """None: they differ for the first time, which a fill on its way explains."""
+        return None if self.misses == 1 else self.misses == 0
 
 
 # ---------------------------------------------------------------- changes that are not rows
@@ -258,8 +293,15 @@ class MoveDay:
     taker: BOOK_KEY
 
 
+@dataclass(frozen=True, slots=True)
+class SetControl:
+    """A currency of a wallet was compared with the ledger."""
+
+    control: Control
+
+
 Change = (SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | SetStop
-          | SetReplace | SetLost | SetRobot | MoveDay | Notice)
+          | SetReplace | SetLost | SetRobot | MoveDay | SetControl | Notice)
 
 
 @dataclass(slots=True)
@@ -286,6 +328,12 @@ class State:
         self.books: dict[BOOK_KEY, BookRow] = {}
         self.day_books: dict[BOOK_KEY, BookRow] = {}         # as they were at 00:00 UTC
         self.day: int = 0
+        self.timelines: dict[tuple[str, Key], Timeline] = {}        # account, instrument → its fills by time
+        self.complete_from: dict[tuple[str, str], int] = {}         # market, account → since when they are complete
+        self.funded: dict[tuple[str, Key], int] = {}                # time of the newest funding booked
+        self.moved: dict[tuple[WalletId, str], Decimal] = {}        # wallet, currency → net movements
+        self.opened: set[WalletId] = set()                          # wallets whose opening balance is booked
+        self.controls: dict[tuple[WalletId, str], Control] = {}
         self.cursors: dict[tuple[str, Key, str], int] = {}   # account, key, kind → ms
         self.first_read: dict[str, int] = {}                 # account → ms: where a first history read begins
         self.number = 0
@@ -315,6 +363,23 @@ class State:
         self.messages: deque[MessageLine] = deque(maxlen=MESSAGES_KEPT)
         self.verdicts: OrderedDict[str, Verdict] = OrderedDict()
         self.last_event: dict[str, str] = {}
+
+    def add_fill(self, row: CoinRow) -> None:
+        """A row that changes a position was booked: the past follows it."""
+        name = (row.account, row.key)
+        if name not in self.timelines:
+            self.timelines[name] = Timeline(self.complete_from.get((row.key.market, row.account), 0))
+        self.timelines[name].add(row.emi, row.time, row.qty)
+
+    def read_from(self, account: str, key: Key, kind: str) -> int:
+        """From where facts of a kind are read: their cursor, else the time in history.ini, less the overlap."""
+        first = self.first_read.get(account, YEAR_2000_MS)
+        return max(YEAR_2000_MS, self.cursors.get((account, key, kind), first) - OVERLAP_MS)
+
+    def past_from(self, account: str, key: Key) -> int:
+        """Since when (ms) the fills of an instrument are in memory."""
+        line = self.timelines.get((account, key))
+        return line.since if line is not None else self.complete_from.get((key.market, account), 0)
 
     def account(self, key: Key) -> str:
         """The account that trades this instrument ("" before the venue told)."""

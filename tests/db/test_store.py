@@ -302,7 +302,7 @@ def test_newer_version_is_refused(opener: Opener) -> None:
     store = opener()
     raw(store, "UPDATE `schema` SET VALUE = '99' WHERE NAME = 'version'")
 
-    with pytest.raises(LedgerError, match="has version 99, this program knows 2"):
+    with pytest.raises(LedgerError, match="has version 99, this program knows 3"):
         store.prepare("SIM")
 
 
@@ -317,4 +317,4 @@ def test_schema_step_that_was_cut_off_is_finished_by_the_next_start(opener: Open
 
     assert count(again, "days") == 0 and len(again.coin_rows("Binance", ACCOUNT)) == 1
     assert dict(raw(again, "SELECT NAME, VALUE FROM `schema`")) == {  # type: ignore[arg-type]
-        "mode": "SIM", "version": "2"}
+        "mode": "SIM", "version": "3"}

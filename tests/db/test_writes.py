@@ -55,7 +55,7 @@ def test_ledger_of_version_1_keeps_its_rows_and_changes_its_indexes(opener: Open
     assert indexes(again) == fresh
     assert [replace(row, id=0) for row in again.coin_rows("Binance", ACCOUNT)] == rows
     assert again.load("Binance", ACCOUNT, 0).orders[0].booked_qty == 5
-    assert raw(again, "SELECT VALUE FROM `schema` WHERE NAME = 'version'") == [("2",)]
+    assert raw(again, "SELECT VALUE FROM `schema` WHERE NAME = 'version'") == [("3",)]
     assert not again.write([rows[0]]) and again.write([coin("x:9")])
 
 

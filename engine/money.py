@@ -1,0 +1,150 @@
+"""Movements of money, and the proof of the books: what the venue holds of each currency, less everything the ledger
+explains, equals the net movements (rules of the ledger, sections 1 and 6). Pure.
+
+Balances are compared with tolerance and never block: a difference is an amber line, not a repair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from accounting.funding import minor_unit
+from accounting.position import value_at_entry
+from accounting.value import COMMISS_PLACES
+from core.numbers import half_up, text
+from core.rows import BookRow, CursorRow, MoveRow
+from core.titles import product_title
+from engine.state import Control, Decision, Now, SetControl, SetVenue, State, VenueBook, WalletId
+from models import ZERO, AskMoney, BalanceReport, Key, MoneyMoved, MoneyPage, Movement, Timings
+
+FUNDING = "funding"               # the kind of cursor
+OPENING = "OPENING"
+TRIES = 4                         # readings after a hint, each later than the one before
+_A_FILL = Decimal("2e-8")         # how far the venue's rounding may take a balance from ours, for each fill
+Multiplier = Callable[[Key], Decimal | None]
+
+
+def money_key(venue: VenueBook) -> Key:
+    """The name under which a product's cursor of fundings and movements is kept."""
+    return Key(venue.market, venue.category, "")
+
+
+def wallet_of(venue: VenueBook) -> WalletId:
+    """Whose balances a product moves: its own, or those of a wallet that several share."""
+    return (venue.market, venue.account, venue.wallet or venue.category.value)
+
+
+def hear_movement(state: State, fact: Movement, booked: int, out: Decision) -> None:
+    """Keep a movement; a repeat is known by its id."""
+    venue = state.venues.get((fact.market, fact.category))
+    wallet = venue.wallet if venue is not None and venue.wallet else fact.category.value
+    amount = half_up(fact.amount, COMMISS_PLACES)
+    out.rows.append(MoveRow(fact.market, fact.account, wallet, fact.move_id, fact.kind[:40], fact.currency, amount,
+                            fact.time, booked))
+    verb = "came in" if amount > 0 else "went out"
+    out.note(product_title(fact.market, fact.category),
+             f"{fact.kind}: {text(abs(amount))} {fact.currency} {verb}")
+
+
+def hear_hint(state: State, hint: MoneyMoved, now: Now, timings: Timings, out: Decision) -> None:
+    """The venue says that money moved: ask which, now and a few times later."""
+    venue = state.venues.get((hint.market, hint.category))
+    if venue is None or not venue.recovered:
+        return                           # recovery asks anyway
+    out.requests.append(ask_money(state, venue, "hint"))
+    out.changes.append(SetVenue(replace(venue, next_money=now.mono + timings.read_money, money_tries=TRIES)))
+
+
+def ask_money(state: State, venue: VenueBook, reason: str) -> AskMoney:
+    """The question for everything since the cursor, less the overlap."""
+    return AskMoney(venue.market, venue.category, state.read_from(venue.account, money_key(venue), FUNDING), reason)
+
+
+def tick(state: State, venue: VenueBook, now: Now, timings: Timings, out: Decision) -> VenueBook:
+    """Ask again after a hint; the venue's record as it is then."""
+    if not (venue.recovered and venue.next_money and venue.next_money <= now.mono):
+        return venue
+    out.requests.append(ask_money(state, venue, "hint"))
+    tries = venue.money_tries - 1
+    wait = timings.read_money * 2 ** (TRIES - tries)
+    return replace(venue, money_tries=tries, next_money=now.mono + wait if tries > 0 else 0.0)
+
+
+def page_end(state: State, page: MoneyPage, out: Decision) -> None:
+    """A completed read moves the cursor to its start."""
+    if not page.last:
+        return
+    key = Key(page.market, page.category, "")
+    if page.read_start > state.cursors.get((page.account, key, FUNDING), 0):
+        out.rows.append(CursorRow(key, page.account, FUNDING, page.read_start))
+    venue = state.venues.get((page.market, page.category))
+    if venue is not None and venue.up and not venue.money_read:
+        out.changes.append(SetVenue(replace(venue, money_read=True)))
+
+
+# ---------------------------------------------------------------- the proof
+
+def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out: Decision) -> None:
+    """Compare the balances of a wallet with the ledger, once all its products were read to the end."""
+    wallet = wallet_of(venue)
+    venues = [venue if one.id == venue.id else one for one in state.venues.values() if wallet_of(one) == wallet]
+    if not all(one.recovered and one.money_read for one in venues):
+        return
+    if any(d.key[:2] in {one.id for one in venues} for d in state.differences.values()):
+        return                           # said already; until they agree no balance can
+    rows = rows_of(state, venues)
+    told: dict[str, BalanceReport] = {}
+    for report in sorted((b for one in venues for b in one.balances), key=lambda b: b.time):
+        told[report.currency] = report
+    for currency in sorted(told.keys() | {row.currency for row in rows}):
+        held = told[currency].wallet if currency in told else ZERO
+        mine = [row for row in rows if row.currency == currency]
+        control = control_of(held, mine, venues, multiplier)
+        if wallet not in state.opened:
+            out.rows.append(MoveRow(
+                *wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency,
+                half_up(control - state.moved.get((wallet, currency), ZERO), COMMISS_PLACES), now.venue,
+                now.wall * 1000))
+            continue
+        moved = state.moved.get((wallet, currency), ZERO)
+        tolerance = max(_A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
+        before = state.controls.get((wallet, currency))
+        misses = 0 if abs(control - moved) <= tolerance else (before.misses if before is not None else 0) + 1
+        new = Control(wallet, currency, control, moved, tolerance, misses)
+        if new != before:
+            out.changes.append(SetControl(new))
+        if misses == 1:
+            out.requests.append(ask_money(state, venue, "balance"))
+        _tell(venue, before, new, out)
+
+
+def _tell(venue: VenueBook, before: Control | None, new: Control, out: Decision) -> None:
+    title = product_title(*venue.id)
+    if new.misses == 2:
+        out.note(title, f"{new.currency}: the venue holds {text(new.off)} more than trades, fees, funding and "
+                        "transfers explain; nothing is blocked, “main.py ledger check” compares every row", "warning")
+    elif not new.misses and before is not None and before.misses >= 2:
+        out.note(title, f"{new.currency}: ledger and balance agree again")
+
+
+def rows_of(state: State, venues: Sequence[VenueBook]) -> list[BookRow]:
+    """The kept sums that belong to a wallet: of its products, or of the whole account where products share one."""
+    market, account, _ = wallet_of(venues[0])
+    ids = {venue.id for venue in venues}
+    return [row for row in state.books.values() if row.account == account and row.key.market == market
+            and (bool(venues[0].wallet) or row.key[:2] in ids)]
+
+
+def control_of(held: Decimal, rows: Sequence[BookRow], venues: Sequence[VenueBook], multiplier: Multiplier) -> Decimal:
+    """Wallet − (ΣSUMREAL + value of each position at the venue's entry) + fees + funding, of one currency."""
+    entries = {report.key: report.entry for venue in venues for report in venue.positions if report.entry}
+    result, positions = held, dict[Key, Decimal]()
+    for row in rows:
+        result += row.fees + row.funding - row.sumreal
+        if row.pos and row.key in entries:
+            positions[row.key] = positions.get(row.key, ZERO) + row.pos
+    for key, qty in positions.items():
+        result -= value_at_entry(key.category, qty, entries[key], multiplier(key) or Decimal(1))
+    return result
