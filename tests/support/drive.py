@@ -5,6 +5,7 @@ A fact that was recorded before drops its whole decision, as the ledger's unique
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from core.clock import HandClock
@@ -15,8 +16,10 @@ from engine.state import Decision, Now, Sight
 from models import (
     ZERO,
     AccountSnapshot,
+    Execution,
     HistoryPage,
     Key,
+    MoneyPage,
     Notice,
     Request,
     Robot,
@@ -55,8 +58,15 @@ class Driver:
         key = getattr(message, "key", None)
         where = seen if seen is not None else sight(key if isinstance(key, Key) else BTC)
         if isinstance(message, HistoryPage):
-            for one in message.executions:
+            for one in (*message.executions, *message.fundings):
                 self.send(one, where)
+        if isinstance(message, MoneyPage):
+            for fact in message.facts:
+                self.send(fact, seen)
+        if isinstance(message, Execution):
+            later = tuple(row for row in self.coins if row.side < 0 and row.key == message.key
+                          and row.time > message.time)
+            where = replace(where, fundings=later)
         return self.carry_out(self.core.decide(message, self.now, where))
 
     def carry_out(self, decision: Decision) -> Decision:
