@@ -58,8 +58,10 @@ class Driver:
         key = getattr(message, "key", None)
         where = seen if seen is not None else sight(key if isinstance(key, Key) else BTC)
         if isinstance(message, HistoryPage):
-            for one in (*message.executions, *message.fundings):
+            for one in message.executions:
                 self.send(one, where)
+            for funding in message.fundings:
+                self.send(funding, where)
         if isinstance(message, MoneyPage):
             for fact in message.facts:
                 self.send(fact, seen)

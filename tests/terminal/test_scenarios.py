@@ -36,8 +36,10 @@ class Stage:
     def take(self, bot: str, side: Side, qty: str, price: str) -> None:
         """A taker's fill at exactly this price."""
         key = BOTS[bot]
+        before = len(self.rows(bot))
         self.market.offer(side.value.title(), int(qty), price, key.symbol)
         self._place(bot, side, qty, price, TimeInForce.FOK, "FILLED")
+        until(lambda: len(self.rows(bot)) > before, 5, "the fill, which may come after the answer")
 
     def make(self, bot: str, side: Side, qty: str, price: str, *parts: str) -> str:
         """A maker's fills at exactly this price, one for each part; the clOrdID."""
