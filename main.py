@@ -1,7 +1,7 @@
 """The command line: reads the settings, builds all parts, runs them, stops them in order.
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 venue, 5 database, 6 already running; of ctl and kill-switch
-7 not running, 8 refused, 9 no answer.
+7 not running, 8 refused, 9 no answer; of ledger check 10 something does not agree.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from core.errors import ConfigError, TerminalError, UsageError
+from session.ledger.commands import DATABASE, add_commands, run_command
 
 VERSION = "0.1.0"
 PROJECT = Path(__file__).resolve().parent
@@ -43,10 +44,7 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check this machine, the settings and the markets")
     _common(doctor, again=True)
     doctor.add_argument("--json", action="store_true", help="for other programs")
-    ledger = commands.add_parser("ledger", help="work with the books")
-    actions = ledger.add_subparsers(dest="action", required=True, metavar="ACTION")
-    opening = actions.add_parser("open", help="take over positions that no row explains, as opening rows")
-    _common(opening, again=True)
+    add_commands(commands, _common)
     _control(commands)
     return made
 
@@ -143,9 +141,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "doctor":
         from session.doctor import doctor
         return doctor(home, args.json)
-    if args.command == "ledger":
-        from session.opening import open_ledger
-        return open_ledger(home)
+    if args.command in ("ledger", *DATABASE):
+        return run_command(args, home, PROJECT)
     from session.run import run_terminal
     return run_terminal(args, home, PROJECT, notices)
 

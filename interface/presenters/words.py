@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 from typing import NamedTuple
 
+from core.cells import CONTROLS, is_number, safe_cell
 from core.numbers import decimals, half_up
 from core.numbers import text as plain_text
 from models import Instrument, LeverageReport
@@ -130,16 +131,11 @@ def cut(text: str, chars: int) -> str:
 def csv_field(text: str) -> str:
     """A cell safe in a spreadsheet: what could be read as a formula gets an apostrophe, unless it is a number."""
     bare = text.replace(THIN, "").strip()
-    if bare[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r"):
-        if not _is_number(bare):
-            bare = "'" + bare
-        elif bare.startswith("+"):
-            bare = bare[1:]
+    if text[:1] in CONTROLS:
+        bare = bare if is_number(bare) else "'" + bare
+    else:
+        bare = safe_cell(bare)
+    bare = bare.removeprefix("+") if is_number(bare) else bare
     if any(ch in bare for ch in ',"\n\r'):
         bare = '"' + bare.replace('"', '""') + '"'
     return bare
-
-
-def _is_number(text: str) -> bool:
-    rest = text[1:] if text[:1] in "+-" else text
-    return rest.replace(".", "", 1).isdigit() and rest.isascii()

@@ -1,0 +1,305 @@
+"""A second connection to a ledger that only reads, and reads much: a million rows in bounded memory, while the program
+trades or while it does not.
+
+Rows come as the driver gives them, without records of ours. On SQLite numbers and times are text, on a server they are
+Decimal and datetime; `plain` makes them the same text.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from core.errors import LedgerError
+from core.numbers import LEDGER_CONTEXT
+from core.rows import BOOK_KEY, CATEGORY_OF, BookRow
+from db import schema as t
+from db import values as v
+from db.dialects import Moment, MomentMicro, Money, MySqlAddress, open_mysql, plain_reason
+from db.store import Store
+from models import ZERO, Key
+
+BATCH = 10_000
+WAIT_S = 5.0
+MARK = "\x1f"            # between the parts of a group's name: stands in none of them
+PICTURE = {
+    "sqlite": ("BEGIN",),
+    "mysql": ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+              "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")}
+_ASKED = 400             # values of one question
+LEDGER = ("ID", *v.COINS)
+NUMBERS = frozenset(t.COIN_MONEY)
+_GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
+
+# Kind of a row: F funding, O opening, T trade; with "0" when it is a fact's first part; "-" when something was sold.
+_SUMS = ("SELECT MARKET || char(31) || ACCOUNT || char(31) || CATEGORY || char(31) || SYMBOL || char(31) || EMI "
+         "|| char(31) || CURRENCY || char(31) || CASE WHEN SIDE < 0 THEN 'F' WHEN EXECID LIKE 'OPEN:%' THEN 'O' "
+         "ELSE 'T' END || (PART = 0) || (QTY < '.'), QTY, SUMREAL, COMMISS FROM coins")
+
+Batch = list[tuple[Any, ...]]
+
+
+class Reading:
+    """One consistent picture of a ledger, from the first question until it is closed."""
+
+    def __init__(self, engine: sa.Engine, kind: str, where: str) -> None:
+        self.kind, self.where = kind, where
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @classmethod
+    def sqlite(cls, path: Path) -> Reading:
+        """The ledger in a file, which must be there; it is opened for reading only."""
+        if not path.exists():
+            raise LedgerError(f"there is no ledger at {path} yet; the first start makes it")
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None,
+                                   check_same_thread=False)
+
+        return cls(sa.create_engine("sqlite://", creator=connect, poolclass=sa.StaticPool), "sqlite", str(path))
+
+    @classmethod
+    def mysql(cls, address: MySqlAddress, password: str) -> Reading:
+        """The ledger on a server."""
+        where = f"{address.user}@{address.socket or address.host}/{address.database}"
+        return cls(open_mysql(address, password), "mysql", where)
+
+    def close(self) -> None:
+        """End the picture and the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ asking
+
+    def batches(self, question: sa.Executable | str) -> Iterator[Batch]:
+        """The driver's own rows, some thousand at a time. Text is a constant of this folder."""
+        driver: Any = self._connect().connection.driver_connection
+        errors: Any = self._engine.dialect.dbapi
+        text, values = _driver_words(question, self._engine.dialect)
+        try:
+            with closing(_cursor(driver, self.kind)) as cursor:
+                cursor.execute(text, values)
+                while rows := cursor.fetchmany(BATCH):
+                    yield list(rows)
+        except errors.Error as error:
+            raise _unreadable(self.where, error) from None
+
+    def one(self, question: sa.Executable | str) -> tuple[Any, ...]:
+        """Its first row, () when there is none."""
+        for rows in self.batches(question):
+            return rows[0]
+        return ()
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            try:
+                self._connection = self._engine.connect()
+                for words in PICTURE[self.kind]:
+                    self._connection.exec_driver_sql(words)
+            except Exception as error:
+                raise _unreadable(self.where, error) from None
+        return self._connection
+
+    # ------------------------------------------------------------ questions
+
+    def marks(self) -> dict[str, str]:
+        """Mode and version of the ledger; {} when it is none."""
+        if not sa.inspect(self._connect()).has_table("schema"):
+            return {}
+        return {str(name): str(value) for rows in self.batches(sa.select(t.schema.c.NAME, t.schema.c.VALUE))
+                for name, value in rows}
+
+    def count(self, chosen: Iterable[sa.ColumnElement[bool]] = ()) -> int:
+        """How many rows of `coins`."""
+        return int(self.one(sa.select(sa.func.count()).select_from(t.coins).where(*chosen))[0])
+
+    def books(self) -> dict[BOOK_KEY, BookRow]:
+        """The kept sums."""
+        found = {}
+        for rows in self.batches(sa.select(*(t.books.c[name] for name in v.BOOKS))):
+            for row in rows:
+                market, account, emi, category, symbol, currency, *numbers, entry, fills = row
+                pos, volume, sumreal, fees, funding = (Decimal(str(number)) for number in numbers)
+                key = Key(market, CATEGORY_OF[category], symbol)
+                found[(account, key, emi, currency)] = BookRow(
+                    key, account, emi, currency, pos, None if entry is None else Decimal(str(entry)), volume, sumreal,
+                    fees, funding, int(fills))
+        return found
+
+    def sums(self, on_rows: Callable[[int], object] = lambda rows: None) -> dict[BOOK_KEY, BookRow]:
+        """What the rows of `coins` add up to, exactly, for each owner, instrument and currency; entries left out."""
+        with localcontext(LEDGER_CONTEXT):
+            return self._sums(on_rows)
+
+    def _sums(self, on_rows: Callable[[int], object]) -> dict[BOOK_KEY, BookRow]:
+        groups = self._server_sums() if self.kind == "mysql" else self._file_sums(on_rows)
+        found: dict[BOOK_KEY, BookRow] = {}
+        for name, (qty, sumreal, commiss, rows) in groups.items():
+            market, account, category, symbol, emi, currency, kind = name.split(MARK)
+            key = Key(market, CATEGORY_OF[category], symbol)
+            old = found.get((account, key, emi, currency)) or BookRow(key, account, emi, currency)
+            is_funding, is_first = kind[0] == "F", kind[1] == "1"
+            found[(account, key, emi, currency)] = BookRow(
+                key, account, emi, currency, old.pos + (ZERO if is_funding else qty), None,
+                old.volume + (abs(qty) if kind[0] == "T" else ZERO),
+                old.sumreal + (ZERO if is_funding else sumreal), old.fees + (ZERO if is_funding else commiss),
+                old.funding + (commiss if is_funding else ZERO),
+                old.fills + (rows if is_first and not is_funding else 0))
+        return found
+
+    def _file_sums(self, on_rows: Callable[[int], object]) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
+        """SQLite adds numbers up in floats; here they are added up exactly, by the lists the driver gives."""
+        found: dict[str, tuple[Decimal, Decimal, Decimal, int]] = {}
+        for rows in self.batches(_SUMS):
+            lists: dict[str, tuple[list[str], list[str], list[str]]] = {}
+            for name, qty, sumreal, commiss in rows:
+                group = lists.get(name)
+                if group is None:
+                    group = lists[name] = ([], [], [])
+                group[0].append(qty)
+                group[1].append(sumreal)
+                group[2].append(commiss)
+            for name, (quantities, values, fees) in lists.items():
+                old = found.get(name, (ZERO, ZERO, ZERO, 0))
+                found[name] = (sum(map(Decimal, quantities), old[0]), sum(map(Decimal, values), old[1]),
+                               sum(map(Decimal, fees), old[2]), old[3] + len(quantities))
+            on_rows(len(rows))
+        return found
+
+    def _server_sums(self) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
+        """A server adds DECIMAL columns up exactly by itself."""
+        c = t.coins.c
+        kind = sa.case((c.SIDE < 0, "F"), (c.EXECID.like("OPEN:%"), "O"), else_="T")
+        named = [c[name] for name in _GROUP]
+        flags = [kind, c.PART == 0, c.QTY < 0]
+        question = sa.select(*named, *flags, sa.func.sum(c.QTY), sa.func.sum(c.SUMREAL), sa.func.sum(c.COMMISS),
+                             sa.func.count()).group_by(*named, *(sa.literal_column(str(n)) for n in (7, 8, 9)))
+        found = {}
+        for rows in self.batches(question):
+            for row in rows:
+                name = MARK.join([*row[:6], f"{row[6]}{int(row[7])}{int(row[8])}"])
+                found[name] = (Decimal(row[9]), Decimal(row[10]), Decimal(row[11]), int(row[12]))
+        return found
+
+    def positions(self) -> Iterator[Batch]:
+        """What entry prices are made of, oldest first: group, quantity and price of rows that moved a position."""
+        c = t.coins.c
+        return self.batches(sa.select(*(c[name] for name in _GROUP), c.QTY, c.TRADE_PRICE).where(
+            c.SIDE >= 0, as_text(c.QTY) != "0").order_by(c.ID))
+
+    def tables(self) -> list[tuple[sa.Table, list[str]]]:
+        """The tables of a ledger that are here, with the columns they have here: an older one may lack some."""
+        seen = sa.inspect(self._connect())
+        here = set(seen.get_table_names())
+        return [(table, [c.name for c in table.columns if c.name in {one["name"] for one in seen.get_columns(name)}])
+                for name, table in t.metadata.tables.items() if name in here]
+
+    def rows(self, chosen: Iterable[sa.ColumnElement[bool]] = ()) -> Iterator[Batch]:
+        """Ledger rows as they stand, in the order of `LEDGER`, oldest first."""
+        return self.batches(sa.select(*(t.coins.c[name] for name in LEDGER)).where(*chosen).order_by(t.coins.c.ID))
+
+    def repeated(self) -> list[tuple[Any, ...]]:
+        """Facts that stand there twice (market, account, EXECID, part), at most ten."""
+        c = t.coins.c
+        names = (c.MARKET, c.ACCOUNT, c.EXECID, c.PART)
+        return self._few(sa.select(*names).group_by(*names).having(sa.func.count() > 1).limit(10))
+
+    def headless(self) -> list[tuple[Any, ...]]:
+        """Facts without their part 0, which guards the whole, at most ten (market, account, EXECID)."""
+        c, first = t.coins.c, t.coins.alias()
+        guard = sa.select(sa.literal(1)).where(first.c.MARKET == c.MARKET, first.c.ACCOUNT == c.ACCOUNT,
+                                               first.c.EXECID == c.EXECID, first.c.PART == 0)
+        return self._few(sa.select(c.MARKET, c.ACCOUNT, c.EXECID).distinct().where(
+            c.PART > 0, ~guard.correlate(t.coins).exists()).limit(10))
+
+    def _few(self, question: sa.Executable) -> list[tuple[Any, ...]]:
+        return [tuple(row) for rows in self.batches(question) for row in rows]
+
+
+def chosen_rows(emi: str = "", symbol: str = "", market: str = "", since: int | None = None,
+                until: int | None = None) -> list[sa.ColumnElement[bool]]:
+    """Conditions for `rows` and `count`; "" and None leave everything in. Times in ms, `until` is left out."""
+    c = t.coins.c
+    found = [column == value for column, value in ((c.EMI, emi), (c.SYMBOL, symbol), (c.MARKET, market)) if value]
+    if since is not None:
+        found.append(as_text(c.TTIME) >= v.moment(since))
+    if until is not None:
+        found.append(as_text(c.TTIME) < v.moment(until))
+    return found
+
+
+def as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """A column to be compared with a value as it stands in the table: a server reads "0" as its number."""
+    return sa.type_coerce(column, sa.Text)
+
+
+def _driver_words(question: sa.Executable | str, dialect: sa.Dialect) -> tuple[str, Any]:
+    """A question as the driver takes it; its values are plain ones, nothing turns them into others."""
+    if isinstance(question, str):
+        return question, ()
+    compiled = question.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
+    values = compiled.params
+    return compiled.string, values if compiled.positiontup is None else [values[name] for name in compiled.positiontup]
+
+
+def _cursor(driver: Any, kind: str) -> Any:
+    """A cursor whose rows come as they are fetched, not all at once."""
+    if kind == "sqlite":
+        return driver.cursor()
+    from pymysql.cursors import SSCursor
+
+    return driver.cursor(SSCursor)
+
+
+def known_facts(store: Store, market: str, account: str, exec_ids: Sequence[str]) -> set[str]:
+    """Which of these facts the ledger holds."""
+    def read(connection: Connection) -> set[str]:
+        c, found = t.coins.c, set[str]()
+        for start in range(0, len(exec_ids), _ASKED):
+            asked = exec_ids[start:start + _ASKED]
+            found.update(connection.execute(sa.select(c.EXECID).where(
+                c.MARKET == market, c.ACCOUNT == account, c.PART == 0, c.EXECID.in_(asked))).scalars())
+        return found
+
+    return store._ask(read)
+
+
+def as_it_is(value: Any) -> Any:
+    """Nothing to change."""
+    return value
+
+
+def plain(table: sa.Table, names: Sequence[str]) -> list[Callable[[Any], Any]]:
+    """For each column what makes a value of either driver the text that SQLite's ledger has."""
+    return [_text_of(table.c[name].type) for name in names]
+
+
+def _text_of(kind: sa.types.TypeEngine[Any]) -> Callable[[Any], Any]:
+    if isinstance(kind, Money):
+        return lambda value: v.exact(value) if isinstance(value, Decimal) else value
+    if isinstance(kind, Moment | MomentMicro | sa.DateTime):
+        digits = "milliseconds" if isinstance(kind, Moment) else "microseconds" if isinstance(
+            kind, MomentMicro) else "seconds"
+        return lambda value: value.isoformat(" ", digits) if isinstance(value, datetime) else value
+    return as_it_is
+
+
+def _unreadable(where: str, error: Exception) -> LedgerError:
+    return LedgerError(f"database {where} cannot be read: {plain_reason(error)}")

@@ -1,0 +1,164 @@
+"""Reading a ledger beside its writer: exact sums, filters, one picture, on SQLite and MariaDB."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.errors import LedgerError
+from core.rows import BookRow, CoinRow, book_key
+from db.reading import Reading, chosen_rows, known_facts
+from db.store import Store
+from engine.kept import fold
+from models import Category, Key
+from tests.db.conftest import Opener
+from tests.support.build import ACCOUNT, BTC, ETH, T0, coin
+from tests.support.mariadb import PASSWORD, MariaDb
+
+D = Decimal
+XBT = Key("Bitmex", Category.INVERSE, "XBTUSD")
+
+
+@pytest.fixture
+def reader(request: pytest.FixtureRequest, store: Store) -> Iterator[Reading]:
+    """A second connection to the same ledger."""
+    with reading(request, store) as made:
+        yield made
+
+
+@contextmanager
+def reading(request: pytest.FixtureRequest, store: Store) -> Iterator[Reading]:
+    """The ledger of `store`, opened for reading."""
+    if store.kind == "sqlite":
+        made = Reading.sqlite(Path(store.where))
+    else:
+        server: MariaDb = request.getfixturevalue("mariadb")
+        made = Reading.mysql(server.address(request.getfixturevalue("database")), PASSWORD)
+    with made:
+        yield made
+
+
+def mixed(count: int, seed: int = 5) -> list[CoinRow]:
+    """Fills of several owners, spot legs, fees in other coins, funding, an opening, numbers of up to 15 places."""
+    chance, rows = random.Random(seed), []
+    for n in range(count):
+        key, emi = chance.choice((BTC, ETH, XBT)), chance.choice(("A", "B", BTC.reserved))
+        qty = D(chance.choice((-1, 1)) * chance.randint(1, 10**9)) / 10 ** chance.randint(0, 6)
+        price = D(chance.randint(1, 10**8)) / 100
+        row = replace(coin(f"x:{n}", emi=emi, key=key, qty=str(qty), price=str(price)),
+                      sumreal=D(chance.randint(-10**18, 10**18)) / 10**12,
+                      commiss=D(chance.randint(-10**15, 10**15)) / 10**15)
+        match chance.randrange(8):
+            case 0:
+                rows.append(replace(row, side=-1))
+            case 1:
+                rows.append(replace(row, exec_id=f"OPEN:{n}"))
+            case 2:
+                rows += [row, replace(row, part=1, currency="BNB", qty=D(0), sumreal=D(0))]
+            case _:
+                rows.append(row)
+    return rows
+
+
+def test_sums_are_those_of_the_fold(store: Store, reader: Reading) -> None:
+    rows = mixed(600)
+    store.write(rows)
+
+    found = reader.sums()
+
+    assert found == {book_key(row): replace(row, entry=None) for row in fold(rows)}
+
+
+def test_kept_sums_come_as_they_were_written(store: Store, reader: Reading) -> None:
+    kept = {book_key(row): row for row in fold(mixed(200))}
+    store.write(kept.values())
+
+    assert reader.books() == kept
+
+
+def test_one_picture_while_others_write(store: Store, reader: Reading) -> None:
+    store.write([coin("x:1")])
+    before = reader.count()
+
+    store.write([coin("x:2"), coin("x:3")])
+
+    assert (before, reader.count(), len(reader.sums())) == (1, 1, 1)
+
+
+def test_reader_does_not_hold_up_the_writer(store: Store, reader: Reading) -> None:
+    store.write([coin(f"x:{n}") for n in range(50)])
+    batches = reader.rows()
+    assert len(next(batches)) == 50
+
+    assert store.write([coin("y:1"), BookRow(BTC, ACCOUNT, "A", "USDT", D(51))])
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [
+    ({}, 6), ({"emi": "A"}, 3), ({"symbol": "ETHUSDT"}, 2), ({"market": "Bitmex"}, 2),
+    ({"since": T0 + 2}, 4), ({"until": T0 + 2}, 2), ({"since": T0 + 1, "until": T0 + 2}, 1),
+    ({"emi": "B", "symbol": "BTCUSDT"}, 1), ({"emi": "x' OR '1'='1"}, 0)])
+def test_rows_are_chosen(store: Store, reader: Reading, chosen: dict[str, object], expected: int) -> None:
+    keys = (BTC, ETH, XBT)
+    store.write([coin(f"x:{n}", emi="AB"[n % 2], key=keys[n % 3], time=T0 + n) for n in range(6)])
+
+    conditions = chosen_rows(**chosen)  # type: ignore[arg-type]  # a table of keywords
+
+    rows = [row for batch in reader.rows(conditions) for row in batch]
+    assert len(rows) == reader.count(conditions) == expected
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+
+
+def test_facts_without_their_guard_are_found(store: Store, reader: Reading) -> None:
+    store.write([coin("whole"), coin("whole", part=1), coin("headless", part=1), coin("headless", part=2)])
+
+    assert reader.headless() == [("Binance", ACCOUNT, "headless")]
+    assert reader.repeated() == []
+
+
+def test_facts_that_stand_there_twice_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "sim.db"
+    made = Store.sqlite(path)
+    made.prepare("SIM")
+    made.write([coin("x:1"), coin("x:2")])
+    made.close()
+    with sqlite3.connect(path) as raw:           # as a person with a database tool may do it
+        raw.executescript("CREATE TABLE loose AS SELECT * FROM coins; DROP TABLE coins; "
+                          "ALTER TABLE loose RENAME TO coins; UPDATE coins SET EXECID = 'x:1'")
+
+    with Reading.sqlite(path) as ledger:
+        assert ledger.repeated() == [("Binance", ACCOUNT, "x:1", 0)]
+
+
+def test_known_facts_are_told(store: Store) -> None:
+    store.write([coin(f"x:{n}") for n in range(0, 1000, 2)])
+
+    assert known_facts(store, "Binance", ACCOUNT, [f"x:{n}" for n in range(1000)]) == {
+        f"x:{n}" for n in range(0, 1000, 2)}
+    assert known_facts(store, "Binance", "SIM-2", ["x:0"]) == set()
+
+
+def test_ledger_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"no ledger at .*sim\.db yet"):
+        Reading.sqlite(tmp_path / "sim.db")
+
+
+def test_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "sim.db"
+    path.write_bytes(b"dear diary, " * 1000)
+
+    with Reading.sqlite(path) as ledger, pytest.raises(LedgerError, match="cannot be read: file is not a database"):
+        ledger.count()
+
+
+def test_reading_is_marked_with_mode_and_version(opener: Opener, request: pytest.FixtureRequest) -> None:
+    store = opener()
+
+    with reading(request, store) as ledger:
+        assert ledger.marks()["mode"] == "SIM"
