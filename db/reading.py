@@ -39,10 +39,12 @@ LEDGER = ("ID", *v.COINS)
 NUMBERS = frozenset(t.COIN_MONEY)
 _GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
 
-# Kind of a row: F funding, O opening, T trade; with "0" when it is a fact's first part; "-" when something was sold.
+# Kind of a row: F funding, O opening, M moved between owners, T trade; whether it is a fact's first part, and sold.
 _SUMS = ("SELECT MARKET || char(31) || ACCOUNT || char(31) || CATEGORY || char(31) || SYMBOL || char(31) || EMI "
-         "|| char(31) || CURRENCY || char(31) || CASE WHEN SIDE < 0 THEN 'F' WHEN EXECID LIKE 'OPEN:%' THEN 'O' "
-         "ELSE 'T' END || (PART = 0) || (QTY < '.'), QTY, SUMREAL, COMMISS FROM coins")
+         "|| char(31) || CURRENCY || char(31) || CASE WHEN SIDE < 0 THEN 'F' ELSE CASE substr(EXECID, 1, 5) "
+         "WHEN 'OPEN:' THEN 'O' WHEN 'MOVE:' THEN 'M' ELSE 'T' END END || (PART = 0) || (QTY < '.'), "
+         "QTY, SUMREAL, COMMISS FROM coins")
+_FILLS = "OT"
 
 Batch = list[tuple[Any, ...]]
 
@@ -161,7 +163,7 @@ class Reading:
                 old.volume + (abs(qty) if kind[0] == "T" else ZERO),
                 old.sumreal + (ZERO if is_funding else sumreal), old.fees + (ZERO if is_funding else commiss),
                 old.funding + (commiss if is_funding else ZERO),
-                old.fills + (rows if is_first and not is_funding else 0))
+                old.fills + (rows if is_first and kind[0] in _FILLS else 0))
         return found
 
     def _file_sums(self, on_rows: Callable[[int], object]) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
@@ -186,7 +188,8 @@ class Reading:
     def _server_sums(self) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
         """A server adds DECIMAL columns up exactly by itself."""
         c = t.coins.c
-        kind = sa.case((c.SIDE < 0, "F"), (c.EXECID.like("OPEN:%"), "O"), else_="T")
+        kind = sa.case((c.SIDE < 0, "F"), (c.EXECID.like("OPEN:%"), "O"), (c.EXECID.like("MOVE:%"), "M"),
+                       else_="T")
         named = [c[name] for name in _GROUP]
         flags = [kind, c.PART == 0, c.QTY < 0]
         question = sa.select(*named, *flags, sa.func.sum(c.QTY), sa.func.sum(c.SUMREAL), sa.func.sum(c.COMMISS),

@@ -55,11 +55,13 @@ def mixed(count: int, seed: int = 5) -> list[CoinRow]:
         row = replace(coin(f"x:{n}", emi=emi, key=key, qty=str(qty), price=str(price)),
                       sumreal=D(chance.randint(-10**18, 10**18)) / 10**12,
                       commiss=D(chance.randint(-10**15, 10**15)) / 10**15)
-        match chance.randrange(8):
+        match chance.randrange(9):
             case 0:
                 rows.append(replace(row, side=-1))
             case 1:
                 rows.append(replace(row, exec_id=f"OPEN:{n}"))
+            case 3:
+                rows += [replace(row, exec_id=f"MOVE:{n}"), replace(row, exec_id=f"MOVE:{n}", part=1, qty=-row.qty)]
             case 2:
                 rows += [row, replace(row, part=1, currency="BNB", qty=D(0), sumreal=D(0))]
             case _:
