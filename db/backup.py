@@ -137,8 +137,8 @@ def _exchange(source: sqlite3.Connection, connection: sa.Connection, old: str, d
     tables = [sa.table(f"{name}_{COMING}", *(sa.column(column.name) for column in table.columns))
               for name, table in t.metadata.tables.items()]
     for name, coming in zip(t.metadata.tables, tables, strict=True):
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS `{coming.name}`")      # of a restore that was cut off
-        connection.exec_driver_sql(f"CREATE TABLE `{coming.name}` LIKE `{name}`")
+        connection.exec_driver_sql("DROP TABLE IF EXISTS " + coming.name)      # of a restore that was cut off
+        connection.exec_driver_sql("CREATE TABLE " + coming.name + " LIKE `" + name + "`")
     for table, coming in zip(t.metadata.tables.values(), tables, strict=True):
         names = [column.name for column in table.columns]
         cursor = source.execute(_select_words(table))
