@@ -33,7 +33,7 @@ from db.store import Store  # noqa: E402
 from engine import asking  # noqa: E402
 from engine.commands import BotAction, Cancel, MoveOrder, PlaceOrder, ReassignPosition, RenameBot  # noqa: E402
 from engine.view import OrderLine  # noqa: E402
-from models import Health, Mode, OrdStatus, OrdType, Side, Timings  # noqa: E402
+from models import Category, Health, Mode, OrdStatus, OrdType, Side, Timings, Trigger  # noqa: E402
 from session.build import Session  # noqa: E402
 from session.child import demo_of  # noqa: E402
 from tests.faults.products import ORDER_PATHS, USUAL, Traded, first_budgets, named, words  # noqa: E402
@@ -119,7 +119,7 @@ def is_of_move(row: Row) -> bool:
 
 
 class Trading:
-    """Random commands of bots and a person, the way they would ask: at market, limit, move, cancel."""
+    """Random commands of bots and a person, the way they would ask: at market, limit, conditional, move, cancel."""
 
     def __init__(self, session: Session, seed: int, traded: tuple[Traded, ...], bots: dict[str, str],
                  moves: bool) -> None:
@@ -148,6 +148,8 @@ class Trading:
         bot = self._bots.get(" ".join(words([one])[0]))
         owner = self._random.choice((bot, key.reserved)) if bot else key.reserved
         side = self._random.choice((Side.BUY, Side.SELL))
+        if chance > 0.9 and key.category is not Category.SPOT:
+            return self._ask(self._conditional(one, side))
         price = None
         if chance > 0.6:
             away = self._away(one, self._random.randint(-3, 40))
@@ -170,6 +172,19 @@ class Trading:
         if isinstance(command, RenameBot):
             self._bots[words_of_key] = command.new
         return f"moved {command}"
+
+    def _conditional(self, one: Traded, side: Side) -> PlaceOrder:
+        """By hand: a stop, a take-profit or a trailing stop, near enough to trigger now and then."""
+        key, top = one.key, self._session.board.tops[one.key]
+        kind = self._random.choice([kind for kind in OrdType if kind.is_conditional])
+        away = self._away(one, self._random.randint(1, 30))
+        is_above = (side is Side.BUY) != (kind in (OrdType.TAKE_PROFIT_MARKET, OrdType.TAKE_PROFIT_LIMIT))
+        trigger = Trigger(top.ask + away if is_above else top.bid - away)
+        if kind is OrdType.TRAILING_STOP:
+            trigger = Trigger(None, Decimal(self._random.choice(("0.1", "0.5", "1"))))
+        price = trigger.price if kind.has_price else None
+        return PlaceOrder(self._next(), key, key.reserved, side, one.qty, price, True, kind, repeat_confirmed=True,
+                          reduce_only=self._random.random() < 0.5, trigger=trigger)
 
     def _away(self, one: Traded, steps: int) -> Decimal:
         """A distance from the market: whole ticks, about 0.01 % each step."""

@@ -1,7 +1,8 @@
 """All products at once: random orders on every one of them while faults come and the program is killed, then compared.
 
-A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's four categories; faults of the list below are switched on
-at random beside it; it is killed between its lives. At the end a session recovers and the referee compares all.
+A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's four categories, with stops, take-profits and trailing
+stops on futures and contracts; faults of the list below are switched on at random beside it; it is killed between its
+lives. At the end a session recovers and the referee compares all.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from tests.faults.harness import Ground, Program, driver, until
 from tests.faults.products import ALL, ORDER_PATHS, SPOT_BTCUSDT, SPOT_ETHUSDT, first_budgets, lift_limits, words
 
 SEED = int(os.environ.get("BOTBOOK_SEED", "1"))
+ALGO_PATHS = ("/fapi/v1/algoOrder", "/dapi/v1/algoOrder")
 PAUSE_S = 0.7                    # between two faults
 BOTS = {" ".join(words([one])[0]): f"bot{number}" for number, one in enumerate(ALL)}
 
 
 def some_fault(chance: random.Random) -> dict[str, Any]:
     """One of those that a day may bring, short enough to be over within two seconds."""
-    path = chance.choice(("POST", "POST", "DELETE", "PUT")) + " " + chance.choice(ORDER_PATHS)
+    path = chance.choice(("POST", "POST", "DELETE", "PUT")) + " " + chance.choice((*ORDER_PATHS, *ALGO_PATHS))
     return chance.choice((
         {"name": "cut", "code": chance.choice((1001, 1006)), "seconds": chance.choice((0, 1))},
         {"name": "drop", "path": path, "seconds": 2},
