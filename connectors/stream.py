@@ -412,3 +412,5 @@ class Stream:
                 parts.clear()
                 self.last_data = now
                 self._feed.frame(whole, now)
+        elif frame.opcode == ABNF.OPCODE_BINARY:
+            raise WebSocketException("a binary message, which the exchange never sends")

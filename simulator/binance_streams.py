@@ -25,6 +25,7 @@ from simulator.sockets import Receive, Send, Socket
 LISTEN_KEY_S = 3600
 INCOMING_PER_S = 10
 MAX_STREAMS = 1024
+REFUSED = {"code": 0, "msg": "Unknown error"}
 encode = msgspec.json.Encoder().encode
 
 
@@ -71,8 +72,10 @@ class Hub:
         await send({"type": "websocket.accept"})
         connection = Connection(send, route, combined, tuple(scope["client"]))
         self.connections.add(connection)
+        left_out, _ = self.venue.faults.ungiven(streams, self.venue.product.category) if streams else (set(), False)
         for stream in streams:
-            self.subscribe(connection, stream)
+            if stream not in left_out:
+                self.subscribe(connection, stream)
         writer = asyncio.create_task(connection.write())
         try:
             await self._listen(connection, receive, writer)
@@ -116,9 +119,16 @@ class Hub:
             return {"error": {"code": 2, "msg": "Invalid request: unknown variant"}, "id": number}
         if not isinstance(params, list) or not all(isinstance(stream, str) for stream in params):
             return {"error": {"code": 2, "msg": "Invalid request: invalid type for params"}, "id": number}
+        left_out: set[str] = set()
+        if method == "SUBSCRIBE" and params:
+            left_out, is_refused = self.venue.faults.ungiven(params, self.venue.product.category)
+            if is_refused:
+                return {"error": REFUSED, "id": number}
         for stream in params:
             if method == "UNSUBSCRIBE":
                 self.unsubscribe(connection, stream)
+            elif stream in left_out:
+                continue
             elif len(connection.streams) >= MAX_STREAMS:
                 connection.close(1008)
             else:

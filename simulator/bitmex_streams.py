@@ -152,9 +152,14 @@ class BitmexHub:
     # ---- topics
 
     def _subscribe(self, connection: Realtime, args: list[Any], asked: Json) -> None:
-        for topic in [str(one) for one in args]:
+        topics = [str(one) for one in args]
+        left_out, is_refused = self.venue.faults.ungiven(topics, "") if topics else (set(), False)
+        for topic in topics:
             table, _, symbol = topic.partition(":")
-            if table not in PUBLIC and table not in PRIVATE:
+            if topic in left_out:
+                if is_refused:
+                    connection.tell(failure(503, f"The subscription to {topic} failed, try again later.", asked))
+            elif table not in PUBLIC and table not in PRIVATE:
                 connection.tell(failure(400, f"Unknown table: {table}", asked))
             elif symbol and symbol not in self.venue.contracts and table != "announcement":
                 connection.tell(failure(400, "Unknown or expired symbol.", asked))

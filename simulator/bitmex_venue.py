@@ -47,7 +47,8 @@ class BitmexVenue:
         self.contracts = {c.symbol: c for c in (replay.contracts if replay else contracts())}
         self.account = Account(store, clock, fresh, self.contracts)
         self.account.per_quote = self.per_quote
-        self.markets = {s: Market(c.item, store, clock, self.account) for s, c in self.contracts.items()}
+        self.markets = {s: Market(c.item, store, clock, self.account, faults, c.category)
+                        for s, c in self.contracts.items()}
         self.rates: dict[str, list[tuple[int, Decimal]]] = {s: [] for s in self.contracts}
         for market in self.markets.values():
             self._open(market, seed)

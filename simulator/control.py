@@ -22,10 +22,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from simulator import bitmex_by_hand
+from simulator import bitmex_by_hand, burst
 from simulator.binance_streams import Hub
 from simulator.bitmex_rows import order_guid
-from simulator.bitmex_streams import BitmexHub
+from simulator.bitmex_streams import BitmexHub, Realtime
 from simulator.bitmex_truth import bitmex_truth
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS, No
@@ -33,6 +33,7 @@ from simulator.by_hand import KINDS, liquidate, web_cancel, web_order
 from simulator.errors import Refused
 from simulator.exchange import Order
 from simulator.faults import BadFault
+from simulator.frames import bad_frames
 from simulator.futures import Futures
 from simulator.futures_truth import futures_truth
 from simulator.keys import BadKey, register
@@ -240,15 +241,36 @@ class Control:
                 pace.per_minute = pace.per_minute_open = fault.args["requests_1m"] or pace.per_minute
                 pace.per_second = fault.args["requests_1s"] or pace.per_second
                 pace.forgive()
+        elif fault.name == "frame":
+            self._throw(fault.args["kind"], fault.args["stream"])
+        elif fault.name == "burst":
+            burst.start(self._futures_hub(fault.args["category"]), faults, fault, self.venue.transport_of)
         elif fault.name == "weight":
             for one in (limits, self.venue.spot and self.venue.spot.limits):
                 if one:
                     one.headers(False)
                     one.extra = int(fault.args["used"])
         shown = fault.shown()
-        if fault.name in ("listen_key", "shutdown") or (fault.name == "cut" and not fault.args["seconds"]):
+        if fault.name in ("listen_key", "shutdown", "frame") or (fault.name == "cut" and not fault.args["seconds"]):
             faults.active.remove(fault)  # done at once
         return {"fault": shown}
+
+    def _throw(self, kind: str, stream: str) -> None:
+        """Bad frames into every connection that has such a stream, in line with what it is still to be sent."""
+        pieces = bad_frames(kind)
+        for hub in self.hubs:
+            for one in [] if isinstance(hub, SpotWsApi) else hub.connections:
+                transport = self.venue.transport_of(one.client)
+                names = one.topics if isinstance(one, Realtime) else one.streams
+                if transport and any(stream in name for name in names):
+                    for raw in pieces:
+                        one.put_raw(transport, raw)
+
+    def _futures_hub(self, category: str) -> Hub:
+        for hub in self.hubs:
+            if isinstance(hub, Hub) and hub.venue.product.category == category:
+                return hub
+        raise Bad(f"category: {category!r} has no bursts; linear and inverse have")
 
     def _end_fault(self, name: str | None) -> Json:
         faults, limits = self.venue.faults, self.venue.limits

@@ -22,14 +22,20 @@
 | weight | used | another program has used so much of this minute's weight |
 | withdraw | – | the key may withdraw (apiRestrictions) |
 | freeze | symbol, seconds | the seeded strangers stand still (the book changes by orders only) |
+| overfill | symbol, times | an order that is filled whole is filled with its last trade once more |
+| subscribe | kind, stream, times | a message (or address) that asks for streams is refused, or every second one of it |
+| frame | kind, stream | now, into connections with such a stream: a frame that must not be (see `frames`) |
+| burst | frames, seconds, category | so many market frames within these seconds, beside all else |
 
 On BitMEX paths: status without a body gives BitMEX's own (503: the overload sentence), ban is a 429 with retry-after,
 fill_on_cancel a row with `error`; mute takes "<table>:<symbol>" (its partials too) and "pong"; event names a table;
+subscribe "half" leaves every second topic without an answer;
 diff is about the orderBookL2 tables and may also be unknown (an update for an id nobody knows), crossed (a bid above
 the asks is put in) or partial (a second partial comes). cut, refuse, freeze and clock are for both venues.
 
-mute, diff, fill_on_cancel, event, order and freeze take a `category` too ("spot", …), since products list the same
-symbols; without one they are about all. On spot listen_key ends the subscriptions of the WebSocket API.
+mute, diff, fill_on_cancel, event, order, overfill, subscribe and freeze take a `category` too ("spot", …), since
+products list the same symbols; without one they are about all. On spot listen_key ends the subscriptions of the
+WebSocket API.
 
 `path` matches "POST /fapi/v1/order" or "/fapi/v1/order": a full path exactly, anything else as a part of it.
 `times`: how often (requests and diffs: 1 unless told; lag, event, order: until ended; 0 or null: until ended).
@@ -42,6 +48,8 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from simulator.frames import KINDS
 
 Json = dict[str, Any]
 USUAL = "linear"  # the category of who does not say his
@@ -67,13 +75,18 @@ NAMES: dict[str, dict[str, Any]] = {
     "weight": {"used": 0},
     "withdraw": {},
     "freeze": {"symbol": "", "category": "", "seconds": None},
+    "overfill": {"symbol": "", "category": "", "times": 1},
+    "subscribe": {"kind": "half", "stream": "", "category": "", "times": 1},
+    "frame": {"kind": "huge", "stream": ""},
+    "burst": {"frames": 20_000, "seconds": 1, "category": USUAL},
 }
 CHOICES = {("diff", "kind"): ("drop", "swap", "repeat", "unknown", "crossed", "partial"),
            ("event", "kind"): ("repeat", "delay"),
            ("status", "after"): ("before", "accept"), ("reset", "after"): ("before", "accept"),
-           ("order", "first"): ("order", "account", "reverse")}
+           ("order", "first"): ("order", "account", "reverse"),
+           ("subscribe", "kind"): ("half", "refuse"), ("frame", "kind"): KINDS}
 NUMBERS = ("seconds", "times", "http", "code", "copies", "weight", "orders_10s", "orders_1m", "orders_1d",
-           "requests_1m", "requests_1s", "used")
+           "requests_1m", "requests_1s", "used", "frames")
 LASTING = ("mute", "refuse", "ban", "freeze", "cut")  # these end after their seconds
 
 
@@ -182,6 +195,15 @@ class Faults:
         return any(f.name == "mute" and f.args["category"] in ("", category)
                    and str(f.args["stream"]).lower() in stream.lower()
                    and str(f.args["symbol"]).lower() in stream.lower() for f in self.active)
+
+    def ungiven(self, asked: list[str], category: str = USUAL) -> tuple[set[str], bool]:
+        """Which of the streams asked for at once are not given, and whether the asker is told so."""
+        fault = next((f for f in self.active if f.name == "subscribe" and f.args["category"] in ("", category)
+                      and any(str(f.args["stream"]) in name for name in asked)), None)
+        if fault is None:
+            return set(), False
+        is_refused = self.use(fault).args["kind"] == "refuse"
+        return set(asked if is_refused else asked[::2]), is_refused
 
     def _matches(self, wanted: str, method: str, path: str) -> bool:
         verb, _, rest = wanted.rpartition(" ")

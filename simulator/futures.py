@@ -51,7 +51,7 @@ class Futures:
         self.account = Account(store, clock, owner, product, listed, self._outbox.append)
         self.rates: dict[str, list[tuple[int, Decimal]]] = {symbol: [] for symbol in listed}
         self.algos = Algos(self, self._outbox.append)
-        self.markets = {i.symbol: Market(i, store, clock, self.account) for i in instruments}
+        self.markets = {i.symbol: Market(i, store, clock, self.account, faults, product.category) for i in instruments}
         for market in self.markets.values():
             self._open(market, seed)
         for symbol in self.markets:

@@ -11,6 +11,7 @@ from typing import Any
 from simulator.candles import MINUTE, Candle, Series
 from simulator.clock import Clock
 from simulator.exchange import Engine, Order
+from simulator.faults import Faults
 from simulator.feed import Crowd
 from simulator.instruments import Instrument
 from simulator.store import Counter, Store
@@ -46,10 +47,12 @@ class Aggregate:
 class Market:
     """Everything public about one symbol. It is the engine's `Hooks` and tells the account of its own part."""
 
-    def __init__(self, instrument: Instrument, store: Store, clock: Clock, account: Any) -> None:
+    def __init__(self, instrument: Instrument, store: Store, clock: Clock, account: Any, faults: Faults,
+                 category: str) -> None:
         self.instrument = instrument
         self.clock = clock
         self.account = account
+        self._faults, self._category = faults, category
         self.trade_ids = Counter(store, f"trade:{instrument.kept_as}", 1_000_000)
         self.agg_ids = Counter(store, f"agg:{instrument.kept_as}", 500_000)
         self.series = Series(instrument, store)
@@ -105,10 +108,21 @@ class Market:
     def traded(self, taker: Order, maker: Order, price: int, lots: int) -> None:
         """Print a trade and book the account's part of it."""
         trade_id = self.print_trade(price, lots, taker.side < 0)
-        if maker.mine:
-            self.account.filled(self, maker, price, lots, trade_id, True)
-        if taker.mine:
-            self.account.filled(self, taker, price, lots, trade_id, False)
+        for order in (maker, taker):
+            if order.mine:
+                self.account.filled(self, order, price, lots, trade_id, order is maker)
+                if order.status == "FILLED":
+                    self._overfill(order, price, lots, order is maker)
+
+    def _overfill(self, order: Order, price: int, lots: int, is_maker: bool) -> None:
+        """The fault: an order that has all it asked for gets its last trade once more."""
+        fault = self._faults.first("overfill", self.symbol, self._category)
+        if fault is None:
+            return
+        self._faults.use(fault)
+        order.cum += lots
+        order.value += self.units(price, lots)
+        self.account.filled(self, order, price, lots, self.print_trade(price, lots, order.side > 0), is_maker)
 
     def units(self, price: int, lots: int) -> int:
         """What so many lots at a price are worth."""

@@ -52,6 +52,10 @@ class Publisher(Writer):
             self._flush_candles(self.venue.markets[symbol.upper()])
             self._rolling[stream] = Rolling(self.venue.markets[symbol.upper()], rest)
 
+    def diffs(self, stream: str) -> Diffs:
+        """What is collected for a diff stream that has readers."""
+        return self._diffs[stream]
+
     def unwanted(self, stream: str) -> None:
         """A stream lost its last reader."""
         diffs = self._diffs.pop(stream, None)

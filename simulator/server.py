@@ -68,6 +68,7 @@ class Application:
         hubs = (self.hub, self.coin_hub, self.spot_hub, self.spot_ws_api, self.bitmex_hub)
         self.control = Control(venue, [hub for hub in hubs if hub])
         venue.reset_all = self.reset_all
+        venue.transport_of = self.transport_of
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One connection's worth of ASGI."""
@@ -160,6 +161,11 @@ class Application:
         """End several connections with a TCP reset."""
         for client in clients:
             self.reset(client)
+
+    def transport_of(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        """To write bytes of our own to a connection; None when it is gone."""
+        transport = self.transports.get(client)
+        return None if transport is None or transport.is_closing() else transport
 
     def reset(self, client: Any) -> None:
         """End a connection with a TCP reset."""

@@ -10,6 +10,7 @@ from typing import Any
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 MAX_WAITING = 20000  # frames a slow reader may be behind
+MOST_UNREAD = 4 * 1024 * 1024
 
 
 class Socket:
@@ -29,6 +30,11 @@ class Socket:
         self.waiting.append({"type": "websocket.send", "text": text})
         self.wake.set()
 
+    def put_raw(self, transport: asyncio.Transport, raw: bytes) -> None:
+        """Queue bytes that go past the websocket library: frames, good or bad, or parts of them."""
+        self.waiting.append({"type": "raw", "transport": transport, "raw": raw})
+        self.wake.set()
+
     def close(self, code: int) -> None:
         """Queue the end."""
         self.waiting.clear()
@@ -43,8 +49,19 @@ class Socket:
             while self.waiting:
                 message = self.waiting.popleft()
                 try:
+                    if message["type"] == "raw":
+                        await _write_raw(message["transport"], message["raw"])
+                        continue
                     await self.send(message)
                 except (OSError, RuntimeError):  # the reader has gone; its listener ends the connection
                     return
                 if message["type"] == "websocket.close":
                     return
+
+
+async def _write_raw(transport: asyncio.Transport, raw: bytes) -> None:
+    """Not before the reader has taken most of what went before: large things must not pile up here."""
+    while transport.get_write_buffer_size() > MOST_UNREAD and not transport.is_closing():
+        await asyncio.sleep(0.01)
+    if not transport.is_closing():
+        transport.write(raw)

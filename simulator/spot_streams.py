@@ -22,6 +22,7 @@ from simulator.spot_venue import SpotVenue
 PREFIX = "/spot/"
 INCOMING_PER_S = 5
 MAX_STREAMS = 1024
+REFUSED = {"code": 0, "msg": "Unknown error"}
 encode = msgspec.json.Encoder().encode
 
 
@@ -66,8 +67,10 @@ class SpotHub:
         connection = Connection(send, parts[0] == "stream", tuple(scope["client"]))
         self.connections.add(connection)
         asked = parse_qs(scope["query_string"].decode()).get("streams", [])
-        for stream in [part for part in parts[1:] if not part.isdigit()] + "/".join(asked).split("/"):
-            if stream:
+        streams = [*(part for part in parts[1:] if not part.isdigit()), *filter(None, "/".join(asked).split("/"))]
+        left_out, _ = self.spot.faults.ungiven(streams, "spot") if streams else (set(), False)
+        for stream in streams:
+            if stream not in left_out:
                 self._subscribe(connection, stream)
         writer = asyncio.create_task(connection.write())
         try:
@@ -108,7 +111,12 @@ class SpotHub:
             case "SUBSCRIBE" | "UNSUBSCRIBE" as method:
                 if not isinstance(params, list) or not all(isinstance(stream, str) for stream in params):
                     return {"error": {"code": 2, "msg": "Invalid request: invalid type for params"}, "id": number}
-                for stream in params:
+                left_out, is_refused = set[str](), False
+                if method == "SUBSCRIBE" and params:
+                    left_out, is_refused = self.spot.faults.ungiven(params, "spot")
+                if is_refused:
+                    return {"error": REFUSED, "id": number}
+                for stream in (one for one in params if one not in left_out):
                     (self._subscribe if method == "SUBSCRIBE" else self._unsubscribe)(connection, stream)
                 return {"result": None, "id": number}
         return {"error": {"code": 2, "msg": "Invalid request: unknown variant"}, "id": number}

@@ -48,7 +48,7 @@ class SpotVenue:
         self.account = SpotAccount(store, clock, name, {i.symbol: i for i in items}, self._outbox.append)
         self.account.first_fill = self.limits.filled
         self.account.bnb_price = self._bnb_price
-        self.markets = {i.symbol: Market(i, store, clock, self.account) for i in items}
+        self.markets = {i.symbol: Market(i, store, clock, self.account, faults, "spot") for i in items}
         for market in self.markets.values():
             self._open(market, seed)
         self.settle()

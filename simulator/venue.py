@@ -5,6 +5,7 @@ One asyncio thread runs all of it.
 
 from __future__ import annotations
 
+from asyncio import Transport
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +38,7 @@ class Venue(Futures):
                  speed: Decimal = Decimal(1)) -> None:
         clock, faults = Clock(), Faults()
         self.reset_all: Callable[[list[tuple[str, int]]], None] = lambda clients: None  # TCP reset of addresses
+        self.transport_of: Callable[[tuple[str, int]], Transport | None] = lambda client: None
         played: Replay | None = None
         bitmex_played: BitmexReplay | None = None
         if replay is not None:

@@ -69,10 +69,11 @@ _outer = msgspec.json.Decoder(_Outer).decode
 class MarketFeed:
     """One public connection."""
 
-    def __init__(self, base: str, clock: Clock, sync: TimeSync, complaints: Complaints) -> None:
+    def __init__(self, base: str, clock: Clock, sync: TimeSync, complaints: Complaints,
+                 tell: Callable[[str], None] = log.warning) -> None:
         self._base, self._clock, self._sync, self._complaints = base, clock, sync, complaints
         self._symbols: dict[Key, PublicSymbol | MarketSymbol] = {}
-        self._subscriptions = Subscriptions()
+        self._subscriptions = Subscriptions(tell=tell)
         self._channels = self._subscriptions.channels
         self._changed: dict[Channel, None] = {}
         self._is_open = False

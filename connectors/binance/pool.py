@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from connectors.binance import market, public
 from connectors.binance.feed import MarketFeed, Watch
 from connectors.binance.loading import Loader
+from connectors.binance.parse import MARKET
 from connectors.complaints import Complaints
 from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig, VenueParts
 from connectors.wishes import Unwatch, WantCandles
-from models import TIMEFRAMES, Key
+from models import TIMEFRAMES, Key, Notice
 
 MOST_STREAMS = 200
 
@@ -117,7 +118,8 @@ class Pool:
                 return line
         name = f"{self._name} {route} {len(lines) + 1}"
         parts = self._parts
-        feed = MarketFeed(base, parts.clock, self._sync, Complaints(name))
+        feed = MarketFeed(base, parts.clock, self._sync, Complaints(name),
+                          lambda text: parts.sink(Notice(MARKET, f"{self._config.title}: {text}", "warning")))
         # A quiet symbol sends nothing for long; pongs show that the line lives.
         stream = Stream(name, feed, parts.clock, parts.timings, parts.timings.silence_stream, self._on_death,
                         renewed=feed.renewed)

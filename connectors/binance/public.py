@@ -29,7 +29,7 @@ class PublicSymbol:
         self._quote_only, self._ask_probe = quote_only, ask_probe
         self._heard = clock.monotonic()
         self._probing = False
-        self._top_ok = self._heard
+        self._top_ok = self._streamed = self._heard
         self._shown_depth = 0
         self._top: stream.TopText | None = None
         is_spot = key.category is Category.SPOT
@@ -49,7 +49,7 @@ class PublicSymbol:
 
     def opened(self) -> None:
         """A new connection."""
-        self._heard = self._top_ok = self._clock.monotonic()
+        self._heard = self._streamed = self._top_ok = self._clock.monotonic()
         self._probing = False
         if not self._quote_only:
             self.book.start()
@@ -80,7 +80,7 @@ class PublicSymbol:
                     (Decimal(told[1][0][0]), Decimal(told[2][0][0])) == (top.bid, top.ask)):
                 self._heard = self._clock.monotonic()
         elif self.book.prove(told[1], told[2]):
-            self._heard = self._clock.monotonic()
+            self._heard = self._streamed = self._clock.monotonic()
         else:
             self.book.lose("the stream is silent while the market moves")
 
@@ -105,7 +105,7 @@ class PublicSymbol:
 
     def _on_depth(self, raw: bytes) -> None:
         told = self._read_depth(raw).data
-        self._heard = self._clock.monotonic()
+        self._heard = self._streamed = self._clock.monotonic()
         self.book.diff(told.first, told.last, told.previous, told.bids, told.asks, told.time)
 
     def _on_top(self, raw: bytes) -> None:
@@ -124,7 +124,8 @@ class PublicSymbol:
         self._board.tops[self.key] = Top(*pair, told.time, now)
 
     def _depth_overdue(self, now: float) -> bool:
-        return now - self._heard > self._timings.silence_book
+        """Neither a diff nor the proof that there is nothing to tell; a snapshot alone is no sign of the stream."""
+        return now - self._streamed > self._timings.silence_book
 
     def _top_overdue(self, now: float) -> bool:
         """With a book at hand: the best pair differs from the book's for too long. Without: see `tick`."""

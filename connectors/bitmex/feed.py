@@ -6,6 +6,7 @@ One `MarketFeed` per connection, on its thread. Others reach it by `Stream.post`
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,9 +25,12 @@ from core.errors import BadMessage
 from core.numbers import printable
 from models import Key
 
+log = logging.getLogger(__name__)
+
 _HEAD = b'{"table":"'
 _TELLS = len(_HEAD) + len("orderBookL2")      # so many bytes tell the tables apart
-_HARMLESS = ("You are already subscribed", "already subscribed", "not subscribed")
+_ALREADY = "You are already subscribed"
+_HARMLESS = ("already subscribed", "not subscribed", "You are not subscribed")
 _read_ten, _read_names, _read_levels = stream.read_ten, stream.read_names, stream.read_levels   # one look-up less
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
@@ -42,11 +46,12 @@ class Watch:
 class MarketFeed:
     """One public connection."""
 
-    def __init__(self, address: str, clock: Clock, sync: TimeSync, complaints: Complaints) -> None:
+    def __init__(self, address: str, clock: Clock, sync: TimeSync, complaints: Complaints,
+                 tell: Callable[[str], None] = log.warning) -> None:
         self._address, self._clock, self._sync, self._complaints = address, clock, sync, complaints
         self._books: dict[str, PublicSymbol] = {}
         self._markets: dict[str, MarketSymbol] = {}
-        self.subscriptions = Subscriptions(stream.by_topic, in_address=0)
+        self.subscriptions = Subscriptions(stream.by_topic, in_address=0, tell=tell)
         self._channels = self.subscriptions.channels
         self._changed: dict[Channel, None] = {}
         self._is_open = False
@@ -246,10 +251,14 @@ class MarketFeed:
         elif word.info and word.timestamp:
             self._sync.take(time_ms(word.timestamp), self._asked, now)
         elif word.error:
-            if not word.error.startswith(_HARMLESS):
-                self.subscriptions.refused = f"the exchange refuses a topic: {printable(word.error, 120)}"
-                self._complaints.add(self.subscriptions.refused, now)
-        elif not (word.subscribe or word.unsubscribe or word.success):
+            if word.error.startswith(_ALREADY):
+                self.subscriptions.acknowledged([word.error.rpartition("topic: ")[2]])
+            elif not word.error.startswith(_HARMLESS):
+                self.subscriptions.refused(printable(word.error, 120))
+                self._complaints.add(f"the exchange refuses a topic: {printable(word.error, 120)}", now)
+        elif word.subscribe:
+            self.subscriptions.acknowledged([word.subscribe])
+        elif not (word.unsubscribe or word.success):
             self._complaints.add(f"an unknown message: {beginning(raw)}", now)
 
 

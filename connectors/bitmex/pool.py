@@ -18,7 +18,7 @@ from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig, VenueParts
 from connectors.wishes import Unwatch, WantCandles
-from models import TIMEFRAMES, Key
+from models import TIMEFRAMES, Key, Notice
 
 
 class Pool:
@@ -31,7 +31,8 @@ class Pool:
         self._contracts, self._on_state = contracts, on_state
         self._topic = stream.QUOTE if config.quote_only else stream.FULL if config.full_book else stream.TEN
         name = f"{config.title} public"
-        self._feed = MarketFeed(auth.socket_of(config.public_ws), parts.clock, sync, Complaints(name))
+        self._feed = MarketFeed(auth.socket_of(config.public_ws), parts.clock, sync, Complaints(name),
+                                lambda text: parts.sink(Notice(auth.MARKET, f"{config.title}: {text}", "warning")))
         self._stream = Stream(name, self._feed, parts.clock, parts.timings, parts.timings.silence_stream,
                               parts.on_death, text_ping=True)
         self._watched: set[Key] = set()

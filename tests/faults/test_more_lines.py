@@ -1,4 +1,4 @@
-"""Connections, limits and the account: rows M8, M13, M14, M16, C4, C6 and C8 of the table, and M21 on BitMEX.
+"""Connections, limits and the account: rows M8, M13, M14, M16, C4, C6 and C8 of the table, M21 and O17 on BitMEX.
 
 One session on USD-M and on BitMEX for all of them; the referee compares both after every row.
 """
@@ -63,6 +63,15 @@ def test_m21_position_and_execution_in_another_order(stage: Stage, first: str) -
     for side, owner in ((BUY, "gamma"), (SELL, ""), (BUY, "gamma")):
         name = stage.terminal.place(side, "200", None, owner, XBT)
         until(lambda name=name: stage.ground.status(name) == "FILLED", 6, "FILLED")  # type: ignore[misc]
+
+
+def test_o17_filled_beyond_its_quantity_on_bitmex(stage: Stage) -> None:
+    stage.ground.exchange.fault("overfill", symbol=XBT.symbol, category="inverse")
+
+    name = stage.terminal.place(BUY, "200", None, "gamma", XBT)
+
+    until(lambda: stage.ground.order(name).get("BOOKED_QTY", 0) > 200, 8, "more booked than ordered")
+    until(lambda: stage.terminal.said(f"ALARM: {name} is filled with"), 3, "the alarm")
 
 
 def test_m13_fifty_fills_while_the_private_stream_is_down(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Orders and requests: rows O7, O8, O10, O12, O14 to O16, O18, O19, O21 to O24, O26 and O27 of the table of faults.
+"""Orders and requests: rows O7, O8, O10, O12, O14 to O19, O21 to O24, O26 and O27 of the table of faults.
 
 One session for all of them, since each row begins and ends at quiet: the referee compares after every one.
 """
@@ -179,6 +179,23 @@ def test_o15_partly_filled_then_cancelled_by_another_hand(stage: Stage) -> None:
 
     stage.becomes(name, "CANCELED")
     assert 0 < stage.ground.order(name)["BOOKED_QTY"] < Decimal("0.5")
+
+
+@pytest.mark.parametrize("rests", [False, True], ids=["taken", "resting"])
+def test_o17_filled_beyond_its_quantity(stage: Stage, rests: bool) -> None:
+    stage.ground.exchange.fault("overfill", symbol="BTCUSDT", category="linear")
+    if rests:
+        name = stage.open_order()
+        stage.ground.exchange.move(stage.terminal.far(BUY, percent=4))
+    else:
+        name = stage.terminal.place(BUY, "0.01", None, "alfa")
+
+    until(lambda: stage.ground.order(name).get("BOOKED_QTY", 0) > Decimal("0.01"), 8, "more booked than ordered")
+
+    (there,) = stage.ground.at_exchange(name)
+    assert stage.ground.order(name)["BOOKED_QTY"] == Decimal(there["cum_qty"])
+    assert stage.ground.status(name) == "FILLED"
+    until(lambda: stage.terminal.said(f"ALARM: {name} is filled with .*, ordered were 0.01; booked"), 3, "the alarm")
 
 
 @pytest.mark.parametrize("tif", [TimeInForce.IOC, TimeInForce.FOK])
