@@ -2,7 +2,7 @@
 
 `python -m tests.faults.referee --home DIR --control URL` waits for quiet and prints ✓ or ✕ with both numbers of each.
 It reads the database itself (SQLite file or MySQL) and imports nothing of the terminal, so it shares none of its
-mistakes. Every product is compared by itself: market, category, symbol. Funding is not booked yet and stays out.
+mistakes. Every product is compared by itself: market, category, symbol.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import requests
 from dotenv import dotenv_values
 
+from tests.faults import referee_money
 from tests.faults.worth import client_id, instrument, legs, product, told_wrong
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ Read = Callable[[], "Ledger"]
 
 TABLES = ("coins", "orders", "books", "robots", "counters")
 MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY", "BOOKED_QTY", "TOLD_QTY"),
-         "books": ("POS", "SUMREAL", "FEES", "VOLUME")}
+         "books": ("POS", "SUMREAL", "FEES", "FUNDING", "VOLUME")}
 OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
 OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
 VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
@@ -160,8 +161,8 @@ def judge(truth: Row, ledger: Ledger, may_be_unknown: Iterable[str] = (), starte
     """Every invariant. `may_be_unknown`: clOrdIDs whose fate may still be open; `started`: a terminal runs."""
     unknown = set(may_be_unknown)
     return Judged([_no_loss(truth, ledger), _no_double(ledger), _once(truth, ledger, unknown, started),
-                   _positions(truth, ledger), *_money(truth, ledger), _open_orders(truth, ledger, unknown, started),
-                   _owners(truth, ledger), _storage(truth, ledger)])
+                   _positions(truth, ledger), *_money(truth, ledger), _funding(truth, ledger),
+                   _open_orders(truth, ledger, unknown, started), _owners(truth, ledger), _storage(truth, ledger)])
 
 
 def _facts(ledger: Ledger) -> dict[Id, Row]:
@@ -268,6 +269,16 @@ def _money(truth: Row, ledger: Ledger) -> list[Finding]:
                 + _differences("kept commission in", kept_fees, our_fees))]
 
 
+def _funding(truth: Row, ledger: Ledger) -> Finding:
+    """I1, I2 and I5 of fundings: each once, shared as the owners stood, the kept sums with them."""
+    wrong, ours, theirs = referee_money.faults_of(truth["funding"], ledger.coins)
+    rows = _sums(((row["EMI"], *instrument(row), row["CURRENCY"]), row["COMMISS"]) for row in ledger.coins
+                 if row["SIDE"] < 0)
+    kept = _sums(((row["EMI"], *instrument(row), row["CURRENCY"]), row["FUNDING"]) for row in ledger.books)
+    return Finding("I5 funding", _shown(ours), _shown(theirs),
+                   (*wrong, *_differences("kept funding of", kept, rows)))
+
+
 def _each_fill(truth: Row, facts: list[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong with single fills: their values, their commissions."""
     booked, paid = ({key: dict(group) for key, group in _by_fill(facts, name).items()}
@@ -361,7 +372,7 @@ def check(control: str, read: Read, limit: float = 10.0, may_be_unknown: Iterabl
         before = read_truth(control)
         judged = judge(before, read(), unknown, started)
         after = read_truth(control)
-        is_quiet = all(before[name] == after[name] for name in ("orders", "executions", "positions"))
+        is_quiet = all(before[name] == after[name] for name in ("orders", "executions", "positions", "funding"))
         if judged.is_kept and is_quiet:
             return judged
         if time.monotonic() > end:
