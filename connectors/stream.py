@@ -13,7 +13,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ import websocket
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from connectors.http import tls_context
+from connectors.line import Greeting, Line, Renew, greet
 from connectors.reader import LARGEST_FRAME, Limited, Reader, plain
 from core.backoff import backoff
 from core.clock import Clock
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 MOST_OVERLAP = 2.0            # seconds for which an old and a new connection are both open
 SEND_SPACING = 0.2            # at most five messages a second (binance.md 7: five; futures ten)
 _OWN_PING = b"b"
+_PROOF = b"still there"       # its answer proves that the old connection was there when the next one was ready
 _TEXT_PING, _TEXT_PONG = "ping", b"pong"      # of venues whose heartbeat is an ordinary text frame
 
 
@@ -78,31 +80,16 @@ class StreamStatus:
     renewals: int = 0
 
 
-class Renew(str):
-    """A `tick`'s wish: this connection will end soon, so another one is to be there before."""
-
-
-Renewed = Callable[[Callable[[str], None]], None]
-
-
-@dataclass(slots=True)
-class _Line:
-    """A connection and its reader; of one that is to take over also what is still to be said, and how long it waits."""
-
-    line: websocket.WebSocket
-    reader: Reader
-    frames: Limited
-    outbox: deque[str] = field(default_factory=deque)
-    until: float = 0.0
+Renewed = Callable[[Callable[[str], None]], Greeting | None]
 
 
 class Stream:
     """A connection that is kept up. `headers` are made for each connection, beside the handshake's own.
 
     `renewed`: before the exchange's 24 hours are over, or when it says that it will close, another connection is made
-    first; `renewed` says on it what its address does not ask for. For a while both carry the same: what the old one
-    has brought is not taken again, so that nothing is missed and nothing comes twice. Without it the connection is
-    simply made anew.
+    first; `renewed` says on it what its address does not ask for, and may give what has to be answered before the
+    takeover. For a while both carry the same: what the old one has brought is not taken again, so that nothing is
+    missed and nothing comes twice. Without it the connection is simply made anew.
     """
 
     def __init__(self, name: str, feed: Feed, clock: Clock, timings: Timings, silence: float,
@@ -119,8 +106,8 @@ class Stream:
         self._held, self._restart = held, False
         self._socket: socket.socket | None = None
         self._renewed = renewed
-        self._now: _Line            # set before it is read
-        self._next: _Line | None = None
+        self._now: Line             # set before it is read
+        self._next: Line | None = None
         self._seen: set[bytes] | None = None     # frames of the old connection while another one takes over
         self._until = 0.0           # so long the new one may repeat them
         self._due = 0.0             # when another one is made
@@ -241,7 +228,7 @@ class Stream:
                 self._next.line.shutdown()  # type: ignore[no-untyped-call]
                 self._next = None
 
-    def _connect(self, url: str) -> _Line:
+    def _connect(self, url: str) -> Line:
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "wss"
         if not secure and not (parts.scheme == "ws" and is_loopback(host)):
@@ -260,7 +247,7 @@ class Stream:
         except BaseException:
             sock.close()
             raise
-        return _Line(line, reader, frames)
+        return Line(line, reader, frames)
 
     def _dial(self, host: str, port: int) -> socket.socket:
         """A TCP connection; the socket is known to `stop` while it is being made."""
@@ -304,7 +291,7 @@ class Stream:
                     return f"no frame for {self._silence:.3g} s"
                 if now > self._due and not self._renewed:
                     return "renewed before the exchange's 24 hours"
-                if self._renewal(now, is_quiet=not parts):
+                if self._renewal(now, stop, is_quiet=not parts):
                     heard, is_between = clock(), True
                 if now >= next_ping:
                     line = self._now.line
@@ -326,7 +313,7 @@ class Stream:
             except WebSocketTimeoutException:
                 continue
             except (WebSocketException, OSError):
-                if self._next is None:
+                if self._next is None or not self._next.may_take_over:
                     raise
                 self._take_over(clock())     # the old one ended early: what it would have said waits in the new one
                 is_between = True
@@ -346,31 +333,46 @@ class Stream:
 
     # ------------------------------------------------------------ another connection before this one ends
 
-    def _renewal(self, now: float, is_quiet: bool) -> bool:
+    def _renewal(self, now: float, stop: threading.Event, is_quiet: bool) -> bool:
         """Make the next connection when it is due, and let it take over after a while; whether it did just now."""
         if self._next is None:
-            if self._renewed is None or now <= self._due:
-                return False
-            try:
-                # What the old connection brings meanwhile waits in its socket.
-                self._next = self._connect(self._feed.address())
-            except (VenueError, WebSocketException, OSError, ValueError) as error:
-                log.info("%s: no second connection yet: %s", self.worker.name, plain(error))
-                self._due = now + self._timings.backoff_max
-                return False
-            self._next.until = self._clock.monotonic() + self._overlap
-            self._seen, self._until = set(), math.inf
-            self._renewed(self._next.outbox.append)
+            if self._renewed is not None and now > self._due:
+                self._prepare(self._renewed, now, stop)
             return False
         if self._next.outbox:
             self._next.line.send(self._next.outbox.popleft())
             self._next.until = max(self._next.until, now + self._overlap)
         # What the old one has brought and is not read yet came before the new one was there, maybe.
         is_read = is_quiet and self._now.reader.is_drained and self._now.frames.is_between
-        if now < self._next.until or not (is_read or now > self._next.until + self._timings.silence_book):
+        is_late = now > self._next.until + self._timings.silence_book
+        if now < self._next.until or not (is_read or is_late):
+            return False
+        if not self._next.may_take_over:
+            if is_late:
+                raise WebSocketException("the connection did not answer while another one was made")
             return False
         self._take_over(now)
         return True
+
+    def _prepare(self, renewed: Renewed, now: float, stop: threading.Event) -> None:
+        """Make the next connection and greet on it. What the old one brings meanwhile waits in its socket."""
+        made: Line | None = None
+        clock, end = self._clock.monotonic, now + self._timings.answer
+        try:
+            made = self._connect(self._feed.address())
+            made.greeting = renewed(made.outbox.append)
+            if made.greeting is not None:
+                greet(made, made.greeting, lambda: stop.is_set() or self._held or self._restart or clock() > end)
+                self._now.line.ping(_PROOF)
+        except (VenueError, WebSocketException, OSError, ValueError) as error:
+            reason = error.text if isinstance(error, VenueError) else plain(error)
+            log.info("%s: no second connection yet: %s", self.worker.name, reason)
+            self._due = now + self._timings.backoff_max
+            if made is not None:
+                made.line.shutdown()  # type: ignore[no-untyped-call]
+            return
+        made.until = clock() + self._overlap
+        self._next, self._seen, self._until = made, set(), math.inf
 
     def _take_over(self, now: float) -> None:
         """The next connection is the one that is read from now on."""
@@ -381,6 +383,10 @@ class Stream:
         self._due = now + self._timings.day_cut * random.uniform(0.95, 1.0)
         self.status = replace(self.status, renewals=self.status.renewals + 1)
         log.info("%s: another connection has taken over", self.worker.name)
+        for text in self._now.early:
+            if not self._is_known(text, now):
+                self._feed.frame(text, now)
+        self._now.early.clear()
 
     def _is_known(self, text: bytes, now: float) -> bool:
         """Whether the old connection brought this frame already. Until the new one takes over all are remembered."""
@@ -400,6 +406,8 @@ class Stream:
         """Control frames and messages in several frames."""
         if frame.opcode == ABNF.OPCODE_PING:
             line.pong(frame.data)
+        elif frame.opcode == ABNF.OPCODE_PONG and frame.data == _PROOF and self._next is not None:
+            self._next.is_proven = True
         elif frame.opcode == ABNF.OPCODE_CLOSE:
             code = int.from_bytes(frame.data[:2], "big") if len(frame.data) >= 2 else 1005
             raise WebSocketException(f"closed by the exchange ({code})")

@@ -15,7 +15,7 @@ from connectors.binance.market import MarketSymbol
 from connectors.binance.parse import bad
 from connectors.binance.public import PublicSymbol, Snapshot
 from connectors.complaints import Complaints
-from connectors.stream import Renew
+from connectors.line import Renew
 from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
 from connectors.wishes import GotCandles, GotDayOpen, Unwatch, WantCandles

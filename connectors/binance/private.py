@@ -18,7 +18,7 @@ from connectors.binance.listen_key import ListenKey
 from connectors.binance.parse import MARKET
 from connectors.binance.triggered import Triggered
 from connectors.complaints import Complaints
-from connectors.stream import Renew
+from connectors.line import Renew, Said
 from core.errors import BadMessage, KeysRejected
 from models import Category, Execution, Notice, OrderReport, VenueDown, VenueMessage, VenueUp
 
@@ -119,8 +119,9 @@ class PrivateFeed:
             self._end = ""
         return reason
 
-    def renewed(self, send: Callable[[str], None]) -> None:
+    def renewed(self, send: Callable[[str], None]) -> Said:
         """Another connection takes over; its address holds the key, and nothing else is to be said."""
+        return Said()
 
     def take(self, message: Any) -> None:
         """A reason to connect anew, or an answer about an order that was asked for, from the keeper."""

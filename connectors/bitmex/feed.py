@@ -78,6 +78,11 @@ class MarketFeed:
         for market in self._markets.values():
             market.opened()
 
+    def renewed(self, send: Callable[[str], None]) -> stream.Partials:
+        """Another connection takes over once all topics have begun on it."""
+        self.subscriptions.renewed(send)
+        return stream.Partials(name.decode() for name in self._channels)
+
     def closed(self, text: str) -> None:
         """Books are stale from now on."""
         if not self._is_open:

@@ -88,6 +88,11 @@ class PrivateFeed:
         self.tables.forget()
         send(stream.by_topic(list(stream.PRIVATE), True))
 
+    def renewed(self, send: Callable[[str], None]) -> stream.Partials:
+        """Another connection takes over once all tables have begun on it."""
+        send(stream.by_topic(list(stream.PRIVATE), True))
+        return stream.Partials(stream.PRIVATE)
+
     def frame(self, raw: bytes, now: float) -> None:
         """Facts and opinions into the sink."""
         try:

@@ -7,11 +7,17 @@ they are published.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from connectors.bitmex.auth import MARKET
+from connectors.reading import bad
+from core.errors import VenueError
+from core.numbers import printable
 
 TEN, QUOTE, FULL = "orderBook10", "quote", "orderBookL2"
 TRADES, INSTRUMENT = "trade", "instrument"
@@ -123,6 +129,42 @@ class TradeBin(msgspec.Struct, gc=False):
     volume: Decimal | None = None
 
 
+class Head(msgspec.Struct):
+    """Of a frame of any kind, what tells whether a topic has begun."""
+
+    table: str = ""
+    action: str = ""
+    filter: Filter | None = None
+    error: str = ""
+
+
+class Partials:
+    """What is answered on a connection that takes over: the partial of each topic. Its rows are known already, and
+    are left out: what the old connection brought after them would not be taken again.
+    """
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self._missing = set(topics)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all have begun."""
+        return not self._missing
+
+    def takes(self, raw: bytes) -> bool:
+        """Words and partials; changes of tables are to be told."""
+        try:
+            head = read_head(raw)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            raise bad(MARKET, raw, error) from None
+        if head.error:
+            raise VenueError(MARKET, f"a topic is refused: {printable(head.error, 120)}")
+        if head.action == "partial":
+            symbol = head.filter.symbol if head.filter is not None else ""
+            self._missing.discard(name(head.table, symbol) if symbol else head.table)
+        return head.action == "partial" or not head.table
+
+
 class Word(msgspec.Struct):
     """What is no table: welcome, acknowledgement, refusal."""
 
@@ -143,6 +185,7 @@ read_levels = msgspec.json.Decoder(Frame[Level]).decode
 read_trades = msgspec.json.Decoder(Frame[Trade]).decode
 read_live = msgspec.json.Decoder(Frame[Live]).decode
 read_bins = msgspec.json.Decoder(Frame[TradeBin]).decode
+read_head = msgspec.json.Decoder(Head).decode
 read_word = msgspec.json.Decoder(Word).decode
 read_pairs = msgspec.json.Decoder(list[tuple[Decimal, Decimal]]).decode
 read_number = msgspec.json.Decoder(Decimal).decode

@@ -16,13 +16,18 @@ import pytest
 
 from connectors.binance import events
 from connectors.binance.feed import SHUTDOWN, MarketFeed
+from connectors.bitmex.stream import Partials
 from connectors.complaints import Complaints
-from connectors.stream import Renew, Stream
+from connectors.line import Greeting, Renew, Said
+from connectors.stream import Stream
 from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
 from core.clock import HandClock, SystemClock
+from core.errors import VenueError
 from models import Ack, Book, Category, Execution, Health, Key, OrderReport, Side, Timings, VenueDown
-from tests.connectors.conftest import USDM, Terminal, wait_for
+from tests.connectors.conftest import USDM, Exchange, Product, Terminal, wait_for
+from tests.connectors.test_products import INVERSE
+from tests.connectors.test_spot_products import SPOT
 
 Make = Callable[..., Terminal]
 RENEWING = replace(Timings.quick(), day_cut=1.5)
@@ -36,7 +41,7 @@ class Broadcaster:
         self.port = self._server.getsockname()[1]
         self.lines: list[socket.socket] = []
         self.accepted = 0
-        self.refuses = False
+        self.refuses = self.answers_pings = False
         self.sent = 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -76,9 +81,28 @@ class Broadcaster:
                 self.lines.append(line)
                 self.accepted += 1
 
+    @staticmethod
+    def _answer(line: socket.socket) -> None:
+        """Short masked pings become pongs; everything else is thrown away."""
+        line.setblocking(False)
+        try:
+            asked = line.recv(65536)
+        except OSError:
+            return
+        finally:
+            line.setblocking(True)
+        while len(asked) > 6:
+            size = asked[1] & 0x7F
+            mask, body = asked[2:6], asked[6:6 + size]
+            if asked[0] == 0x89:
+                line.sendall(bytes([0x8A, size]) + bytes(byte ^ mask[at % 4] for at, byte in enumerate(body)))
+            asked = asked[6 + size:]
+
     def _send(self) -> None:
         while not self._stop.wait(0.005):
             with self._lock:
+                if self.answers_pings and self.lines:
+                    self._answer(self.lines[0])
                 self.sent += 1
                 text = f"{self.sent:08}".encode()
                 for line in list(self.lines):
@@ -94,6 +118,7 @@ class Listener:
     def __init__(self, port: int) -> None:
         self.port, self.frames, self.wish, self.opens = port, list[int](), "", 0
         self.closes: list[str] = []
+        self.greeting: Greeting | None = None
 
     def address(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws"
@@ -101,8 +126,9 @@ class Listener:
     def opened(self, send: Callable[[str], None]) -> None:
         self.opens += 1
 
-    def renewed(self, send: Callable[[str], None]) -> None:
+    def renewed(self, send: Callable[[str], None]) -> Greeting | None:
         send("subscribe the rest")
+        return self.greeting
 
     def frame(self, raw: bytes, now: float) -> None:
         self.frames.append(int(raw))
@@ -174,6 +200,57 @@ def test_an_old_connection_that_ends_early_is_left_without_a_gap(
     assert is_whole(feed.frames) and (feed.opens, feed.closes) == (1, [])
 
 
+class Waiting:
+    """A greeting that is over with the third frame, or refused with it; every frame is to be told."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self._refusal, self._count = refusal, 0
+
+    @property
+    def is_done(self) -> bool:
+        return self._count == 3
+
+    def takes(self, raw: bytes) -> bool:
+        self._count += 1
+        if self.is_done and self._refusal:
+            raise VenueError("Test", self._refusal)
+        return False
+
+
+def test_what_comes_while_the_new_connection_is_greeted_is_told_once(
+        server: Broadcaster, stream: tuple[Stream, Listener]) -> None:
+    line, feed = stream
+    server.answers_pings = True
+    feed.greeting, feed.wish = Waiting(), Renew("soon")
+    wait_for(lambda: line.status.renewals == 1)
+    seen = len(feed.frames)
+    wait_for(lambda: len(feed.frames) > seen + 50)
+
+    assert is_whole(feed.frames) and (feed.opens, feed.closes, server.accepted) == (1, [], 2)
+
+
+def test_a_refused_greeting_leaves_the_first_connection_alone(
+        server: Broadcaster, stream: tuple[Stream, Listener]) -> None:
+    line, feed = stream
+    feed.greeting, feed.wish = Waiting("no"), Renew("soon")
+    wait_for(lambda: server.accepted == 2)
+    seen = len(feed.frames)
+    wait_for(lambda: len(feed.frames) > seen + 100)
+
+    assert is_whole(feed.frames) and line.status.is_open and not line.status.renewals and feed.closes == []
+
+
+def test_when_the_old_one_may_have_ended_before_the_new_one_was_ready_all_is_asked_anew(
+        server: Broadcaster, stream: tuple[Stream, Listener]) -> None:
+    line, feed = stream
+    feed.greeting, feed.wish = Said(), Renew("soon")
+    wait_for(lambda: len(server.lines) == 2)
+    server.drop_oldest()             # it never answered the ping that came after the greeting
+    wait_for(lambda: feed.opens == 2)
+
+    assert len(feed.closes) == 1 and line.status.renewals == 0
+
+
 def test_while_no_second_connection_can_be_made_the_first_goes_on(
         server: Broadcaster, stream: tuple[Stream, Listener]) -> None:
     line, feed = stream
@@ -232,8 +309,9 @@ class Published(dict[Key, Book]):
 
 
 @pytest.mark.late
-def test_books_and_the_account_live_through_the_24_hours(make: Make) -> None:
-    product = USDM
+@pytest.mark.parametrize("product", [USDM, SPOT, INVERSE], ids=lambda one: one.title)
+def test_books_and_the_account_live_through_the_24_hours(make: Make, exchange: Exchange, product: Product) -> None:
+    exchange.control("deposit", asset="BTC", amount="1")       # spot takes its fees in what was bought
     terminal = make(product=product, timings=RENEWING)
     books = terminal.board.books = Published()
     terminal.start()
@@ -242,7 +320,7 @@ def test_books_and_the_account_live_through_the_24_hours(make: Make) -> None:
     end = time.monotonic() + 3.5
     streams: Callable[[], list[Any]] = lambda: [*terminal.venue._pool.streams, terminal.venue._private]  # noqa: E731
     while time.monotonic() < end or min(one.status.renewals for one in streams()) < 2 or len(ours) % 2:
-        order = terminal.order(Side.BUY if len(ours) % 2 else Side.SELL)      # and no position remains for others
+        order = terminal.order(Side.SELL if len(ours) % 2 else Side.BUY)      # and no position remains for others
         assert isinstance(terminal.answer(order), Ack)
         ours.append(order.cl_ord_id)
         time.sleep(0.15)
@@ -255,3 +333,33 @@ def test_books_and_the_account_live_through_the_24_hours(make: Make) -> None:
     assert len({one.exec_id for one in fills}) == len(fills) and len(set(told)) == len(told)
     assert sum(one.last_qty for one in fills) == len(ours) * Decimal(product.qty)
     assert terminal.state and terminal.state.health is Health.LIVE and terminal.state.reconnects == 0
+
+
+@pytest.mark.late
+def test_before_spot_shuts_down_another_private_connection_is_there(make: Make, exchange: Exchange) -> None:
+    exchange.control("deposit", asset="BTC", amount="1")
+    terminal = make(product=SPOT).start()
+    exchange.fault("shutdown")
+    private = terminal.venue._private
+    wait_for(lambda: private.status.renewals == 1, 8.0)
+    orders = [terminal.order(side) for side in (Side.BUY, Side.SELL)]
+    for order in orders:
+        assert isinstance(terminal.answer(order), Ack)
+    terminal.got(Execution, lambda one: one.cl_ord_id == orders[1].cl_ord_id)
+
+    assert terminal.of(VenueDown) == [] and private.status.opens == 1
+
+
+def test_a_new_bitmex_connection_is_ready_when_every_topic_has_begun() -> None:
+    greeting = Partials(["trade:XBTUSD", "order"])
+    told = [greeting.takes(raw) for raw in (
+        b'{"info":"Welcome"}', b'{"success":true,"subscribe":"order"}',
+        b'{"table":"order","action":"partial","filter":{"account":1},"data":[]}',
+        b'{"table":"order","action":"insert","data":[{"orderID":"1"}]}')]
+    before = greeting.is_done
+
+    last = greeting.takes(b'{"table":"trade","action":"partial","filter":{"symbol":"XBTUSD"},"data":[]}')
+
+    assert (told, before, last, greeting.is_done) == ([True, True, True, False], False, True, True)
+    with pytest.raises(VenueError, match="refused: no such"):
+        greeting.takes(b'{"status":400,"error":"no such topic"}')

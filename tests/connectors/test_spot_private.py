@@ -14,9 +14,10 @@ from connectors.binance.spot.private import SpotFeed, Subscriber
 from connectors.complaints import Complaints
 from connectors.http import Client
 from connectors.limiter import RAW, WEIGHT, Budget, Limiter
+from connectors.line import Renew
 from connectors.timesync import TimeSync
 from core.clock import HandClock
-from core.errors import KeysRejected, Throttled
+from core.errors import KeysRejected, Throttled, VenueError
 from core.secrets import Credentials, KnownSecrets
 from models import BalanceReport, Category, MoneyMoved, Movement, Timings, VenueDown, VenueMessage, VenueUp
 
@@ -85,12 +86,22 @@ def test_up_is_told_first_and_once_and_down_last() -> None:
     assert kinds == [VenueUp, BalanceReport, BalanceReport, VenueDown]
 
 
-@pytest.mark.parametrize(("event", "words"), [
-    ("eventStreamTerminated", "ended the account's stream"), ("serverShutdown", "shuts down")])
-def test_what_ends_a_subscription_ends_the_connection_and_the_next_asks_anew(event: str, words: str) -> None:
-    line = Line().open().say(DONE, {"subscriptionId": 0, "event": {"e": event, "E": NOW}})
+def test_a_shutdown_that_is_announced_is_a_wish_for_another_connection() -> None:
+    line = Line().open().say(DONE, {"event": {"e": "serverShutdown", "E": NOW}})
 
-    assert words in line.feed.tick(0.0)
+    assert isinstance(line.feed.tick(0.0), Renew) and line.feed.tick(0.0) == ""
+    grant = line.feed.renewed(line.sent.append)
+    assert json.loads(line.sent[1])["method"] == "userDataStream.subscribe.signature" and not grant.is_done
+    assert not grant.takes(json.dumps(BALANCE).encode()) and grant.takes(json.dumps(DONE).encode()) and grant.is_done
+    with pytest.raises(VenueError, match="refuses the account's stream"):
+        grant.takes(json.dumps({"id": "account", "status": 400, "error": {"code": -1021, "msg": "late"}}).encode())
+    assert line.told == [UP]
+
+
+def test_what_ends_a_subscription_ends_the_connection_and_the_next_asks_anew() -> None:
+    line = Line().open().say(DONE, {"subscriptionId": 0, "event": {"e": "eventStreamTerminated", "E": NOW}})
+
+    assert "ended the account's stream" in line.feed.tick(0.0)
     line.feed.closed("x")
     line.open()
     assert line.feed.tick(line.clock.monotonic()) == "" and len(line.sent) == 2

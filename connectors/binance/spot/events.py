@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from connectors.binance.events import OrderEvent
+from connectors.binance.feed import SHUTDOWN
 from connectors.binance.parse import MARKET, bad, finite, side_of, status
 from connectors.binance.spot import parse as spot_parse
 from connectors.binance.spot import transfers
@@ -23,14 +24,14 @@ from models import Category, Execution, Key, Movement, OrderReport, VenueMessage
 IGNORED = frozenset({"listStatus"})
 DELTA, LOCK = "balanceUpdate", "externalLockUpdate"
 _ENDS = {"eventStreamTerminated": "the exchange ended the account's stream",
-         "serverShutdown": "the exchange's server shuts down", "listenKeyExpired": "the account's stream expired"}
+         "serverShutdown": SHUTDOWN, "listenKeyExpired": "the account's stream expired"}
 _NONE = ("", "null", "NONE")
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing more will come on this connection: it must be built anew."""
+    """Nothing more will come on this connection: it must be built anew (`Renew`: nothing more will come soon)."""
 
     text: str
 

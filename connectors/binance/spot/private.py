@@ -1,8 +1,8 @@
 """Spot's private stream by the WebSocket API: one signed subscription for each connection (binance.md section 6).
 
 Runs on the connection's thread. `VenueUp` when the subscription is granted; what comes before is told after it. An
-ended subscription, a shutdown or a refusal ends the connection, and the next one subscribes anew: the engine then asks
-what it missed.
+ended subscription or a refusal ends the connection, and the next one subscribes anew: the engine then asks what it
+missed. Before the 24 hours are over or a shutdown that is announced, the next one is there already.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from connectors.binance.rest import Rest
 from connectors.binance.spot import events as spot_events
 from connectors.complaints import Complaints
 from connectors.http import Answer, Call, Rank
+from connectors.line import Renew
 from connectors.reading import beginning
 from connectors.timesync import TimeSync
 from core.clock import Clock
-from core.errors import BadMessage, KeysRejected, Throttled
+from core.errors import BadMessage, KeysRejected, Throttled, VenueError
 from core.secrets import Credentials
 from models import Category, MoneyMoved, Movement, Timings, VenueDown, VenueMessage, VenueUp
 
@@ -64,6 +65,24 @@ class Subscriber:
         return f"the exchange refuses the account's stream: {error.text if error else beginning(body)}"
 
 
+class Grant:
+    """The subscription of a connection that takes over."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+        self.is_done = False
+
+    def takes(self, raw: bytes) -> bool:
+        """The answer; everything else is an event."""
+        for event in spot_events.private(raw, "") or ():
+            if isinstance(event, spot_events.Answered):
+                if event.error is not None or event.status != 200:
+                    raise VenueError(MARKET, self._subscriber.refused(event.status, event.error or b""))
+                self.is_done = True
+                return True
+        return False
+
+
 class SpotFeed:
     """What the account's connection carries."""
 
@@ -89,6 +108,11 @@ class SpotFeed:
         self._is_up, self._end, self._early, self._opened_at = False, "", [], self._clock.monotonic()
         send(self._subscriber.request())
 
+    def renewed(self, send: Callable[[str], None]) -> Grant:
+        """Another connection takes over once it is subscribed."""
+        send(self._subscriber.request())
+        return Grant(self._subscriber)
+
     def frame(self, raw: bytes, now: float) -> None:
         """Facts and opinions into the sink."""
         try:
@@ -106,10 +130,13 @@ class SpotFeed:
         """Nothing is held back here."""
 
     def tick(self, now: float) -> str:
-        """Why the connection should end."""
+        """Why the connection should end; before a shutdown another one is made."""
         if not self._is_up and now - self._opened_at > self._timings.answer:
             return "the account's stream was not granted in time"
-        return self._end
+        reason = self._end
+        if isinstance(reason, Renew):
+            self._end = ""
+        return reason
 
     def take(self, message: Any) -> None:
         """A reason to connect anew."""

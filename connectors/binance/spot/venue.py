@@ -71,7 +71,8 @@ class BinanceSpot(ProductVenue[Rest]):
         feed = SpotFeed(subscriber, parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
                         self._ask_balances, parts.clock, timings, Complaints(name),
                         transfers.has_history(self.config.http))
-        return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True)
+        return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True,
+                      renewed=feed.renewed)
 
     # ------------------------------------------------------------ what is asked (keeper)
 
