@@ -60,6 +60,7 @@ class Lines:
             strips=self._keep("strips", self._strips(state, ledger, stuck, now)),
             verdicts=self._keep("verdicts", tuple(state.verdicts.values())),
             leverages=self._keep("leverages", tuple(report for venue in venues for report in venue.leverages)),
+            strategies=self._keep("strategies", state.strategies),
             ledger=ledger, kill=state.kill, locked=_locked(state, ledger),
             bot_orders=sum(1 for o in state.orders.values() if not o.status.is_terminal and o.owner in state.robots))
         self._last = view

@@ -196,6 +196,7 @@ class View:
     locked: str = ""                               # why no new order is taken at all ("" = taken)
     bot_orders: int = 0                            # orders of bots that rest at the venue
     leverages: tuple[LeverageReport, ...] = ()     # as the venues told them
+    strategies: tuple[str, ...] = ()               # names of the files a bot can run
 
 
 def bot_pnl(category: Category, sums: BookSums, multiplier: Decimal, bid: Decimal | None,

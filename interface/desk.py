@@ -423,6 +423,22 @@ class Desk:
         state = BotState.OFF if bot.status == BotState.WORK else BotState.WORK
         self._ask(SetBot(new_ticket(), bot.emi, state))
 
+    def ask_about_bots(self, make: Callable[[str], Command | None], answered: Callable[[Verdict], None]) -> bool | None:
+        """Ask for an action on bots; False: nothing to ask, None: nobody to ask yet."""
+        if self._post is None or self.view is None:
+            return None
+        ticket = new_ticket()
+        command = make(ticket)
+        if command is None:
+            return False
+        self.tickets.ask(ticket, answered)
+        self._out(command)
+        return True
+
+    def cancel_owner(self, emi: str, key: Key | None) -> None:
+        """Cancel all orders of one owner, at once; `key` None = on every instrument."""
+        self._ask(CancelAll(new_ticket(), key, emi))
+
     def recover(self, market: str = "", category: Category | None = None) -> None:
         """Reconnect and recover all markets, or one of them."""
         self._ask(Recover(new_ticket(), market, category))

@@ -20,7 +20,6 @@ from interface.presenters.bots import BOTS, bots_words, is_bot
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance
 from interface.presenters.tables import MESSAGES, ORDERS, POSITIONS, TRADES
-from interface.presenters.words import Cell
 from interface.sheets.bot import BotSheet
 from interface.sheets.facts import FactsSheet
 from interface.sheets.order import OrderSheet
@@ -237,15 +236,5 @@ class BotsPanel:
 
 
 def open_bot(shell: Shell) -> None:
-    """F7: the selected bot, or the first one."""
-    view = shell.desk.view
-    lines = view.bots if view else ()
-    bot = next((line for line in lines if line.emi == shell.desk.bot), lines[0] if lines else None)
-    if bot is not None:
-        shell.sheet("bot", partial(BotSheet, shell, bot))
-    else:
-        shell.sheet("bot", partial(FactsSheet, shell, "Bots", _no_bots()))
-
-
-def _no_bots() -> list[tuple[str, Cell]]:
-    return [("No bots.", Cell("A bot is a row of `robots` and one file in strategies/."))]
+    """F7: the bots, the selected one open."""
+    shell.sheet("bot", partial(BotSheet, shell))

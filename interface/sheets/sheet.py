@@ -58,9 +58,9 @@ class Sheet:
                      font=self.theme.ui, anchor="w", justify="left",
                      wraplength=min(self.theme.zero * width, room)).pack(fill="x", pady=self.theme.px(2))
 
-    def facts(self, rows: Sequence[tuple[str, str, str]]) -> None:
+    def facts(self, rows: Sequence[tuple[str, str, str]], parent: tk.Frame | None = None) -> None:
         """Name, value, and the value's colour, one line each."""
-        grid = tk.Frame(self.body, background=self.theme["panel"])
+        grid = tk.Frame(parent or self.body, background=self.theme["panel"])
         grid.pack(fill="x", pady=self.theme.px(4))
         gap = (0, self.theme.px(16))
         for index, (name, value, colour) in enumerate(rows):

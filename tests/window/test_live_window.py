@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from engine.commands import PlaceOrder
 from interface.mainthread import WrongThread
+from interface.sheets.bot import BotSheet
+from interface.sheets.bot_action import BotActionSheet
 from interface.sheets.settings import SettingsSheet
 from models import OrdType, Side
 from tests.faults.harness import BTC
 from tests.window.conftest import BREAKOUT
-from tests.window.live import WINDOW_TICK_LIMIT_MS, Live, text_of
+from tests.window.live import WINDOW_TICK_LIMIT_MS, Live, rows, text_of
 
 D = Decimal
 ORDER = "/fapi/v1/order"
@@ -216,6 +219,53 @@ def test_with_trading_on_the_bot_trades_and_hands_do_not(live: Live) -> None:
     assert [word for word in told if word in ("SIGNAL", "ORDER", "EXECUTION")][:3] == ["SIGNAL", "ORDER", "EXECUTION"]
     live.key("F9")
     live.until(lambda: not live.view.trading, 3, "trading OFF")
+
+
+def act(live: Live, word: str, **typed: str) -> BotActionSheet:
+    """One of the actions of the Bots sheet, filled in and, where there is a field, asked by Enter."""
+    if "bot" not in live.app.shell.sheets:
+        live.key("F7")
+    bots = live.app.shell.sheets["bot"]
+    assert isinstance(bots, BotSheet)
+    bots.buttons[word].focus_set()
+    live.key("Return")
+    sheet = live.app.shell.sheets["bot action"]
+    assert isinstance(sheet, BotActionSheet)
+    for name, value in typed.items():
+        sheet.typed[name].set(value)
+    if typed:
+        live.key("Return")
+    return sheet
+
+
+def test_bots_are_made_renamed_and_deleted_by_hand(live: Live) -> None:
+    def table() -> list[tuple[str, str]]:
+        return [(row["EMI"], row["STATE"]) for row in rows(live.home, "SELECT * FROM robots ORDER BY ID")]
+
+    def done() -> bool:
+        return "bot action" not in live.app.shell.sheets
+
+    act(live, "New…", new="hand", strategy="ma_cross")
+    live.until(lambda: done() and table()[1:] == [("hand", "OFF")], 5, "the row")
+    live.until(lambda: any(line.emi == "hand" for line in live.view.bots), 5, "the bot")
+    placed = live.session.engine.ask(PlaceOrder("by-hand", BTC, "hand", Side.BUY, D("0.01"), live.bid(300), True), 5)
+    assert placed is not None and placed.ok
+    live.until(lambda: any(line.owner == "hand" and line.status == "NEW" for line in live.view.orders), 5, "its order")
+
+    live.until(lambda: live.app.desk.bot == "hand", 5, "the new one chosen")
+    live.pump(0.3)
+    refused = act(live, "Rename…", new="other")
+    live.until(lambda: "an order of hand is open" in str(refused.problem.cget("text")), 5, "the reason")
+    assert table()[1:] == [("hand", "OFF")] and refused.typed["new"].get() == "other"
+    refused._cancel()
+    live.until(lambda: not live.view.orders, 5, "the cancel")
+    refused.go.invoke()
+    live.until(lambda: done() and table()[1:] == [("other", "OFF")], 5, "the new name")
+
+    live.until(lambda: live.app.desk.bot == "other" and any(line.emi == "other" for line in live.view.bots), 5, "it")
+    live.pump(0.3)
+    act(live, "Delete…").go.invoke()
+    live.until(lambda: done() and table() == [(BREAKOUT, "WORK")], 5, "its end")
 
 
 def test_a_held_f9_toggles_once(live: Live) -> None:
