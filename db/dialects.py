@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from core.errors import LedgerError
 from core.numbers import text
+from db.mysql_words import mysql_words
 
 MYSQL_DUPLICATE = 1062
 BEGIN = "BEGIN IMMEDIATE"      # on SQLite: who writes says so first, a reader who writes later could be refused
@@ -134,28 +135,6 @@ def open_sqlite(path: Path) -> Engine:
     return engine
 
 
-def open_mysql(address: MySqlAddress, password: str) -> Engine:
-    """An engine with one kept connection to an existing database (made when missing and allowed)."""
-    import pymysql
-    from pymysql.constants import CLIENT
-
-    def connect() -> Any:
-        where: dict[str, Any] = {"unix_socket": address.socket} if address.socket else {
-            "host": address.host, "port": address.port}
-        raw = pymysql.connect(user=address.user, password=password, charset="utf8mb4", autocommit=False,
-                              client_flag=CLIENT.MULTI_STATEMENTS, connect_timeout=5, read_timeout=30,
-                              write_timeout=30, **where)
-        with raw.cursor() as cursor:
-            cursor.execute("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone='+00:00'")
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            cursor.execute("CREATE DATABASE IF NOT EXISTS `" + address.database.replace("`", "``") + "`"
-                           " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-        raw.select_db(address.database)
-        return raw
-
-    return sa.create_engine("mysql+pymysql://", creator=connect, poolclass=sa.StaticPool)
-
-
 def is_repeat(error: Exception) -> bool:
     """Whether a unique key refused the row (a repeat), not a NULL or a failed check (an error): the driver's error."""
     if isinstance(error, sqlite3.IntegrityError):
@@ -164,7 +143,9 @@ def is_repeat(error: Exception) -> bool:
 
 
 def plain_reason(error: BaseException) -> str:
-    """What a person needs of a database error: the driver's words, without statement and parameters."""
+    """What a person needs of a database error: what to do, and the driver's words without statement and parameters."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if type(cause).__module__.startswith("pymysql") and len(cause.args) > 1 and isinstance(cause.args[0], int):
+        return mysql_words(cause.args[0], str(cause.args[1]))
     words = " ".join(str(part) for part in cause.args) or type(cause).__name__
     return words[:200]

@@ -22,6 +22,7 @@ from db.values import BOOKS, COINS, MOVES, ORDERS, ROBOTS, Values
 
 KEY_MARK = "key_"            # in names of bound values: the column of the row's key, not its new value
 PACKET_MOST = 200            # statements; more go in several packets of the same transaction
+PACKET_MARGIN = 64           # bytes: the command's own, and some room
 
 
 class Cursor(Protocol):
@@ -125,23 +126,33 @@ class Packet:
 
     rowcount = -1
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: Any, most: int) -> None:
+        """`most`: bytes the server takes at once."""
         self._cursor = cursor
+        self._most = most - PACKET_MARGIN
+        self._size = 0
         self._texts: list[str] = []
 
     def execute(self, text: str, values: Any = (), /) -> None:
         """Put a statement into the packet."""
-        self._texts.append(text % tuple([literal(value) for value in values]))
+        self._add(text % tuple([literal(value) for value in values]))
         if len(self._texts) >= PACKET_MOST:
             self._send()
 
     def commit(self) -> None:
         """Send what was gathered with COMMIT behind it. Raises the driver's errors."""
-        self._texts.append("COMMIT")
+        self._add("COMMIT")
         self._send()
 
+    def _add(self, text: str) -> None:
+        size = 1 + (len(text) if text.isascii() else len(text.encode()))
+        if self._texts and self._size + size > self._most:
+            self._send()
+        self._texts.append(text)
+        self._size += size
+
     def _send(self) -> None:
-        text, self._texts = ";".join(self._texts), []
+        text, self._texts, self._size = ";".join(self._texts), [], 0
         self._cursor.execute(text)
         while self._cursor.nextset():
             pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
@@ -40,8 +41,9 @@ from core.rows import (
 )
 from db import schema as t
 from db import values as v
-from db.dialects import BEGIN, LOCK_WAIT_S, MySqlAddress, is_repeat, open_mysql, open_sqlite, plain_reason
+from db.dialects import BEGIN, LOCK_WAIT_S, MySqlAddress, is_repeat, open_sqlite, plain_reason
 from db.direct import Cursor, Packet, Writes, upsert
+from db.mysql import LOCK_S, check_rights, end_former, open_mysql
 from models import Key, OrdStatus
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class Store:
         self._engine = engine
         self._connection: Connection | None = None
         self._locks: list[str] = []
+        self._made: deque[tuple[int, int]] = deque(maxlen=50)    # connections to a server: number, the server's start
         self._file_seen = False
         self._errors: Any = engine.dialect.dbapi         # the driver: its classes of errors
         self._writes = Writes(kind)
@@ -99,18 +102,23 @@ class Store:
         if version > t.VERSION:
             raise LedgerError(f"database {self.where} has version {version}, this program knows {t.VERSION}; "
                               "use the newer program")
-        if version == t.VERSION:
-            return
-        self._backup(version)
         try:
-            for step in t.STEPS[version:]:
+            if version < t.VERSION:
+                self._upgrade(version, mode)
+            if self.kind == "mysql":
                 with self._begin() as connection:
-                    step(connection)
-            with self._begin() as connection:
-                for name, value in (("mode", mode), ("version", str(t.VERSION))):
-                    connection.execute(upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
+                    check_rights(connection, t.metadata.sorted_tables, (t.watchlist,))
         except (SQLAlchemyError, StoreAway) as error:
             raise LedgerError(f"database {self.where}: {plain_reason(error)}") from None
+
+    def _upgrade(self, version: int, mode: str) -> None:
+        self._backup(version)
+        for step in t.STEPS[version:]:
+            with self._begin() as connection:
+                step(connection)
+        with self._begin() as connection:
+            for name, value in (("mode", mode), ("version", str(t.VERSION))):
+                connection.execute(upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
 
     def _backup(self, version: int) -> None:
         path = Path(self.where)
@@ -130,6 +138,8 @@ class Store:
             return
         with self._begin() as connection:
             got = connection.execute(sa.text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar()
+            if got != 1 and end_former(connection, name, list(self._made)[:-1]):
+                got = connection.execute(sa.text("SELECT GET_LOCK(:name, :s)"), {"name": name, "s": LOCK_S}).scalar()
         if got != 1:
             raise AlreadyRunning(f"another copy of the program trades on {market} account {account} "
                                  f"(lock {name} on {self.where}); close it first")
@@ -357,7 +367,7 @@ class Store:
                 driver.commit()
                 self._unfolded += 1
             else:
-                packet = Packet(driver.cursor())
+                packet = Packet(driver.cursor(), driver.max_allowed_packet)
                 yield packet
                 packet.commit()
         except (self._errors.IntegrityError, self._errors.DataError):
@@ -392,6 +402,9 @@ class Store:
                 raise
             raise StoreAway(plain_reason(error)) from None
         self._file_seen = self.kind == "sqlite"
+        if self.kind == "mysql":
+            driver = self._driver()
+            self._made.append((driver.thread_id(), driver.server_start))
         return self._connection
 
     def is_there(self) -> bool:
