@@ -17,6 +17,7 @@ from db.mysql_words import NO_DATABASE, NOT_MYSQL, TOO_SMALL
 
 CONNECT_S = 3          # the engine waits for it, cancels with it
 ANSWER_S = 10          # for one answer; then the connection is given up and what was written is looked for
+LONG_ANSWER_S = 600    # copying and reading all of a ledger
 LOCK_S = 2             # another program's open transaction is waited for as long, then said
 IDLE_S = 604_800       # the server keeps a line that is quiet for a week
 LEAST_PACKET = 16_384  # bytes: the longest row and its statement fit many times
@@ -25,12 +26,14 @@ _FROM_SERVER = ("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
-def open_mysql(address: MySqlAddress, password: str) -> Engine:
-    """An engine with one kept connection; the database is made when it is missing and that is allowed."""
-    return sa.create_engine("mysql+pymysql://", creator=lambda: connect(address, password), poolclass=sa.StaticPool)
+def open_mysql(address: MySqlAddress, password: str, answer_s: float | None = None) -> Engine:
+    """An engine with one kept connection; the database is made when it is missing and that is allowed. `answer_s`: for
+    one answer, where nobody trades meanwhile."""
+    return sa.create_engine("mysql+pymysql://", creator=lambda: connect(address, password, answer_s or ANSWER_S),
+                            poolclass=sa.StaticPool)
 
 
-def connect(address: MySqlAddress, password: str) -> Any:
+def connect(address: MySqlAddress, password: str, answer_s: float) -> Any:
     """The driver's connection, in our database. Raises the driver's errors.
 
     `max_allowed_packet` is the server's, `server_start` when that server was started (seconds, 0: not told).
@@ -44,8 +47,8 @@ def connect(address: MySqlAddress, password: str) -> Any:
     try:
         raw: Any = pymysql.connect(
             user=address.user, password=password, charset="utf8mb4", autocommit=False,
-            client_flag=CLIENT.MULTI_STATEMENTS, connect_timeout=CONNECT_S, read_timeout=ANSWER_S,
-            write_timeout=ANSWER_S, **where)
+            client_flag=CLIENT.MULTI_STATEMENTS, connect_timeout=CONNECT_S, read_timeout=answer_s,
+            write_timeout=answer_s, **where)
     except (struct.error, IndexError, UnicodeDecodeError, pymysql.err.InternalError):
         raise OperationalError(NOT_MYSQL, f"{address.socket or address.host} answers, but not as MySQL does") from None
     try:

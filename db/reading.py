@@ -23,7 +23,8 @@ from core.numbers import LEDGER_CONTEXT
 from core.rows import BOOK_KEY, CATEGORY_OF, BookRow
 from db import schema as t
 from db import values as v
-from db.dialects import Moment, MomentMicro, Money, MySqlAddress, open_mysql, plain_reason
+from db.dialects import Moment, MomentMicro, Money, MySqlAddress, plain_reason
+from db.mysql import LONG_ANSWER_S, open_mysql
 from db.store import Store
 from models import ZERO, Key
 
@@ -73,7 +74,7 @@ class Reading:
     def mysql(cls, address: MySqlAddress, password: str) -> Reading:
         """The ledger on a server."""
         where = f"{address.user}@{address.socket or address.host}/{address.database}"
-        return cls(open_mysql(address, password), "mysql", where)
+        return cls(open_mysql(address, password, LONG_ANSWER_S), "mysql", where)
 
     def close(self) -> None:
         """End the picture and the connection."""

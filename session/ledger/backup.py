@@ -16,7 +16,7 @@ from core.errors import ConfigError, LedgerError
 from core.secrets import KnownSecrets
 from core.settings import MysqlSettings, Settings
 from db.backup import backup_file, backup_server, judged, restore_file, restore_server
-from db.dialects import open_mysql
+from db.mysql import LONG_ANSWER_S, open_mysql
 from db.store import Store
 from session import lock
 from session.ledger.place import address_of, reading, settings_of
@@ -73,7 +73,7 @@ def restore(args: argparse.Namespace, home: Path) -> int:
 def _restore_server(file: Path, settings: Settings, database: MysqlSettings) -> str:
     """The same on a server; the ending of the old tables' names. Who trades on one of its accounts is not disturbed."""
     store = Store.mysql(address_of(database), database.password.reveal())
-    engine = open_mysql(address_of(database), database.password.reveal())
+    engine = open_mysql(address_of(database), database.password.reveal(), LONG_ANSWER_S)
     try:
         store.prepare(settings.mode.value)
         with reading(settings) as ledger:

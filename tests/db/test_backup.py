@@ -17,7 +17,7 @@ from core.errors import LedgerError
 from core.rows import BookRow, CounterRow, CursorRow, WatchRow
 from db import schema
 from db.backup import backup_file, backup_server, judged, restore_file, restore_server
-from db.dialects import open_mysql
+from db.mysql import open_mysql
 from db.reading import Reading
 from db.store import Store
 from tests.support.build import ACCOUNT, BTC, coin, order

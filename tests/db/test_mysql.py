@@ -274,7 +274,7 @@ def test_another_programs_open_transaction_is_waited_for_shortly_and_said(mariad
 def test_login_of_mysql_8(is_known: bool) -> None:
     server = MySql8(PASSWORD, is_known)
     try:
-        made = mysql.connect(MySqlAddress("127.0.0.1", server.port, "trader", "botbook_live"), PASSWORD)
+        made = mysql.connect(MySqlAddress("127.0.0.1", server.port, "trader", "botbook_live"), PASSWORD, 5)
         made.close()
 
         assert server.logins == [f"{'scramble' if is_known else 'whole password under RSA'}: right"]
