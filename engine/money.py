@@ -17,7 +17,7 @@ from core.numbers import half_up, text
 from core.rows import BookRow, CursorRow, MoveRow
 from core.titles import product_title
 from engine.state import Control, Decision, Now, SetControl, SetVenue, State, VenueBook, WalletId
-from models import ZERO, AskMoney, BalanceReport, Key, MoneyMoved, MoneyPage, Movement, Timings
+from models import ZERO, AskAccount, AskMoney, BalanceReport, Key, MoneyMoved, MoneyPage, Movement, Timings
 
 FUNDING = "funding"               # the kind of cursor
 OPENING = "OPENING"
@@ -82,6 +82,7 @@ def page_end(state: State, page: MoneyPage, out: Decision) -> None:
     venue = state.venues.get((page.market, page.category))
     if venue is not None and venue.up and not venue.money_read:
         out.changes.append(SetVenue(replace(venue, money_read=True)))
+        out.requests.append(AskAccount(venue.market, venue.category, "check"))   # now its balances can be compared
 
 
 # ---------------------------------------------------------------- the proof
@@ -102,13 +103,12 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out:
         held = told[currency].wallet if currency in told else ZERO
         mine = [row for row in rows if row.currency == currency]
         control = control_of(held, mine, venues, multiplier)
-        if wallet not in state.opened:
-            out.rows.append(MoveRow(
-                *wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency,
-                half_up(control - state.moved.get((wallet, currency), ZERO), COMMISS_PLACES), now.venue,
-                now.wall * 1000))
-            continue
         moved = state.moved.get((wallet, currency), ZERO)
+        if wallet not in state.opened:
+            opening = half_up(control - moved, COMMISS_PLACES)
+            out.rows.append(MoveRow(*wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency, opening,
+                                    now.venue, now.wall * 1000))
+            moved += opening
         tolerance = max(_A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
         before = state.controls.get((wallet, currency))
         misses = 0 if abs(control - moved) <= tolerance else (before.misses if before is not None else 0) + 1

@@ -223,13 +223,13 @@ class Ground:
         (self.home / "strategies" / "turner.py").write_text(TURNER)
 
     def robot(self, emi: str, symbol: str = "BTCUSDT", strategy: str = "", params: str = "", capital: int = 1,
-              category: str = "linear", market: str = "Binance") -> None:
+              category: str = "linear", market: str = "Binance", sort: int = 0) -> None:
         """A row of `robots`; the database is made when there is none."""
         store = open_store(load_settings(self.home, KnownSecrets(), Mode.SIM, self.demo))
         with store._begin() as connection:
             connection.execute(sa.insert(schema.robots), {
                 "EMI": emi, "SYMBOL": symbol, "CATEGORY": category, "MARKET": market, "TIMEFR": 1,
-                "CAPITAL": capital, "STRATEGY": strategy, "PARAMS": params})
+                "CAPITAL": capital, "STRATEGY": strategy, "PARAMS": params, "SORT": sort})
         store.close()
 
     def order(self, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ scenario is a bot of its own in one session, so that its rows and sums stand by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,14 @@ BOTS = {"One": INVERSE, "Three": INVERSE, "Four": INVERSE, "SixI": INVERSE, "Six
 class Stage:
     """A session on the bundled BitMEX, and its market."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground, self.market = ground, Bitmex(ground.exchange)
+    def __init__(self, ground: Ground, bots: Mapping[str, Key]) -> None:
+        """`bots`: what each trades; more owners than bots are fine."""
+        self.ground, self.market, self.bots = ground, Bitmex(ground.exchange), bots
         self.terminal: Terminal = ground.terminal()
 
     def take(self, bot: str, side: Side, qty: str, price: str) -> None:
         """A taker's fill at exactly this price."""
-        key = BOTS[bot]
+        key = self.bots[bot]
         before = len(self.rows(bot))
         self.market.offer(side.value.title(), int(qty), price, key.symbol)
         self._place(bot, side, qty, price, TimeInForce.FOK, "FILLED")
@@ -43,7 +44,7 @@ class Stage:
 
     def make(self, bot: str, side: Side, qty: str, price: str, *parts: str) -> str:
         """A maker's fills at exactly this price, one for each part; the clOrdID."""
-        key = BOTS[bot]
+        key = self.bots[bot]
         self.market.middle(price, key.symbol)
         name = self._place(bot, side, qty, price, TimeInForce.GTX, "NEW")
         for count, part in enumerate(parts, start=1):
@@ -53,7 +54,7 @@ class Stage:
         return name
 
     def _place(self, bot: str, side: Side, qty: str, price: str, tif: TimeInForce, then: str) -> str:
-        key = BOTS[bot]
+        key = self.bots[bot]
         until(lambda: self.terminal.is_live(key) and self.is_near(key, D(price)), 8, "the market's price on the board")
         verdict = self.terminal.try_place(side, qty, D(price), bot, key, tif=tif, post_only=tif is TimeInForce.GTX)
         assert verdict.ok, verdict.refusal
@@ -79,14 +80,19 @@ class Stage:
         return row
 
 
+def database(request: pytest.FixtureRequest, name: str) -> str:
+    """Lines of `.env` for the kind of database that the fixture's parameter names."""
+    if request.param == "sqlite":
+        return ""
+    server: MariaDb = request.getfixturevalue("server")
+    return (f"MYSQL_HOST=127.0.0.1\nMYSQL_PORT={server.port}\nMYSQL_USER={server.user}\nMYSQL_PASSWORD={PASSWORD}\n"
+            f"MYSQL_DATABASE={name}")
+
+
 @pytest.fixture(scope="module", params=["sqlite", "mariadb"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One session for all scenarios on this kind of database."""
-    env = ""
-    if request.param == "mariadb":
-        server: MariaDb = request.getfixturevalue("server")
-        env = (f"MYSQL_HOST=127.0.0.1\nMYSQL_PORT={server.port}\nMYSQL_USER={server.user}\nMYSQL_PASSWORD={PASSWORD}\n"
-               "MYSQL_DATABASE=scenarios")
+    env = database(request, "scenarios")
     folder: Path = tmp_path_factory.mktemp("scenarios")
     ground = Ground(folder)
     try:
@@ -94,7 +100,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         ground.trades(XBTUSD, XBTUSDT, ETHUSD, env=env)
         for bot, key in BOTS.items():
             ground.robot(bot, key.symbol, category=key.category.value, market=key.market)
-        yield Stage(ground)
+        yield Stage(ground, BOTS)
     finally:
         ground.close()
 
