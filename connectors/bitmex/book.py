@@ -2,149 +2,216 @@
 
 The rules, one by one: what comes before the partial is dropped; a partial replaces everything; insert and update are
 absolute; an update or delete of an id that is not there means that something was lost; so does a crossed book.
+
+Near the best prices levels go and come back all the time. So one that goes keeps its place in the order, with size 0,
+and coming back costs no search; what is gone is swept out from time to time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from decimal import Decimal
+from math import inf
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from connectors.bitmex.stream import Level as Row
 from connectors.bitmex.stream import read_number
 from models import Level
 
 _LARGEST = 1e18            # no price is larger
-_WAYS = ("Buy", "Sell")
+_NOTHING = -inf            # best of an empty side
+MAIN_POOL = ("", "Primary")
+_LEAST_GONE = 2_000        # so many levels go at least between two sweeps
 
 
 class Lost(Exception):
     """A message was missed; the text says how it was seen."""
 
 
-class _Side:
-    """One side: the wire's own rows by sort key, the best key last; prices that were shown, as Decimals."""
+class _Held:
+    """A level that is kept: its place in the order, its price as told and, once it was asked for, as it is shown."""
 
-    __slots__ = ("keys", "levels", "shown", "sign")
+    __slots__ = ("id", "key", "price", "shown", "side", "size")
+
+    def __init__(self, row: Row, price: Raw, key: float) -> None:
+        self.id, self.side, self.size, self.price, self.key = row.id, row.side, row.size, price, key
+        self.shown: Decimal | None = None
+
+
+class _Side:
+    """One side: levels by sort key, ascending towards the best; those of size 0 are gone, which the best never is."""
+
+    __slots__ = ("best", "keys", "levels", "sign")
 
     def __init__(self, sign: float) -> None:
-        self.sign = sign
+        self.sign, self.best = sign, _NOTHING
         self.keys: list[float] = []
-        self.levels: dict[float, Row] = {}
-        self.shown: dict[float, Decimal] = {}
+        self.levels: dict[float, _Held] = {}
+
+    def step_back(self) -> None:
+        """The best one has gone: the next that is there is the best."""
+        keys, rows = self.keys, self.levels
+        at = bisect_left(keys, self.best) - 1
+        while at >= 0 and not rows[keys[at]].size:
+            at -= 1
+        self.best = keys[at] if at >= 0 else _NOTHING
 
 
 class IdBook:
-    """The levels of one instrument. Sort keys are floats; what is shown is made from the wire's text.
+    """The levels of one instrument in one liquidity pool. Of a message's rows it takes those that are its own.
 
-    The decoded rows themselves are kept, with their sort key in `key`: a new size is one assignment.
+    Sort keys are floats; what is shown is made from the wire's text. The methods that take rows say whether there were
+    others among them.
     """
 
-    __slots__ = ("_ids", "asks", "bids", "scale")
+    __slots__ = ("_gone", "_ids", "asks", "bids", "pools", "scale", "symbol")
 
-    def __init__(self, scale: Decimal) -> None:
+    def __init__(self, symbol: str, scale: Decimal) -> None:
+        self.symbol, self.pools = symbol, MAIN_POOL
         self.scale = scale           # wire size of one of ours
-        self._ids: dict[int, Row] = {}
+        self._ids: dict[int, _Held] = {}
+        self._gone = 0               # levels that went since the last sweep
         self.bids, self.asks = _Side(1.0), _Side(-1.0)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return sum(row.size > 0 for row in self._ids.values())
 
     @property
     def best_bid(self) -> float | None:
         """The highest bid."""
-        return self.bids.keys[-1] if self.bids.keys else None
+        return self.bids.best if self.bids.best > _NOTHING else None
 
     @property
     def best_ask(self) -> float | None:
         """The lowest ask."""
-        return -self.asks.keys[-1] if self.asks.keys else None
+        return -self.asks.best if self.asks.best > _NOTHING else None
 
     def check(self) -> None:
         """Raises Lost when bids stand above asks; equal is allowed."""
-        bids, asks = self.bids.keys, self.asks.keys
-        if bids and asks and bids[-1] > -asks[-1]:
+        if self.bids.best > -self.asks.best:
             raise Lost("bids above asks")
 
-    def load(self, rows: list[Row]) -> None:
+    def load(self, rows: list[Row]) -> bool:
         """A partial: everything anew."""
-        self._ids = {}
+        self._ids, self._gone = {}, 0
         self.bids, self.asks = _Side(1.0), _Side(-1.0)
-        self.insert(rows)
+        return self.insert(rows)
 
-    def insert(self, rows: list[Row], whole: bool = True) -> None:
-        """New levels. Raises Lost when bids stand above asks afterwards, where that is the whole message."""
-        ids, bids, asks = self._ids, self.bids, self.asks
+    def insert(self, rows: list[Row]) -> bool:
+        """New levels. Raises Lost when bids stand above asks afterwards."""
+        symbol, pools, ids, bids, asks = self.symbol, self.pools, self._ids, self.bids, self.asks
+        has_best = has_others = False
         for row in rows:
-            way, price = row.side, row.price
-            if row.id in ids:
-                self._drop(row.id)
-            if price is UNSET or row.size <= 0 or way not in _WAYS:
-                raise ValueError(f"level {row.id}: {way[:10]!r} {row.size} {price!r}")
-            side = bids if way == "Buy" else asks
-            row.key = key = float(price) * side.sign
-            if not -_LARGEST < key < _LARGEST:
-                raise ValueError(f"price {key}")
-            if key in side.levels:
-                raise Lost("two levels at one price")
-            insort(side.keys, key)
-            side.levels[key] = ids[row.id] = row
-        if whole:
-            self.check()
-
-    def update(self, rows: list[Row]) -> None:
-        """Sizes of known ids; where a price or another side is told, it is trusted. Raises Lost as `insert` does."""
-        ids, has_moved = self._ids, False
-        for row in rows:
+            if row.symbol != symbol or row.pool not in pools:
+                has_others = True
+                continue
             held = ids.get(row.id)
-            if held is None:
+            if held is None or held.price != row.price or held.side != row.side or row.size <= 0:
+                has_best |= self._place(row)
+            else:
+                held.size = row.size           # it comes back to its place
+                side = bids if held.side == "Buy" else asks
+                if held.key > side.best:
+                    side.best, has_best = held.key, True
+        if has_best:
+            self.check()
+        return has_others
+
+    def update(self, rows: list[Row]) -> bool:
+        """Sizes of known ids; where a price or another side is told, it is trusted. Raises Lost as `insert` does."""
+        symbol, pools, ids = self.symbol, self.pools, self._ids
+        has_best = has_others = False
+        for row in rows:
+            if row.symbol != symbol or row.pool not in pools:
+                has_others = True
+                continue
+            held = ids.get(row.id)
+            if held is None or not held.size:
                 raise Lost("an update of a level that is not there")
             if row.size <= 0:
                 raise ValueError(f"size {row.size}")
-            if row.price is UNSET and row.side == held.side:
+            if row.side == held.side and (row.price is UNSET or row.price == held.price):
                 held.size = row.size
             else:
-                self._move(held, row)
-                has_moved = True
-        if has_moved:
+                if row.price is UNSET:
+                    row.price = held.price
+                has_best |= self._place(row)
+        if has_best:
             self.check()
+        return has_others
 
-    def delete(self, rows: list[Row]) -> None:
+    def delete(self, rows: list[Row]) -> bool:
         """Levels that are gone."""
-        ids = self._ids
+        symbol, pools, ids, bids, asks = self.symbol, self.pools, self._ids, self.bids, self.asks
+        has_others = False
         for row in rows:
-            held = ids.pop(row.id, None)
-            if held is None:
+            if row.symbol != symbol or row.pool not in pools:
+                has_others = True
+                continue
+            held = ids.get(row.id)
+            if held is None or not held.size:
                 raise Lost("a level that is not there was taken away")
-            side, key = self.bids if held.side == "Buy" else self.asks, held.key
-            keys = side.keys
-            del side.levels[key], keys[bisect_left(keys, key)]
-            if key in side.shown:
-                del side.shown[key]
+            held.size = 0
+            self._gone += 1
+            side = bids if held.side == "Buy" else asks
+            if held.key == side.best:
+                side.step_back()
+        if self._gone > _LEAST_GONE and self._gone * 2 > len(ids):
+            self._sweep()
+        return has_others
 
     def levels(self, is_bid: bool, depth: int) -> tuple[Level, ...]:
         """The best levels, best first."""
-        side = self.bids if is_bid else self.asks
-        told: list[Level] = []
-        for key in side.keys[:-depth - 1:-1]:
-            row = side.levels[key]
-            price = side.shown.get(key)
+        side, told = self.bids if is_bid else self.asks, list[Level]()
+        keys, rows, scale = side.keys, side.levels, self.scale
+        for at in range(bisect_right(keys, side.best) - 1, -1, -1):
+            row = rows[keys[at]]
+            if not row.size:
+                continue
+            if len(told) == depth:
+                break
+            price = row.shown
             if price is None:
-                assert row.price is not UNSET
-                side.shown[key] = price = read_number(row.price)
-            told.append((price, row.size / self.scale))
+                row.shown = price = read_number(row.price)
+            told.append((price, row.size / scale))
         return tuple(told)
 
-    def _move(self, held: Row, row: Row) -> None:
-        if row.price is UNSET:
-            row.price = held.price
-        side = self.bids if held.side == "Buy" else self.asks
-        if row.side == held.side and float(row.price) * side.sign == held.key:  # type: ignore[arg-type]
-            held.size = row.size
-            return
-        self._drop(row.id)
-        self.insert([row], whole=False)
+    def _place(self, row: Row) -> bool:
+        """A level where none of its id stands, or another price or side for it; whether it is the best one now."""
+        way, price, ids = row.side, row.price, self._ids
+        if price is UNSET or row.size <= 0 or way not in ("Buy", "Sell"):
+            raise ValueError(f"level {row.id}: {way[:10]!r} {row.size} {price!r}")
+        side = self.bids if way == "Buy" else self.asks
+        key = float(price) * side.sign
+        if not -_LARGEST < key < _LARGEST:
+            raise ValueError(f"price {key}")
+        if row.id in ids:
+            self._remove(ids[row.id])
+        there = side.levels.get(key)
+        if there is None:
+            insort(side.keys, key)
+        elif there.size:
+            raise Lost("two levels at one price")
+        else:
+            del ids[there.id]
+        side.levels[key] = ids[row.id] = _Held(row, price, key)
+        if key <= side.best:
+            return False
+        side.best = key
+        return True
 
-    def _drop(self, number: int) -> None:
-        self.delete([self._ids[number]])
+    def _remove(self, held: _Held) -> None:
+        """Take a level and its place away."""
+        side = self.bids if held.side == "Buy" else self.asks
+        del self._ids[held.id], side.levels[held.key], side.keys[bisect_left(side.keys, held.key)]
+        if held.key == side.best:
+            side.step_back()
+
+    def _sweep(self) -> None:
+        """Take away all that is gone."""
+        self._gone = 0
+        self._ids = {number: row for number, row in self._ids.items() if row.size}
+        for side in (self.bids, self.asks):
+            side.levels = {key: row for key, row in side.levels.items() if row.size}
+            side.keys = sorted(side.levels)

@@ -10,8 +10,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from connectors.bitmex import stream
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.book import IdBook, Lost
 from connectors.bitmex.market import MarketSymbol
 from connectors.bitmex.parse import time_ms
 from connectors.bitmex.public import PublicSymbol
@@ -28,10 +31,13 @@ from models import Key
 log = logging.getLogger(__name__)
 
 _HEAD = b'{"table":"'
-_TELLS = len(_HEAD) + len("orderBookL2")      # so many bytes tell the tables apart
+_LEVELS = '{{"table":"orderBookL2","action":"{}","data":'
+_ACTIONS = ("partial", "insert", "update", "delete")
+_TELLS = len('{"table":"trade","action":"insert"')      # so many bytes tell tables and levels' actions apart
 _ALREADY = "You are already subscribed"
 _HARMLESS = ("already subscribed", "not subscribed", "You are not subscribed")
-_read_ten, _read_names, _read_levels = stream.read_ten, stream.read_names, stream.read_levels   # one look-up less
+_read_ten, _read_names = stream.read_ten, stream.read_names      # one look-up less
+Table = Callable[[bytes, float], None]
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
 
@@ -56,13 +62,15 @@ class MarketFeed:
         self._changed: dict[Channel, None] = {}
         self._is_open = False
         self._asked = clock.monotonic()
-        self._tables: dict[bytes, Callable[[bytes, float], None]] = {
+        self._tables: dict[bytes, Table] = {
             stream.TEN.encode(): self._on_ten, stream.QUOTE.encode(): self._on_quote,
             stream.FULL.encode(): self._on_levels, stream.TRADES.encode(): self._on_trades,
             stream.INSTRUMENT.encode(): self._on_live,
             **{topic.encode(): self._on_bins for topic in _FRAMES}}
         # How a frame of each begins, as the exchange writes them: one look-up tells what to do.
-        self._begins = {(_HEAD + table + b'","action":"')[:_TELLS]: read for table, read in self._tables.items()}
+        self._begins = {_begin(table, action): read for table, read in self._tables.items() for action in _ACTIONS}
+        for action, apply in (("insert", IdBook.insert), ("update", IdBook.update), ("delete", IdBook.delete)):
+            self._begins[_begin(stream.FULL.encode(), action)] = self._changes_by(action, apply)
 
     def address(self) -> str:
         """Topics are asked for by message."""
@@ -100,16 +108,15 @@ class MarketFeed:
     def frame(self, raw: bytes, now: float) -> None:
         """One message. What cannot be read is counted, never raised."""
         try:
-            table = self._begins.get(raw[:_TELLS])
-            if table is None and raw.startswith(_HEAD):
-                table = self._tables.get(raw[10:raw.find(b'"', 10)])
-            if table is not None:
-                table(raw, now)
-            else:
-                self._other(raw, now)
+            (self._begins.get(raw[:_TELLS]) or self._table(raw))(raw, now)
         except READ_ERRORS as error:
             text = error.text if isinstance(error, BadMessage) else bad(MARKET, raw, error).text
             self._complaints.add(f"{text} in {beginning(raw)}", now)
+
+    def _table(self, raw: bytes) -> Table:
+        """What takes a message that does not begin as usual."""
+        name = raw[len(_HEAD):raw.find(b'"', len(_HEAD))] if raw.startswith(_HEAD) else b""
+        return self._tables.get(name, self._other)
 
     def flush(self, now: float) -> None:
         """Publish what the frames since the last time changed: once, however many they were."""
@@ -199,26 +206,52 @@ class MarketFeed:
             for symbol in _symbol(told.filter):
                 self._book_of(symbol, told.action, told.filter, now)
 
-    def _on_levels(self, raw: bytes, now: float) -> None:
-        """Most frames are of one symbol and one pool and go on a book that has begun: those take the short way, and
-        are noted as heard when they are published, a moment later."""
-        told = _read_levels(raw)
-        rows, action = told.data, told.action
-        if rows and action != "partial":
-            symbol = rows[0].symbol
-            for row in rows:
-                if row.pool or row.symbol != symbol:
-                    break
-            else:
-                book = self._books.get(symbol)
-                if book is not None and book.has_partial:
-                    self._changed[book.channel] = None
-                    book.on_plain(action, rows)
+    def _changes_by(self, action: str, apply: Callable[[IdBook, list[stream.Level]], bool]) -> Table:
+        """The short way of a change: all but every frame is of one symbol and of its pool, and its book is live.
+
+        It is noted as heard when it is published, a moment later.
+        """
+        books, read, begin = self._books, stream.read_changes, len(_LEVELS.format(action))
+
+        def take(raw: bytes, now: float) -> None:
+            try:
+                rows = read(raw[begin:-1])
+            except msgspec.DecodeError:
+                rows = []                    # fields in another order, or nothing that can be read
+            book = books.get(rows[0].symbol) if rows else None
+            if book is None or not book.is_live:
+                self._on_levels(raw, now)
                 return
-        for symbol in {row.symbol for row in rows} or _symbol(told.filter):
-            book = self._book_of(symbol, action, told.filter, now)
+            if book.is_shown:
+                book.is_shown = False
+                self._changed[book.channel] = None
+            try:
+                has_others = apply(book.book, rows)
+            except (Lost, ValueError) as error:
+                book.lose(error)
+                has_others = True
+            if has_others:
+                self._spread(action, rows, {row.symbol for row in rows} - {book.symbol}, None, now)
+
+        return take
+
+    def _on_levels(self, raw: bytes, now: float) -> None:
+        """Any frame of levels by id. One that cannot be read may have been of any book."""
+        try:
+            told = stream.read_levels(raw)
+        except msgspec.DecodeError:
+            for book in self._books.values():
+                book.missed()
+            raise
+        self._spread(told.action, told.data, {row.symbol for row in told.data} or _symbol(told.filter), told.filter,
+                     now)
+
+    def _spread(self, action: str, rows: list[stream.Level], symbols: set[str], told: stream.Filter | None,
+                now: float) -> None:
+        for symbol in symbols:
+            book = self._book_of(symbol, action, told, now)
             if book is not None:
-                book.on_levels(action, [row for row in rows if row.symbol == symbol])
+                book.on_levels(action, rows)
 
     def _on_trades(self, raw: bytes, now: float) -> None:
         told = stream.read_trades(raw)
@@ -265,6 +298,10 @@ class MarketFeed:
             self.subscriptions.acknowledged([word.subscribe])
         elif not (word.unsubscribe or word.success):
             self._complaints.add(f"an unknown message: {beginning(raw)}", now)
+
+
+def _begin(table: bytes, action: str) -> bytes:
+    return (_HEAD + table + b'","action":"' + action.encode() + b'"')[:_TELLS]
 
 
 def _symbol(told: stream.Filter | None) -> set[str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.bitmex import stream
 from connectors.bitmex.auth import MARKET
-from connectors.bitmex.book import IdBook, Lost
+from connectors.bitmex.book import MAIN_POOL, IdBook, Lost
 from connectors.bitmex.parse import Contract, time_ms
 from connectors.subscriptions import Channel
 from core.backoff import backoff
@@ -30,16 +30,17 @@ class PublicSymbol:
     def __init__(self, contract: Contract, topic: str, board: Board, clock: Clock, timings: Timings,
                  again: Callable[[str], None]) -> None:
         self.key = contract.instrument.key
-        self.name = stream.name(topic, self.key.symbol)
+        self.symbol = self.key.symbol
+        self.name = stream.name(topic, self.symbol)
         self._contract, self._topic = contract, topic
         self._board, self._clock, self._timings, self._again = board, clock, timings, again
-        self.book = IdBook(contract.scale)
+        self.book = IdBook(self.symbol, contract.scale)
         self.is_live = False
+        self.is_shown = True         # no: the feed has noted a change that waits to be published
         self.resyncs = 0
         self._ten: stream.Ten | None = None
         self._quote: bytes | None = None         # the newest frame: of quotes only the last one is read
         self.has_partial = False
-        self._pool = ""
         self._heard = clock.monotonic()
         self._shown_depth = 0
         self._bids: tuple[Level, ...] = ()
@@ -88,7 +89,7 @@ class PublicSymbol:
         """Whether this message counts: nothing does before the partial."""
         if action == "partial":
             self.has_partial = True
-            self._pool = told.pool if told is not None else ""
+            self.book.pools = ("", told.pool) if told is not None and told.pool else MAIN_POOL
         if self.has_partial:
             self._heard = now
         return self.has_partial
@@ -100,19 +101,11 @@ class PublicSymbol:
     def on_quote(self, raw: bytes, pool: str) -> None:
         """The best pair, in the newest of these frames; of several liquidity pools the one that the partial named,
         else the first (10.3)."""
-        if not pool or self._is_ours(pool):
+        if pool in self.book.pools:
             self._quote = raw
 
     def on_levels(self, action: str, rows: list[stream.Level]) -> None:
-        """Levels by id, of one symbol; several liquidity pools may be among them."""
-        for row in rows:
-            if row.pool:
-                rows = [one for one in rows if self._is_ours(one.pool)]
-                break
-        self.on_plain(action, rows)
-
-    def on_plain(self, action: str, rows: list[stream.Level]) -> None:
-        """Levels by id, of one symbol and its pool."""
+        """Levels by id; the book takes its own."""
         book = self.book
         try:
             if action == "update":
@@ -129,18 +122,23 @@ class PublicSymbol:
             if not self.is_live:
                 book.check()
                 self._settle()
-        except Lost as error:
-            self._lose(str(error))
-        except ValueError as error:
-            self._lose(f"an impossible number in the book: {error}")
+        except (Lost, ValueError) as error:
+            self.lose(error)
 
-    def _is_ours(self, pool: str) -> bool:
-        return not pool or pool == (self._pool or "Primary")
+    def lose(self, error: Lost | ValueError) -> None:
+        """The book could not take its last message."""
+        self._lose(str(error) if isinstance(error, Lost) else f"an impossible number in the book: {error}")
+
+    def missed(self) -> None:
+        """A message of levels could not be read."""
+        if self._topic == stream.FULL and self.is_live:
+            self._lose("a message of the exchange could not be read")
 
     # ------------------------------------------------------------ to the board
 
     def publish(self) -> None:
         """Show what the last messages changed."""
+        self.is_shown = True
         if self.has_partial:
             self._heard = self._clock.monotonic()
         if self._topic == stream.QUOTE:
@@ -186,7 +184,7 @@ class PublicSymbol:
         if raw is None:
             return
         told = next(row for row in reversed(stream.read_quote(raw).data)
-                    if row.symbol == self.key.symbol and (not row.pool or self._is_ours(row.pool)))
+                    if row.symbol == self.symbol and row.pool in self.book.pools)
         if not (bytes(told.bid) and bytes(told.ask)):
             return
         bid, bid_qty, ask, ask_qty = (stream.read_number(raw) if bytes(raw) else Decimal(0)

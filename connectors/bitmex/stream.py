@@ -88,7 +88,6 @@ class Level(msgspec.Struct, gc=False):
     size: int = 0
     price: msgspec.Raw | UnsetType = UNSET
     pool: str = ""
-    key: float = msgspec.field(name=" ", default=0.0)      # the book's own: where it sorts
 
 
 class Trade(msgspec.Struct, gc=False):
@@ -182,6 +181,7 @@ read_ten = msgspec.json.Decoder(Frame[Ten]).decode
 read_names = msgspec.json.Decoder(Frame[Named]).decode
 read_quote = msgspec.json.Decoder(Frame[Quote]).decode
 read_levels = msgspec.json.Decoder(Frame[Level]).decode
+read_changes = msgspec.json.Decoder(list[Level]).decode
 read_trades = msgspec.json.Decoder(Frame[Trade]).decode
 read_live = msgspec.json.Decoder(Frame[Live]).decode
 read_bins = msgspec.json.Decoder(Frame[TradeBin]).decode

@@ -530,6 +530,70 @@ def test_no_frame_ever_raises_or_shows_a_crossed_book(
         assert book is None or not book.live or not book.bids or not book.asks or book.bids[0][0] <= book.asks[0][0]
 
 
+def test_levels_go_and_come_back() -> None:
+    market = Market()
+    full(market)
+    market.say("orderBookL2", "delete", level(1), level(3, "Sell"))
+    assert market.best() == (49999, 50001)
+    market.say("orderBookL2", "insert", level(3, "Sell", 7, 50000.0), level(1, "Buy", 8, 49999.5))
+    assert market.best() == (Decimal("49999.5"), 50000)
+    market.say("orderBookL2", "delete", level(1), level(3, "Sell"))
+    market.say("orderBookL2", "update", level(2, size=9))
+    market.say("orderBookL2", "insert", level(11, "Buy", 5, 49999.5), level(12, "Sell", 6, 50000.5))
+
+    book = market.board.books[XBT]
+    assert book.live and len(market.book.book) == 4
+    assert (book.bids, book.asks) == (((Decimal("49999.5"), 5), (49999, 9)), ((Decimal("50000.5"), 6), (50001, 100)))
+    market.say("orderBookL2", "update", level(1, size=3))
+    assert not market.board.books[XBT].live, "an id whose place another one has taken is not there"
+
+
+def test_what_came_back_may_cross() -> None:
+    market = Market()
+    full(market)
+    market.say("orderBookL2", "delete", level(3, "Sell"))
+    market.say("orderBookL2", "insert", level(9, "Buy", 5, 50000.5))
+    market.say("orderBookL2", "insert", level(3, "Sell", 5, 50000.0))
+
+    assert not market.board.books[XBT].live and "above" in market.board.books[XBT].reason
+
+
+def test_what_went_long_ago_is_forgotten() -> None:
+    market = Market()
+    full(market)
+    for number in range(10, 2_510):
+        for action, row in (("insert", level(number, "Buy", 5, 1 + number / 2)), ("delete", level(number))):
+            market.feed.frame(frame("orderBookL2", action, {"symbol": "XBTUSD", **row}), 1.0)
+    market.feed.flush(1.0)
+
+    assert len(market.book.book.bids.keys) < 2_010 and len(market.book.book) == 4
+    assert market.board.books[XBT].live and market.best() == (Decimal("49999.5"), 50000)
+
+
+def test_levels_that_cannot_be_read_may_have_been_of_this_book() -> None:
+    market = Market()
+    full(market)
+    market.say("orderBookL2", "update", {"id": "one", "side": "Buy", "size": 5})
+
+    assert not market.board.books[XBT].live and market.complaints.count == 1
+
+
+def test_a_frame_of_two_symbols_reaches_both() -> None:
+    market = Market()
+    full(market)
+    nothing: Callable[..., None] = lambda *told: None        # noqa: E731 - three parts of one call
+    eth = contracts()["ETHUSD"]
+    market.feed.take(Watch(PublicSymbol(eth, stream.FULL, market.board, market.clock, Timings(), nothing),
+                           MarketSymbol(eth, market.board, market.clock, Timings(), nothing, nothing, 5, nothing)))
+    other = {"symbol": "ETHUSD"}
+    market.say("orderBookL2", "partial", level(1, "Buy", 5, 3000) | other, filter=other)
+    market.say("orderBookL2", "update", level(1, "Buy", 6), level(1, "Buy", 7) | other)
+
+    assert market.board.books[XBT].bids[0][1] == 6 and market.board.books[ETH].bids == ((3000, 7),)
+    market.say("orderBookL2", "update", level(77, "Buy", 6), level(1, "Buy", 8) | other)
+    assert not market.board.books[XBT].live and market.board.books[ETH].bids == ((3000, 8),)
+
+
 def test_two_symbols_stay_apart() -> None:
     market = Market()
     full(market)
