@@ -66,11 +66,11 @@ def test_scenarios_14_and_11_bots_on_both_sides(stage: Stage) -> None:
     stage.market.control("funding", category="inverse", rate="0.0001")     # the account is flat: nothing is told
     stage.take(HAND, BUY, "500", "50000")
     assert stage.funded(0) == []
-    assert stage.fund() == [("A", 1000, D("20e-7")), ("B", -1000, D("-20e-7")), (HAND, 500, D("10e-7"))]
+    assert stage.fund() == [("A", D(1000), D("20e-7")), ("B", D(-1000), D("-20e-7")), (HAND, D(500), D("10e-7"))]
 
     stage.take("B", BUY, "600", "50000")
     stage.take(HAND, SELL, "100", "50000")
-    assert stage.fund() == [("A", 1000, D("2.0e-6")), ("B", -400, D("-0.8e-6")), (HAND, 400, D("0.8e-6"))]
+    assert stage.fund() == [("A", D(1000), D("2.0e-6")), ("B", D(-400), D("-0.8e-6")), (HAND, D(400), D("0.8e-6"))]
 
     rows = [row for row in stage.ground.read().coins if row["SIDE"] < 0]
     newest = [row for row in rows if row["EXECID"] == max(rows, key=lambda row: int(row["ID"]))["EXECID"]]
