@@ -64,8 +64,8 @@ def acked(order: OrderRow, report: OrderReport | None) -> OrderRow:
 
 def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> OrderRow:
     """An opinion of the venue. `answer`: it was given to a question asked after all we know, so it may move back."""
-    told = _known(order, report)
     newer = report.time > order.updated
+    told = _known(order, report, newer or answer)
     status = report.status
     if order.status.is_terminal:
         if status.is_terminal:
@@ -96,10 +96,15 @@ def reported(order: OrderRow, report: OrderReport, answer: bool = False) -> Orde
     return replace(seen, status=_open_status(seen))
 
 
-def _known(order: OrderRow, report: OrderReport) -> OrderRow:
-    """Ids, filled quantity and trigger. An order that triggered goes on as a plain one under an id of its own."""
-    told = replace(order, told_qty=max(order.told_qty, report.cum_qty), order_id=order.order_id or report.order_id)
-    if order.ord_type is None or not order.ord_type.is_conditional or report.ord_type is None:
+def _known(order: OrderRow, report: OrderReport, is_news: bool) -> OrderRow:
+    """Ids, filled quantity and trigger. A moved order may go on under another id of the venue's: the newest one that
+    is open counts. An order that triggered goes on as a plain one under an id of its own.
+    """
+    is_plain = order.ord_type is None or not order.ord_type.is_conditional
+    goes_on = is_news and is_plain and not report.status.is_terminal and report.order_id
+    told = replace(order, told_qty=max(order.told_qty, report.cum_qty),
+                   order_id=report.order_id if goes_on or not order.order_id else order.order_id)
+    if is_plain or report.ord_type is None:
         return told
     if not report.ord_type.is_conditional:
         return replace(told, order_id=report.order_id or told.order_id, trigger=None)

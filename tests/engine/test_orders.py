@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.rows import OrderRow
 from engine import orders
-from models import OrdStatus, Side
+from models import OrderReport, OrdStatus, Side
 from tests.support.build import ACCOUNT, T0, order, report
 
 S = OrdStatus
@@ -160,6 +160,18 @@ def test_order_filled_while_it_was_enlarged_is_reopened_by_the_larger_quantity()
     moved = orders.reported(filled, report(S.PARTIALLY_FILLED, qty="20", cum="10", time=LATER), answer=True)
 
     assert (moved.status, moved.qty, moved.leaves) == (S.PARTIALLY_FILLED, Decimal(20), Decimal(10))
+
+
+@pytest.mark.parametrize(("told", "answer", "kept"), [
+    (report(S.NEW, order_id="200", time=LATER), False, "200"),
+    (report(S.NEW, order_id="200", time=EARLIER), True, "200"),
+    (report(S.NEW, order_id="99", time=EARLIER), False, "100"),
+    (report(S.CANCELED, order_id="99", time=LATER), False, "100"),
+    (report(S.NEW, order_id="", time=LATER), True, "100")])
+def test_moved_order_is_known_by_its_newest_id(told: OrderReport, answer: bool, kept: str) -> None:
+    asked = orders.amend_asked(order(S.NEW, order_id="100"))
+
+    assert orders.reported(asked, told, answer).order_id == kept
 
 
 def test_move_that_is_done_takes_price_and_quantity_as_told() -> None:

@@ -39,6 +39,8 @@ def test_a_moved_order_keeps_its_row_and_every_fill_is_booked_once(ground: Groun
     nearer = terminal.far(key=BTC, percent=2).quantize(Decimal("0.01"))
     assert terminal.ask(MoveOrder(terminal.ticket(), BTC, name, price=nearer)).ok
     until(lambda: ground.status(name) == "NEW" and Decimal(str(ground.order(name)["PRICE"])) == nearer, 15, "moved")
+    newest = [row for row in truth(ground, "orders") if row["client_id"] == name.replace(".", "-")][-1]
+    assert ground.order(name)["ORDERID"] == newest["order_id"] and newest["status"] == "NEW"
     ground.exchange.control("fault", name="cut", seconds=1)
     ground.exchange.control("price", market="Binance", category="spot", symbol="BTCUSDT", price=str(nearer - 10))
     until(lambda: ground.status(name) == "FILLED", 15, terminal.report())
