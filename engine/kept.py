@@ -14,9 +14,9 @@ from models import ZERO, Key, Side
 EVERYTHING = ":all"          # ends the EXECID of a transfer where a bot was renamed or merged
 
 
-def fold(rows: Iterable[CoinRow]) -> tuple[BookRow, ...]:
-    """The sums of ledger rows, oldest first, exactly as booking keeps them."""
-    books: dict[BOOK_KEY, BookRow] = {}
+def fold(rows: Iterable[CoinRow], before: Iterable[BookRow] = ()) -> tuple[BookRow, ...]:
+    """The sums of ledger rows, oldest first, exactly as booking keeps them; on top of those `before`."""
+    books: dict[BOOK_KEY, BookRow] = {book_key(row): row for row in before}
     for row in rows:
         name = (row.account, row.key, row.emi, row.currency)
         old = books.get(name) or BookRow(row.key, row.account, row.emi, row.currency)

@@ -28,6 +28,10 @@ def add_commands(commands: Any, common: Common) -> None:
                         help="from this time on, UTC: 2026-11-21 or 2026-11-21T18:30:00")
     export.add_argument("--to", dest="until", metavar="TIME", default="", help="before this time")
     export.add_argument("--force", action="store_true", help="replace the file when it is there")
+    tmatic = _add(actions, common, "import-tmatic", "book rows and bots of an older terminal's database")
+    tmatic.add_argument("file", type=Path, metavar="FILE", help="its MySQL dump (.sql) or its SQLite file")
+    tmatic.add_argument("--account", metavar="ID", default="", help="for rows that name no account")
+    tmatic.add_argument("--table", metavar="NAME", default="", help="coins, real_trade or test_trade")
     backup = _add(commands, common, "backup", "copy the ledger to one file, also while trading")
     backup.add_argument("file", type=Path, nargs="?", metavar="FILE",
                         help="default: backups/ in the home folder, named by mode and time")
@@ -57,6 +61,9 @@ def run_command(args: argparse.Namespace, home: Path, project: Path) -> int:
         case "export":
             from session.ledger.export import export_rows
             return export_rows(args, home)
+        case "import-tmatic":
+            from session.ledger.tmatic import import_tmatic
+            return import_tmatic(args, home)
         case "backup":
             from session.ledger.backup import backup
             return backup(args, home)
