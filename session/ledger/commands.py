@@ -32,6 +32,8 @@ def add_commands(commands: Any, common: Common) -> None:
     tmatic.add_argument("file", type=Path, metavar="FILE", help="its MySQL dump (.sql) or its SQLite file")
     tmatic.add_argument("--account", metavar="ID", default="", help="for rows that name no account")
     tmatic.add_argument("--table", metavar="NAME", default="", help="coins, real_trade or test_trade")
+    bitmex = _add(actions, common, "import-bitmex", "book an execution history saved from BitMEX")
+    bitmex.add_argument("file", type=Path, metavar="FILE", help="GET /execution/tradeHistory as JSON or CSV")
     backup = _add(commands, common, "backup", "copy the ledger to one file, also while trading")
     backup.add_argument("file", type=Path, nargs="?", metavar="FILE",
                         help="default: backups/ in the home folder, named by mode and time")
@@ -64,6 +66,9 @@ def run_command(args: argparse.Namespace, home: Path, project: Path) -> int:
         case "import-tmatic":
             from session.ledger.tmatic import import_tmatic
             return import_tmatic(args, home)
+        case "import-bitmex":
+            from session.ledger.bitmex import import_bitmex
+            return import_bitmex(args, home)
         case "backup":
             from session.ledger.backup import backup
             return backup(args, home)

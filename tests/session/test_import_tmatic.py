@@ -133,11 +133,12 @@ def newest(path: Path) -> None:
     """The SQLite file of the newest version: two tables of trades, sides in words, bots without a symbol."""
     with sqlite3.connect(path) as raw:
         for table in ("real_trade", "test_trade"):
-            raw.execute(f"CREATE TABLE {table} (ID INTEGER PRIMARY KEY AUTOINCREMENT, EXECID varchar(45), "
-                        "EMI varchar(20), REFER varchar(20), MARKET varchar(20), CURRENCY varchar(10), "
-                        "SYMBOL varchar(40), TICKER varchar(40), CATEGORY varchar(20), SIDE varchar(4), QTY decimal(20,8), "
-                        "QTY_REST decimal(20,8), PRICE decimal(20,8), THEOR_PRICE decimal(20,8), TRADE_PRICE decimal(20,8), "
-                        "SUMREAL decimal(30,12), COMMISS decimal(30,16), TTIME datetime, CLORDID int, ACCOUNT int)")
+            raw.execute(
+                f"CREATE TABLE {table} (ID INTEGER PRIMARY KEY AUTOINCREMENT, EXECID varchar(45), EMI varchar(20), "
+                "REFER varchar(20), MARKET varchar(20), CURRENCY varchar(10), SYMBOL varchar(40), TICKER varchar(40), "
+                "CATEGORY varchar(20), SIDE varchar(4), QTY decimal(20,8), QTY_REST decimal(20,8), PRICE decimal, "
+                "THEOR_PRICE decimal(20,8), TRADE_PRICE decimal(20,8), SUMREAL decimal(30,12), COMMISS decimal(30,16), "
+                "TTIME datetime, CLORDID int, ACCOUNT int)")
         sides = (("x1", "beta", "Buy", 100), ("x2", "beta", "Sell", -40), ("x3", "", "Fund", 60),
                  ("d1", "beta", "Sell", -60), ("d1", "", "Buy", 10), ("d1", "", "Buy", 10))
         raw.executemany(
