@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from connectors import keeper, rules
@@ -21,6 +21,7 @@ from connectors.asker import Asker, Question
 from connectors.http import Call, Client, tls_context
 from connectors.keeper import Standing, Watched, state_loop
 from connectors.limiter import Limiter
+from connectors.parts import Pool, Questions, Rest
 from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.trader import Desk, Trader
@@ -48,58 +49,6 @@ NO_KEYS = "no API key: market data only"
 RANK_WATCH = 0         # of the loader's thread: before everything it asks
 
 Asking = Generator[Call | float, bytes, None]
-
-
-class Rest(Protocol):
-    """A line to the exchange, owned by one thread."""
-
-    client: Client
-    latency_ms: float | None
-
-    def turn(self, call: Call) -> float:
-        """Book the call's cost and give 0, or the seconds to wait first."""
-
-    def send(self, call: Call) -> bytes:
-        """The body of a good answer, or an error."""
-
-
-class Pool(Protocol):
-    """The public connections. Used on the loader's thread; `streams` is replaced whole."""
-
-    @property
-    def streams(self) -> Sequence[Stream]:
-        """All of them."""
-
-    def watch(self, key: Key) -> None:
-        """Stream a symbol."""
-
-    def unwatch(self, key: Key) -> None:
-        """End its streams."""
-
-    def want_candles(self, key: Key, timeframe: str) -> None:
-        """Stream candles of a watched symbol."""
-
-    def restart(self) -> None:
-        """Close all and connect anew."""
-
-    def stop(self) -> None:
-        """End all threads."""
-
-
-class Questions(Protocol):
-    """What may be asked about the account."""
-
-    def order(self, request: AskOrder) -> Question:
-        """What became of an order."""
-
-    def account(self, request: AskAccount) -> Question:
-        """Open orders, positions and balances."""
-
-    def history(self, request: AskHistory) -> Question:
-        """All fills of an instrument since a time."""
-
-    def money(self, request: AskMoney) -> Question:
-        """Fundings and movements of the account since a time."""
 
 
 R = TypeVar("R", bound=Rest)
