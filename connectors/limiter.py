@@ -31,7 +31,7 @@ class Budget:
 class _Window:
     """Uses within the last `seconds`."""
 
-    __slots__ = ("budget", "others", "others_until", "used", "uses")
+    __slots__ = ("budget", "others", "others_until", "told", "used", "uses")
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -39,10 +39,11 @@ class _Window:
         self.used = 0
         self.others = 0              # used by other programs, in the venue's window that ends at `others_until`
         self.others_until = 0.0
+        self.told = 0                # the most that the venue has told of that window
 
     def forget(self, now: float) -> None:
         if self.others_until <= now:
-            self.others = 0
+            self.others = self.told = 0
         while self.uses and self.uses[0][0] <= now - self.budget.seconds:
             self.used -= self.uses.popleft()[1]
 
@@ -84,6 +85,7 @@ class Limiter:
                 if former is not None:
                     window.uses, window.used = former.uses, former.used
                     window.others, window.others_until = former.others, former.others_until
+                    window.told = former.told
 
     def add_budgets(self, budgets: Iterable[Budget]) -> None:
         """Take one product's list into what several products share: what it does not name stays."""
@@ -123,6 +125,10 @@ class Limiter:
             for window in self._windows:
                 if window.budget.kind == kind and window.budget.seconds == seconds:
                     window.forget(now)
+                    if used < window.told / 2:
+                        # Within a window it only grows: what was told before was of the one that has ended.
+                        window.others = window.told = 0
+                    window.told = max(window.told, used)
                     window.others = max(window.others, used - window.used)
                     window.others_until = now + ends_in
 

@@ -60,6 +60,16 @@ def test_what_others_used_is_learnt_from_the_header() -> None:
     assert limiter.usage(61.0) == 0
 
 
+def test_a_header_of_the_old_window_that_comes_late_does_not_hold_the_new_one() -> None:
+    limiter = Limiter([Budget(WEIGHT, 60.0, 100)])
+    limiter.learn(WEIGHT, 60.0, 95, now=60.01, ends_in=59.99)      # told at 59.99
+    assert limiter.acquire(call(5), 60.1) > 50
+
+    limiter.learn(WEIGHT, 60.0, 3, now=60.2, ends_in=59.8)
+
+    assert limiter.acquire(call(5), 60.3) == 0
+
+
 def test_what_others_used_counts_until_the_exchange_begins_a_new_window() -> None:
     limiter = Limiter([Budget(WEIGHT, 60.0, 100)])
     limiter.learn(WEIGHT, 60.0, 95, 0.0, 7.0)

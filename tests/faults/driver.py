@@ -2,9 +2,10 @@
 
 Only three objects have effects: the store (commit), the transport (requests), the file writer (rename). They are
 wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
-how many commands at most, `moves` whether bots are renamed and their positions reassigned, `seed` of what is traded,
-`products` (market, category, symbol) what is, `seconds` how long at most, `bots` the bots' names by market, category
-and symbol. It prints "recovered", one line per accepted command, and "done".
+how many commands at most, `conditional` whether stops and their like are among them, `moves` whether bots are renamed
+and their positions reassigned, `seed` of what is traded, `products` (market, category, symbol) what is, `seconds` how
+long at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted
+command, and "done".
 """
 
 from __future__ import annotations
@@ -122,9 +123,9 @@ class Trading:
     """Random commands of bots and a person, the way they would ask: at market, limit, conditional, move, cancel."""
 
     def __init__(self, session: Session, seed: int, traded: tuple[Traded, ...], bots: dict[str, str],
-                 moves: bool) -> None:
+                 moves: bool, conditional: bool) -> None:
         self._session, self._random = session, random.Random(seed)
-        self._traded, self._bots, self._moves = traded, bots, moves
+        self._traded, self._bots, self._moves, self._conditional_too = traded, bots, moves, conditional
         self._ticket = 0
 
     def step(self) -> str:
@@ -148,7 +149,7 @@ class Trading:
         bot = self._bots.get(" ".join(words([one])[0]))
         owner = self._random.choice((bot, key.reserved)) if bot else key.reserved
         side = self._random.choice((Side.BUY, Side.SELL))
-        if chance > 0.9 and key.category is not Category.SPOT:
+        if self._conditional_too and chance > 0.9 and key.category is not Category.SPOT:
             return self._ask(self._conditional(one, side))
         price = None
         if chance > 0.6:
@@ -239,7 +240,8 @@ def main() -> int:
     print("recovered", flush=True)
     killer.is_armed = True
     bots = plan.get("bots", {"Binance linear BTCUSDT": "alfa", "Binance linear ETHUSDT": "beta"})
-    trading = Trading(session, plan.get("seed", 1), traded, bots, plan.get("moves", False))
+    trading = Trading(session, plan.get("seed", 1), traded, bots, plan.get("moves", False),
+                      plan.get("conditional", False))
     left, until = plan.get("orders", 1000), time.monotonic() + plan.get("seconds", 30)
     while left > 0 and time.monotonic() < until:
         name = trading.step()

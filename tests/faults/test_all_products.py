@@ -62,8 +62,8 @@ def calm(ground: Ground) -> None:
 def life(ground: Ground, seed: int, seconds: float, chance: random.Random) -> Program:
     """A child under faults for so long; alive."""
     child = driver(ground, seed=seed, orders=100_000, pause=0.03, seconds=3600, products=words(ALL), bots=BOTS,
-                   patience=40)
-    until(lambda: "recovered" in child.out or not child.is_running(), 45, "recovered")
+                   patience=110, conditional=True)
+    until(lambda: "recovered" in child.out or not child.is_running(), 120, "recovered")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert child.is_running(), child.text()[-2000:]

@@ -60,7 +60,8 @@ def test_w6_killed_while_orders_are_in_flight(ground: Ground) -> None:
     ground.robot("alfa")
     ground.robot("beta", "ETHUSDT")
     ground.exchange.fault("withhold", path=POST, seconds=30, times=0)
-    child = driver(ground, orders=3, stay=20)
+    child = driver(ground, orders=3, stay=20, patience=40)
+    until(lambda: "recovered" in child.out, 45, "recovered")
     until(lambda: len(ground.exchange.truth()["orders"]) > 0, 15, "an order at the exchange")
 
     child.kill()

@@ -140,6 +140,7 @@ def test_m11_a_subscription_is_refused_and_asked_for_again(stage: Stage) -> None
     stage.book_is_right(ETH)
 
 
+@pytest.mark.long
 def test_m11_half_of_an_address_is_streamed(stage: Stage) -> None:
     stage.ground.exchange.fault("subscribe", kind="half", stream="btcusdt@", category="linear", times=2)
     stage.ground.exchange.fault("cut", code=1006)
