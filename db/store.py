@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
 FOLD_AFTER = 400           # commits: some 2,000 pages of log. Seldom: an event that comes meanwhile waits for two syncs
 _TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
-_TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # not moved between owners
+_TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # a fact, not moved between owners
 _Answer = TypeVar("_Answer")
 
 
@@ -174,7 +174,7 @@ class Store:
             funded = connection.execute(
                 sa.select(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL,
                           sa.func.max(t.coins.c.TTIME, type_=t.coins.c.TTIME.type).label("TTIME"))
-                .where(mine, t.coins.c.SIDE < 0)
+                .where(mine, t.coins.c.SIDE < 0, _TRADED)
                 .group_by(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL)).all()
             return Loaded(
                 orders=tuple(v.order(row) for row in order_rows), books=tuple(v.book(row) for row in book_rows),
@@ -260,8 +260,9 @@ class Store:
         c = t.coins.c
         rows = self._ask(lambda connection: connection.execute(
             sa.select(t.coins).where(
-                c.SIDE < 0, c.MARKET == key.market, c.ACCOUNT == account, c.CATEGORY == key.category.value,
-                c.SYMBOL == key.symbol, c.TTIME > after).order_by(c.TTIME, c.ID)).all())
+                c.SIDE < 0, _TRADED, c.MARKET == key.market, c.ACCOUNT == account,
+                c.CATEGORY == key.category.value, c.SYMBOL == key.symbol, c.TTIME > after,
+            ).order_by(c.TTIME, c.ID)).all())
         return tuple(v.coin(row) for row in rows)
 
     def count_fills(self, market: str, account: str) -> int:

@@ -289,7 +289,8 @@ class Core:
             case CoinRow():
                 if row.side < 0:
                     name_of = (row.account, row.key)
-                    state.funded[name_of] = max(row.time, state.funded.get(name_of, 0))
+                    if not is_transfer(row):
+                        state.funded[name_of] = max(row.time, state.funded.get(name_of, 0))
                     return
                 if row.qty:
                     state.add_fill(row)

@@ -28,7 +28,7 @@ KEYS = (
     ("F1", "this help; typing filters it"), ("F2", "move the selected order: the slip says MOVE a → b"),
     ("F3", "reconnect and recover all markets, or the one whose line is chosen; F9 and the bots' states stay"),
     ("F4 twice", "cancel all orders of this symbol"), ("F5", "ask the venue now: orders, positions, balances"),
-    ("F7", "the selected bot"), ("F8, Ctrl+,", "settings: change, test the connection, save"),
+    ("F7", "bots: look, switch, make, rename, merge, delete"), ("F8, Ctrl+,", "settings: change, test the connection, save"),
     ("F9", "trading ON / OFF"),
     ("Shift+F9 twice", "kill switch: all stops (or hold the button 1 s)"),
     ("F11", "full screen"), ("F12", "messages, and how long the window's ticks take"),

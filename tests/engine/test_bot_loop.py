@@ -22,9 +22,9 @@ from engine.commands import (
     RenameBot,
 )
 from engine.kept import fold
-from models import Side
+from models import Funding, Side
 from tests.engine.test_loop import resting, write_robot
-from tests.support.build import ACCOUNT, BTC, ETH, execution, instrument, place, venue_up
+from tests.support.build import ACCOUNT, BTC, ETH, T0, execution, instrument, place, venue_up
 from tests.support.desk import Desk, Lock, until
 
 D = Decimal
@@ -143,6 +143,28 @@ def test_row_typed_at_the_same_moment_undoes_the_action(desk: Desk) -> None:
     assert verdict.refusal is not None and "typed by hand just now: F3 reads it" in verdict.refusal.text
     assert names(desk) == ["A", "alfa"] and desk.sql("SELECT count(*) FROM coins") == [(1,)]
     assert desk.bots.positions["A"].qty == 3 and [bot.emi for bot in desk.bots.rows] == ["A"]
+
+
+def test_moved_funding_is_no_funding_that_a_late_fill_could_correct(desk: Desk) -> None:
+    write_robot(desk, "A")
+    desk.run()
+    desk.post(execution(cl_ord_id="1.A", last_qty="2", time=T0 + 200))
+    desk.post(Funding(BTC, ACCOUNT, "linear:BTCUSDT:F1", D(3), "USDT", T0 + 1000))
+    until(lambda: desk.sql("SELECT FUNDING FROM books") == [("3",)])
+    assert desk.ask(RenameBot("r", "A", "alfa")).ok
+    desk.end()
+
+    again = Desk(desk.ledger.parent).run()
+    try:
+        again.post(execution("x:late", None, last_qty="2", time=T0 + 100))
+        until(lambda: again.sql("SELECT count(*) FROM coins WHERE EXECID = 'x:late'") == [(1,)])
+        # The venue's funding is shared anew as the two stood then; what was moved later stays moved.
+        assert again.sql("SELECT EMI, FUNDING FROM books ORDER BY EMI") == [
+            ("A", "-1.5"), (HAND, "1.5"), ("alfa", "3")]
+        assert again.sql("SELECT DISTINCT EXECID FROM coins WHERE SIDE < 0 AND PART > 3") == []
+        check_sums(again)
+    finally:
+        again.end()
 
 
 def test_nothing_is_done_while_the_database_is_away(desk: Desk) -> None:
