@@ -20,6 +20,9 @@ MOST_SYMBOLS = 400
 SHOWN = 60                                     # so much of a wrong value is repeated in a message
 
 
+RESTART, F3 = "a restart", "F3"                # what makes a change work
+
+
 class Kind(Enum):
     """How a value is read."""
 
@@ -48,7 +51,7 @@ class SettingKey:
     high: int = 0
     pattern: str = ""
     forgiven: bool = False
-    needs: str = "a restart"                   # what makes a change work: "F3" or "a restart"
+    needs: str = RESTART                       # what makes a change work
 
 
 _NAME = r"[A-Za-z0-9_.-]{1,64}"
@@ -58,15 +61,16 @@ _API = r"[\x21-\x7e]{8,512}"
 _FROM_LOOPBACK = "taken for the test network too when it is this computer and the TESTNET_ addresses are empty"
 
 
-def _number(group: str, name: str, default: int, low: int, high: int, sentence: str, needs: str = "a restart",
+def _number(group: str, name: str, default: int, low: int, high: int, sentence: str, needs: str = RESTART,
             forgiven: bool = True) -> SettingKey:
     return SettingKey(ENV, name, group, Kind.NUMBER, str(default), sentence, f"{low} to {high}", low=low, high=high,
                       forgiven=forgiven, needs=needs)
 
 
-def _choice(group: str, name: str, choices: tuple[str, ...], default: str, sentence: str) -> SettingKey:
+def _choice(group: str, name: str, choices: tuple[str, ...], default: str, sentence: str,
+            needs: str = RESTART) -> SettingKey:
     return SettingKey(ENV, name, group, Kind.CHOICE, default, sentence, ", ".join(choices[:-1]) + " or " + choices[-1],
-                      choices=choices, forgiven=True)
+                      choices=choices, forgiven=True, needs=needs)
 
 
 def _flag(name: str, default: bool, sentence: str) -> SettingKey:
@@ -80,16 +84,16 @@ def _text(name: str, sentence: str, allowed: str, pattern: str) -> SettingKey:
 def _names(file: str, name: str, default: str, sentence: str, allowed: str = "") -> SettingKey:
     return SettingKey(file, name, _group(file), Kind.NAMES, default, sentence,
                       allowed or f"up to {MOST_SYMBOLS} symbols as the exchange writes them; empty: none",
-                      pattern=_SYMBOL, needs="a restart")
+                      pattern=_SYMBOL, needs=F3)
 
 
 def _url(file: str, name: str, scheme: str, sentence: str, group: str = "") -> SettingKey:
-    return SettingKey(file, name, group or _group(file), Kind.URL, "", sentence, f"{scheme}://host[:port]")
+    return SettingKey(file, name, group or _group(file), Kind.URL, "", sentence, f"{scheme}://host[:port]", needs=F3)
 
 
 def _secret(file: str, name: str, sentence: str, group: str = "") -> SettingKey:
     return SettingKey(file, name, group or _group(file), Kind.HIDDEN, "", sentence, "the text the exchange gave",
-                      pattern=_API)
+                      pattern=_API, needs=F3)
 
 
 def _group(file: str) -> str:
@@ -127,17 +131,18 @@ def _per_product() -> Iterable[SettingKey]:
 
 KEYS: tuple[SettingKey, ...] = (
     SettingKey(ENV, "MARKET_LIST", "General", Kind.NAMES, "Binance", "The exchanges to trade on.",
-               "names of exchanges: Binance, Bitmex", pattern=r"[A-Za-z]{2,20}"),
+               "names of exchanges: Binance, Bitmex", pattern=r"[A-Za-z]{2,20}", needs=F3),
     _flag("TESTNET", True, "True: play money on the exchange's test network. False: real money."),
     _flag("DEMO", False, "True: start the bundled exchange and trade there; keys and addresses are then not read."),
     _choice("General", "ORDER_BOOK_DEPTH", ("full", "orderBook10", "quote"), "full",
-            "How much of the book is followed: all of it, or with quote the best prices only, a third of the data."),
-    _number("General", "REFRESH_RATE", 5, 1, 10, "How many times a second the window is drawn."),
-    _number("General", "HISTORY_CANDLES", 500, 50, 1500, "Closed candles loaded for charts and bots."),
+            "How much of the book is followed: all of it, or with quote the best prices only, a third of the data.",
+            F3),
+    _number("General", "REFRESH_RATE", 5, 1, 10, "How many times a second the window is drawn.", F3),
+    _number("General", "HISTORY_CANDLES", 500, 50, 1500, "Closed candles loaded for charts and bots.", F3),
     SettingKey(ENV, "STOP_AT_VENUE", "Trading", Kind.FLAG, "True", "True: a bot's stop-loss rests at the exchange as "
                "an order that only closes, where the product has such orders.", "True or False"),
     _number("Trading", "DEAD_MAN_SWITCH", 0, 0, 600, "Seconds after which the exchange cancels all orders when this "
-            "program is gone, bots' stops maybe among them; 0: off. Spot has none.", forgiven=False),
+            "program is gone, bots' stops maybe among them; 0: off. Spot has none.", F3, forgiven=False),
     _choice("Look", "THEME", ("dark", "classic", "light"), "dark", "Colours of the window; classic is green and red."),
     _choice("Look", "SCALE", ("100", "125", "150", "200"), "100", "Size of everything in the window, in percent."),
     _choice("Log", "LOG_LEVEL", ("debug", "info", "warning", "error"), "info", "The least important lines logged."),

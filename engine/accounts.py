@@ -49,8 +49,11 @@ class Accounts:
 
         Products of one market may share their account: the first of them brings the ledger of all.
         """
-        if self.known.get(where) == account:
+        before = self.known.get(where)
+        if before == account:
             return None
+        if before is not None and before not in [one for at, one in self.known.items() if at != where]:
+            self._core.forget(where[0], before)      # other keys: that account's orders are not asked for here
         if (where[0], account) in self.ledgers():
             self.known[where] = account
             return None

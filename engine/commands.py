@@ -111,15 +111,20 @@ class SetBot:
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """F3: reconnect and recover; `market` "" = all, `category` None = all products of the market."""
+    """F3: reconnect and recover; `market` "" = all, `category` None = all products of the market.
+
+    `fresh`: products that have just been built anew from changed settings; they come up by themselves.
+    """
 
     ticket: str
     market: str = ""
     category: Category | None = None
+    fresh: tuple[tuple[str, Category], ...] = ()
 
     def is_about(self, market: str, category: Category) -> bool:
         """Whether this product is to be reconnected."""
-        return self.market in ("", market) and self.category in (None, category)
+        is_named = self.market in ("", market) and self.category in (None, category)
+        return is_named and (market, category) not in self.fresh
 
 
 @dataclass(frozen=True, slots=True)

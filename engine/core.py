@@ -69,6 +69,7 @@ from engine.state import (
     Sight,
     State,
     VenueBook,
+    VenueId,
     together,
 )
 from engine.view import MessageLine
@@ -384,7 +385,7 @@ class Core:
     def adopt(self, market: str, account: str, loaded: Loaded, day: int, now: Now) -> Decision:
         """Take up what the ledger holds of an account; what was on its way becomes UNKNOWN (rows to commit)."""
         state = self.state
-        self._forget(market, account)
+        self.forget(market, account)
         state.complete_from[(market, account)] = day
         for row in (*loaded.orders, *loaded.books, *loaded.cursors, *loaded.moves):
             self._apply_row(row, now)
@@ -401,7 +402,8 @@ class Core:
         recovery.restart_orders(state, now, out)
         return out
 
-    def _forget(self, market: str, account: str) -> None:
+    def forget(self, market: str, account: str) -> None:
+        """Out of memory: it is read anew, or another account trades in its place."""
         state = self.state
         for name in [n for n, order in state.orders.items() if (order.key.market, order.account) == (market, account)]:
             del state.orders[name]
@@ -420,6 +422,10 @@ class Core:
             for name in [n for n in table if n[0][:2] == (market, account)]:
                 del table[name]
         state.opened = {wallet for wallet in state.opened if wallet[:2] != (market, account)}
+
+    def forget_venue(self, where: VenueId) -> None:
+        """A product was taken out of the settings: what its account told is not shown any more."""
+        self.state.venues.pop(where, None)
 
     def new_day(self, day: int) -> None:
         """00:00 UTC: today's sums begin at what is kept now."""

@@ -50,14 +50,13 @@ from engine.core import Core
 from engine.crew import Crew
 from engine.history_file import HistoryFile
 from engine.lines import Lines
+from engine.products import Exchange, Products
 from engine.sights import Sights
-from engine.state import Decision, Now, VenueId
+from engine.state import Decision, Now
 from engine.stops import Stops
 from engine.view import LedgerState, View
 from models import (
     Ack,
-    AskAccount,
-    AskMoney,
     Execution,
     Funding,
     HistoryPage,
@@ -85,6 +84,7 @@ _LOWERS_RISK = (Cancel, CancelAll, KillSwitch)
 _NOW_OR_NEVER = PlaceOrder | MoveOrder | TakeOver | Watch | BotAction      # refused while the database is away
 
 Message = Command | VenueMessage
+Letter = Message | Exchange       # what the inbox holds
 Reply = Callable[[Verdict], None]
 
 
@@ -115,8 +115,8 @@ class Engine:
         self._crew = Crew(self._core, parts.store, parts.strategies, parts.board.instruments.get)
         self._history = HistoryFile(parts.history)
         self._accounts = Accounts(self._core, parts.store, self._history)
-        self._inbox: SimpleQueue[tuple[Message | None, Reply | None]] = SimpleQueue()
-        self._venues: dict[VenueId, Venue] = {}
+        self._inbox: SimpleQueue[tuple[Letter | None, Reply | None]] = SimpleQueue()
+        self._products = Products(self._core, self._accounts, parts.configured)
         self._waiting: deque[tuple[Message, Reply | None]] = deque()
         self._overflow = False
         self._retry_at = 0.0
@@ -134,7 +134,7 @@ class Engine:
 
     def attach(self, venues: tuple[Venue, ...], bots: Bots) -> None:
         """Hand over the venues and the bots; before `start`."""
-        self._venues = {(v.market, v.config.category): v for v in venues}
+        self._products.attach(venues)
         self._crew.bots = bots
 
     def start(self) -> None:
@@ -156,6 +156,14 @@ class Engine:
 
         self._inbox.put((command, reply))
         return answers[0] if answered.wait(timeout) else None
+
+    def exchange(self, asked: Exchange, timeout: float) -> str:
+        """Put another venue in place of a product's; "" when done, else why everything stays as it is."""
+        self._inbox.put((asked, None))
+        if asked.answered.wait(timeout):
+            return asked.refusal
+        asked.withdrawn = True
+        return "the engine does not answer: everything stays as it is"
 
     def stop(self) -> None:
         """Drain the inbox, close the database, end."""
@@ -217,7 +225,9 @@ class Engine:
         now = self._sights.now()
         core, parts = self._core, self._parts
         watched = parts.store.watchlist()
-        core.configure(parts.configured, watched)
+        core.configure(self._products.configured, watched)
+        for key in core.state.watched:
+            self._products.watch(key, True)
         core.state.number = parts.store.counters().get(ORDER_NUMBER, 0)
         core.state.day = day_start(now.wall)
         for warning in self._history.read(now.wall):
@@ -267,9 +277,12 @@ class Engine:
 
     # ------------------------------------------------------------ one message
 
-    def _take(self, message: Message, reply: Reply | None) -> None:
+    def _take(self, message: Letter, reply: Reply | None) -> None:
         """One message, and what hangs on it."""
         self._dirty = True
+        if isinstance(message, Exchange):
+            self._exchange(message)
+            return
         if self._core.state.database_problem and not self._may_pass(message):
             self._keep_for_later(message, reply)
             return
@@ -342,11 +355,7 @@ class Engine:
             if isinstance(change, Notice):
                 log.log(_LEVELS.get(change.level, logging.INFO), "%s", named(change.market, change.emi, change.text))
         for request in decision.requests:
-            where = (request.market, request.category) if isinstance(request, AskAccount | AskMoney) else (
-                request.key.market, request.key.category)
-            venue = self._venues.get(where)
-            if venue is not None:
-                venue.post(request)
+            self._products.post(request)
         self._tell(decision, rows)
         if reply is not None and decision.verdict is not None:
             reply(decision.verdict)
@@ -359,9 +368,7 @@ class Engine:
         self._crew.set_trading()
         for row in rows:
             if isinstance(row, WatchRow):
-                venue = self._venues.get((row.key.market, row.key.category))
-                if venue is not None:
-                    (venue.watch if row.on else venue.unwatch)(row.key)
+                self._products.watch(row.key, row.on)
             elif isinstance(row, CursorRow):
                 self._history.cursor_moved()
 
@@ -375,9 +382,15 @@ class Engine:
 
     def _recover(self, message: Recover) -> None:
         self._load_bots()
-        for (market, category), venue in self._venues.items():
-            if message.is_about(market, category):
-                venue.reconnect()
+        self._products.recover(message)
+
+    def _exchange(self, asked: Exchange) -> None:
+        if asked.withdrawn:
+            return
+        refusal = self._products.exchange(asked)
+        if not refusal:
+            self._load_bots()            # a bot's symbol may have come, or gone
+        asked.answer(refusal)
 
     # ------------------------------------------------------------ database away
 

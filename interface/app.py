@@ -21,7 +21,7 @@ import time
 import tkinter as tk
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from types import TracebackType
@@ -153,6 +153,14 @@ class App:
                 self.root.after_idle(lambda: self._settings(field))     # with all that is wrong, not the first alone
         self._problems = [line for line in self._problems if line.text != words][-4:]
         self._problems.append(StripLine("warning", words, (("Settings F8", "settings"), ("✕", "seen"))))
+        self.refresh()
+
+    def settings_taken(self, refresh_rate: int, quote: bool) -> None:
+        """F3 has taken changed settings: complaints about the old ones go."""
+        self.look = replace(self.look, refresh_rate=refresh_rate)
+        self.desk.quote = quote
+        self.shell.problems.clear()
+        self._problems, self._settings_opened = [], False
         self.refresh()
 
     def later(self, ms: int, act: Callable[[], object]) -> None:

@@ -9,23 +9,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from connectors import limit_pool, venue_class
-from connectors.limiter import Limiter
-from connectors.venue import Cancelled, Venue, VenueConfig, VenueParts
+from connectors.venue import Venue, VenueParts
 from core.board import Board
 from core.clock import SystemClock
 from core.errors import TerminalError
 from core.secrets import KnownSecrets
-from core.settings import MarketSettings, MysqlSettings, ProductSettings, Settings
-from core.titles import product_title
+from core.settings import MysqlSettings, Settings
 from db.dialects import MySqlAddress
 from db.store import Store
 from engine.bots import BotParts, Bots
-from engine.commands import AskNow, CancelAll, Command, KillSwitch, SetBot, SetTrading, Verdict
+from engine.commands import AskNow, CancelAll, Command, KillSwitch, Recover, SetBot, SetTrading, Verdict
 from engine.loop import Engine, EngineParts
 from engine.view import View
 from models import BotState, Health, Key, Notice, Timings
 from session.child import Child
+from session.reload import Reload
+from session.venues import Venues, plans
 from strategies.loader import Loader
 
 log = logging.getLogger(__name__)
@@ -43,26 +42,14 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def venue_config(settings: Settings, market: MarketSettings, product: ProductSettings) -> VenueConfig:
-    """Addresses and choices of one product."""
-    general, hosts = settings.general, product.hosts
-    is_first = product is market.products[0]
-    return VenueConfig(
-        category=product.category, title=product_title(market.name, product.category), http=hosts.rest,
-        public_ws=hosts.public, market_ws=hosts.market, private_ws=hosts.private, symbols=product.symbols,
-        quote_only=general.quote_only, full_book=general.order_book_depth == "full",
-        options=market.options if is_first else (), currencies=market.currencies, candles=general.history_candles,
-        dead_man_s=general.dead_man_s)
-
-
 class Session:
     """Everything that runs behind the window."""
 
     def __init__(self, settings: Settings, home: Path, timings: Timings,
                  on_fatal: Callable[[TerminalError], None], child: Child | None = None,
-                 known: KnownSecrets | None = None) -> None:
-        self._known = known
-        self.settings, self.home, self.timings = settings, home, timings
+                 known: KnownSecrets | None = None, reread: Callable[[], Settings] | None = None) -> None:
+        """`reread` reads the settings again, for F3; without it F3 only reconnects."""
+        self._settings, self.home, self.timings = settings, home, timings
         self.board = Board()
         self.child = child
         self._dead: list[str] = []
@@ -82,21 +69,23 @@ class Session:
             place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,
             want_candles=self.want_candles, note=self.engine.post, board=self.board, clock=clock, timings=timings,
             loader=self._loader))
-        self._limiters: dict[tuple[str, str], Limiter] = {}    # pool of the exchange, API key
-        self.venues = tuple(self._venue(market, product, clock) for market in settings.markets
-                            for product in market.products)
+        self._venues = Venues(VenueParts(
+            board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle, on_death=self.thread_died,
+            clock=clock, timings=timings, credentials=None, known=known))
+        for plan in plans(settings).values():
+            self._venues.add(plan)
         self.engine.attach(self.venues, self.bots)
+        self._reload = Reload(settings, reread, self._venues, self.engine, self.board, timings) if reread else None
 
-    def _venue(self, market: MarketSettings, product: ProductSettings, clock: SystemClock) -> Venue:
-        keys = product.credentials.header_key() if product.credentials else ""
-        pool = (limit_pool(market.name, product.category), keys)
-        parts = VenueParts(board=self.board, sink=self.engine.post, on_candle=self.bots.on_candle,
-                           on_death=self.thread_died, clock=clock, timings=self.timings,
-                           credentials=product.credentials, known=self._known, limiter=self._limiters.get(pool))
-        make: Callable[[VenueConfig, VenueParts], Venue] = venue_class(market.name, product.category)
-        venue = make(venue_config(self.settings, market, product), parts)
-        self._limiters[pool] = venue.limiter
-        return venue
+    @property
+    def venues(self) -> tuple[Venue, ...]:
+        """Every product's venue, as it is now."""
+        return self._venues.all
+
+    @property
+    def settings(self) -> Settings:
+        """What counts now: what it was built from, or what F3 has taken since."""
+        return self._reload.settings if self._reload is not None else self._settings
 
     # ------------------------------------------------------------ what the window and the command line use
 
@@ -106,7 +95,7 @@ class Session:
         for notice in self.settings.notices:
             self.engine.post(Notice("", notice, "warning"))
         for venue in self.venues:
-            venue.start()
+            self._venues.start(venue)
 
     def view(self) -> View | None:
         """The engine's latest view."""
@@ -114,16 +103,17 @@ class Session:
 
     def post(self, command: Command, reply: Callable[[Verdict], None] | None = None) -> None:
         """Hand a command to the engine; `reply` hears the verdict, on its thread. The kill switch goes to the venues
-        directly as well."""
+        directly as well; F3 reads the settings first."""
+        if isinstance(command, Recover) and self._reload is not None:
+            self._reload.recover(command, reply)
+            return
         self.engine.post(command, reply)
         if isinstance(command, KillSwitch) or (not self.engine.is_alive and isinstance(command, CancelAll)):
-            self._cancel_directly()
+            self._venues.cancel_directly(lambda: self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}")))
 
     def want_candles(self, key: Key, timeframe: str) -> None:
         """Load and stream candles of this timeframe."""
-        for venue in self.venues:
-            if (venue.market, venue.config.category) == (key.market, key.category):
-                venue.want_candles(key, timeframe)
+        self._venues.want_candles(key, timeframe)
 
     def wrong_setting(self) -> str:
         """The first setting that an exchange has shown to be wrong, with its file; "" = none so far."""
@@ -195,28 +185,6 @@ class Session:
         self.engine.post(Notice("", f"Stopped: {name} thread ({type(error).__name__}). Orders rest at the venue. "
                                     "Restart recovers.", "error"))
 
-    def _cancel_directly(self) -> None:
-        def run(venue: Venue) -> None:
-            try:
-                reached = venue.cancel_everything()
-            except TerminalError as error:
-                reached = Cancelled(0, 1, str(error))
-            failed = f"; {reached.failure}" if reached.failure else ""
-            self.engine.post(Notice(venue.market, f"{venue.config.title}: cancel all answered for "
-                                                  f"{reached.done} of {reached.asked} symbols{failed}",
-                                    "warning" if failed else "info"))
-
-        def ask_after(threads: list[threading.Thread]) -> None:
-            for thread in threads:
-                thread.join()
-            self.engine.post(AskNow(f"after-kill-{time.monotonic_ns()}"))     # once: it costs much of the budget
-
-        threads = [threading.Thread(target=run, args=(venue,), name=f"cancel all {venue.config.title}", daemon=True)
-                   for venue in self.venues]
-        for thread in threads:
-            thread.start()
-        threading.Thread(target=ask_after, args=(threads,), name="after cancel all", daemon=True).start()
-
     # ------------------------------------------------------------ the end
 
     def stop(self, cancel_all: bool = False) -> None:
@@ -224,6 +192,8 @@ class Session:
         if self._is_stopping:
             return
         self._is_stopping = True
+        if self._reload is not None:
+            self._reload.stop(0.2)
         until = time.monotonic() + self.timings.stop
         self.bots.stop()
         self.engine.post(SetTrading(self.ticket(), False))

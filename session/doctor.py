@@ -15,7 +15,8 @@ from core.settings import Settings, load_settings
 from core.titles import market_title
 from models import Timings
 from session import lock
-from session.build import open_store, venue_config
+from session.build import open_store
+from session.venues import venue_config
 
 _LEVELS = {True: Level.GOOD, None: Level.WARNING, False: Level.BAD}
 

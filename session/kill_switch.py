@@ -198,7 +198,7 @@ def _cancel(settings: Settings, known: KnownSecrets) -> int:
 
 
 def _products(settings: Settings, known: KnownSecrets) -> list[Product]:
-    from session.build import venue_config
+    from session.venues import venue_config
     clock, limiters = SystemClock(), dict[tuple[str, str], Limiter]()
     made = []
     for market in settings.markets:

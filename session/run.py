@@ -123,7 +123,9 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
                 settings = load_settings(home, known, flag, child.demo)
                 check_problems(settings)
             from models import Timings
-            session = Session(settings, home, Timings(), runner.on_fatal, child, known=known)
+            demo = child.demo if child is not None else None
+            session = Session(settings, home, Timings(), runner.on_fatal, child, known=known,
+                              reread=lambda: load_settings(home, known, flag, demo))
         except BaseException:
             if child is not None:
                 child.stop(0.5)

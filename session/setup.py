@@ -113,7 +113,7 @@ class SettingsSetup:
                     run.tell(note="stopped")
                     return
                 run.tell(doing=title)
-                from session.build import venue_config
+                from session.venues import venue_config
                 for step in probe_steps(market.name, venue_config(settings, market, product), product.credentials,
                                         replace(Timings(), answer=TEST_ANSWER_S)):
                     run.add(TestLine(_MARKS[step.ok], title, step.name,
@@ -142,8 +142,16 @@ class SettingsSetup:
 def _saved_words(changes: Changes, settings: Settings) -> str:
     """What was saved, and what it needs to count."""
     files = sorted({file for file, _ in changes})
-    needs = sorted({key.needs for file, name in changes if (key := keys_of(file).get(name)) is not None})
-    words = f"saved in {' and '.join(files)} (readable by you alone); it counts after {' or '.join(needs)}"
+    by_need: dict[str, list[str]] = {}
+    for file, name in sorted(changes):
+        if (key := keys_of(file).get(name)) is not None:
+            by_need.setdefault(key.needs, []).append(name)
+    if len(by_need) == 1:
+        counts = f"it counts after {next(iter(by_need))}"
+    else:
+        counts = "; ".join(f"{', '.join(names)} {'count' if len(names) > 1 else 'counts'} after {needs}"
+                           for needs, names in by_need.items())
+    words = f"saved in {' and '.join(files)} (readable by you alone); {counts}"
     return ". ".join([words, *settings.notices[:2], *settings.closed().values()])
 
 

@@ -68,6 +68,8 @@ class WindowRun:
         self._fatal: list[TerminalError] = []
         self._asked_to_end = False
         self._is_wrong_said = False
+        self._taken: Settings | None = None     # of the session, as last shown
+        self._must_begin = False                # settings that nothing could be built on were saved anew
         self._about = self._read_about()
         look = Look(refresh_rate=settings.general.refresh_rate, scale=settings.general.scale,
                     theme=settings.general.theme)
@@ -102,6 +104,7 @@ class WindowRun:
     def _saved(self) -> None:
         """Files were written (on a thread of the settings): what the sheet shows is read again."""
         self._about = self._read_about()
+        self._must_begin = self._session is None
 
     # ------------------------------------------------------------ beginning
 
@@ -146,7 +149,9 @@ class WindowRun:
             if settings.demo:
                 child = Child(self._project, self._home)
                 settings = load_settings(self._home, self._known, self._flag, child.demo)
-            session = Session(settings, self._home, Timings(), self._fatal.append, child, self._known)
+            demo = child.demo if child is not None else None
+            session = Session(settings, self._home, Timings(), self._fatal.append, child, self._known,
+                              reread=lambda: load_settings(self._home, self._known, self._flag, demo))
             self._control = open_control(self._home, session, self._flag)
             self._built.append(session)
         except TerminalError as error:
@@ -177,6 +182,11 @@ class WindowRun:
                 self.app.problem(str(built))
             else:
                 self._attach(built)
+        if self._must_begin:
+            self._must_begin = False
+            self._begin_again()
+        if self._session is not None and self._session.settings is not self._taken:
+            self._show_taken(self._session.settings)
         if self._session is not None and not self._is_wrong_said:
             self._say_wrong_setting(self._session.wrong_setting())
         if self._fatal:
@@ -190,6 +200,22 @@ class WindowRun:
             self.app.destroy()
             return
         self.app.later(POLL_MS, self._poll)
+
+    def _show_taken(self, settings: Settings) -> None:
+        """F3 has taken settings: what was wrong with the old ones is not said any more."""
+        if self._taken is not None:
+            self._is_wrong_said = False
+            self.app.settings_taken(settings.general.refresh_rate, settings.general.quote_only)
+            for problem in settings.problems:
+                self.app.problem(str(problem), f"{problem.file} {problem.key}".strip())
+        self._taken = settings
+
+    def _begin_again(self) -> None:
+        """Nothing was built, for a setting that all need; now others are saved."""
+        if self._session is None and (self._builder is None or not self._builder.is_alive()):
+            self._settings = load_settings(self._home, self._known, self._flag)
+            self.app.settings_taken(self._settings.general.refresh_rate, self._settings.general.quote_only)
+            self._begin()
 
     def _say_wrong_setting(self, wrong: str) -> None:
         """What an exchange has shown to be wrong ("" = nothing so far), once, at its field in the settings."""

@@ -49,8 +49,7 @@ class Binance(ProductVenue[Rest]):
         self._calls = Endpoints(PRODUCTS[config.category])
         self._triggered = Triggered()
         self._armed: set[str] = set()    # keeper: symbols whose orders the exchange cancels when it does not hear of us
-        super().__init__(config, parts, Limiter(()))
-        self.limiter.add_budgets(FIRST_BUDGETS)
+        super().__init__(config, parts, Limiter(FIRST_BUDGETS))    # of a shared one what was told stays
 
     # ------------------------------------------------------------ parts
 

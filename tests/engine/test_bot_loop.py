@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -188,7 +187,7 @@ def test_nothing_is_done_while_the_database_is_away(desk: Desk) -> None:
 
 def test_symbol_changed_by_hand_needs_position_zero(desk: Desk) -> None:
     desk.board.instruments[ETH] = instrument(ETH)
-    desk.engine._parts = replace(desk.engine._parts, configured=(BTC, ETH))
+    desk.engine._products.configured = (BTC, ETH)
     write_robot(desk, "A")
     write_robot(desk, "B")
     desk.run()

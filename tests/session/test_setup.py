@@ -43,9 +43,12 @@ def test_saving_writes_private_files_and_says_what_it_needs(tmp_path: Path, setu
     write_private(tmp_path / FILE, "# keep me\nLINEAR_SYMBOLS=BTCUSDT\n")
 
     run = done(setup.save({(FILE, "SPOT_SYMBOLS"): "BNBUSDT", (FILE, "TESTNET_API_KEY"): "k" * 64,
-                           (FILE, "TESTNET_API_SECRET"): "s" * 64, (".env", "REFRESH_RATE"): "7"}))
+                           (FILE, "TESTNET_API_SECRET"): "s" * 64, (".env", "REFRESH_RATE"): "7",
+                           (".env", "SCALE"): "125"}))
 
-    assert run.progress.ok and "a restart" in run.progress.note and saved == [True]
+    assert run.progress.ok and saved == [True]
+    assert "TESTNET_API_SECRET count after F3" in run.progress.note.replace("SPOT_SYMBOLS, TESTNET_API_KEY, ", "")
+    assert "SCALE counts after a restart" in run.progress.note
     assert (tmp_path / FILE).read_text().startswith("# keep me\nLINEAR_SYMBOLS=BTCUSDT\n")
     assert all(stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600 for name in (FILE, ".env"))
     settings = load_settings(tmp_path, KnownSecrets())
