@@ -31,6 +31,8 @@ from simulator.product import Product
 from simulator.store import Counter, Store
 
 DEFAULT_LEVERAGE = 20
+BNB_FACTOR = Decimal("0.9")  # of the fee when it is paid in BNB
+SIGNS = {True: "DEPOSIT", False: "WITHDRAW"}  # the stream's words for a TRANSFER
 
 ORDER_COLUMNS = ("order_id", "symbol", "side", "price", "qty", "kind", "tif", "client_id", "reduce_only", "cum",
                  "value", "status", "time", "updated", "seq", "stp", "position_side", "reason", "algo_id", "asked",
@@ -66,6 +68,9 @@ class Account:
         self.isolated: set[str] = set()
         self.amendments: list[Json] = []
         self.multi_assets = False
+        self.rates: tuple[Decimal, Decimal] | None = None  # of makers and takers, where not the usual ones
+        self.bnb_fees = False
+        self.bnb_price: Callable[[], Decimal | None] = lambda: None
         self._newest: dict[tuple[str, str], Order] = {}  # newest order of each client id
         self._realised: dict[str, Decimal] = {}
         self._ids_made = 0
@@ -97,17 +102,18 @@ class Account:
             self.emit(order_event(market.instrument, order, "NEW", order.time))
 
     def filled(self, market: Any, order: Order, price: int, lots: int, trade_id: int, maker: bool,
-               taken: str = "") -> None:
-        """Book a fill of one of the account's orders; `taken`: the venue's status when it took the position over."""
+               taken: str = "", settles: bool = False) -> None:
+        """Book a fill of one of the account's orders; `taken`: the venue's status when it took the position over;
+        `settles`: it ends a contract."""
         now = self.clock.now()
         instrument = market.instrument
         qty, px = instrument.qty(lots), instrument.price(price)
         key = (order.symbol, order.position_side)
         before = self.positions.get(key, Position())
         after, realised = money.after_fill(before, qty * order.side, px, instrument.sums)
-        fee = money.commission(qty, px, maker, instrument.sums)
+        fee, coin = self._fee(money.commission(qty, px, maker, instrument.sums, self.rates), instrument.asset)
         fill = Fill(order.symbol, trade_id, order.order_id, order.client_id, order.side, qty, px, fee, realised, maker,
-                    now, order.position_side)
+                    now, order.position_side, coin)
         self.positions[key] = after
         self.position_times[key] = now
         self.fills.append(fill)
@@ -115,12 +121,14 @@ class Account:
         order.updated = now
         self.store.put("executions", account=self.ledger, symbol=fill.symbol, trade_id=trade_id, order_id=fill.order_id,
                        client_id=fill.client_id, side=fill.side, qty=plain(qty), price=plain(px), commission=plain(fee),
-                       realised=plain(realised), maker=int(maker), time=now, position_side=fill.position_side)
+                       realised=plain(realised), maker=int(maker), time=now, position_side=fill.position_side,
+                       fee_asset=coin)
         self.store.put("positions", account=self.ledger, symbol=key[0], position_side=key[1], qty=plain(after.qty),
                        entry=plain(after.entry), updated=now)
         if realised:
-            self._pay(instrument.asset, order.symbol, "REALIZED_PNL", realised, str(trade_id), now, str(trade_id))
-        self._pay(instrument.asset, order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
+            self._pay(instrument.asset, order.symbol, "DELIVERED_SETTELMENT" if settles else "REALIZED_PNL", realised,
+                      str(trade_id), now, str(trade_id))
+        self._pay(coin, order.symbol, "COMMISSION", -fee, str(trade_id), now, str(trade_id))
         self._note(order)
         self._reduced.add(order.symbol)
         if not taken:
@@ -129,7 +137,8 @@ class Account:
         if taken:
             event["o"]["X"] = taken
         self.emit(event)
-        self.emit(account_event(instrument, "ORDER", now, [self.balance_change(instrument.asset, ZERO)],
+        coins = dict.fromkeys((instrument.asset, coin))
+        self.emit(account_event(instrument, "ORDER", now, [self.balance_change(one, ZERO) for one in coins],
                                 [self.position_change(market, key[1])]))
 
     def ended(self, market: Any, order: Order, status: str) -> None:
@@ -196,6 +205,33 @@ class Account:
                            rate=plain(rate), mark=plain(mark), position=plain(position.qty), time=at)
             self.emit(account_event(item, "FUNDING_FEE", at, [self.balance_change(item.asset, amount)], []))
 
+    def move(self, asset: str, kind: str, amount: Decimal, symbol: str = "") -> None:
+        """Money comes or (negative) goes otherwise than by trades; `kind` is the income's."""
+        now = self.clock.now()
+        self._pay(asset, symbol, kind, amount, kind, now, "")
+        item = next(iter(self.listed.values()))
+        reason = SIGNS[amount > 0] if kind == "TRANSFER" else kind
+        self.emit(account_event(item, reason, now, [self.balance_change(asset, amount)], []))
+
+    def set_rates(self, rates: tuple[Decimal, Decimal]) -> None:
+        """Other commissions of makers and takers."""
+        self.rates = rates
+        self.store.remember(f"rates:{self.ledger}", " ".join(map(plain, rates)))
+
+    def set_bnb_fees(self, wanted: bool) -> None:
+        """Whether fees shall be paid in BNB."""
+        self.bnb_fees = wanted
+        self.store.remember(f"bnb fees:{self.ledger}", int(wanted))
+
+    def _fee(self, fee: Decimal, asset: str) -> tuple[Decimal, str]:
+        """The fee and its coin: BNB when that is wanted and there is enough."""
+        price = self.bnb_price()
+        if self.bnb_fees and price and fee > 0:
+            in_bnb = money.to_cents(fee * BNB_FACTOR / price)
+            if self.wallets.get("BNB", ZERO) >= in_bnb:
+                return in_bnb, "BNB"
+        return fee, asset
+
     def balance_change(self, asset: str, change: Decimal) -> Json:
         """Balance part of ACCOUNT_UPDATE; `change` is what was neither profit nor fee."""
         return {"a": asset, "wb": money8(self.wallets[asset]), "cw": money8(self.wallets[asset]), "bc": plain(change)}
@@ -257,9 +293,9 @@ class Account:
             if order.is_open:
                 self.open[order.order_id] = order
         self.fills = [Fill(r[0], r[1], r[2], r[3], r[4], Decimal(r[5]), Decimal(r[6]), Decimal(r[7]), Decimal(r[8]),
-                           bool(r[9]), r[10], r[11]) for r in rows(
+                           bool(r[9]), r[10], r[11], r[12]) for r in rows(
             "SELECT symbol, trade_id, order_id, client_id, side, qty, price, commission, realised, maker, time, "
-            "position_side FROM executions WHERE account = ? ORDER BY time, trade_id", name)]
+            "position_side, fee_asset FROM executions WHERE account = ? ORDER BY time, trade_id", name)]
         for fill in self.fills:
             self._realised[fill.symbol] = self._realised.get(fill.symbol, ZERO) + fill.realised
         self.income = [Income(r[0], r[1], r[2], Decimal(r[3]), r[4], r[5], r[6], r[7]) for r in rows(
@@ -285,3 +321,6 @@ class Account:
             "SELECT amendment_id, order_id, symbol, client_id, price_before, price_after, qty_before, qty_after, "
             "count, time FROM amendments WHERE account = ? ORDER BY amendment_id", name)]
         self.multi_assets = self.store.meta(f"multi:{name}") == "1"
+        self.bnb_fees = self.store.meta(f"bnb fees:{name}") == "1"
+        kept = (self.store.meta(f"rates:{name}") or "").split()
+        self.rates = (Decimal(kept[0]), Decimal(kept[1])) if kept else None

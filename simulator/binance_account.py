@@ -14,6 +14,8 @@ from simulator.payloads import Json, fill_row, money8
 from simulator.wire import Context, Request, Route
 
 ASSET = "USDT"
+DAY_MS = 86400 * 1000
+KEPT_MS, YEAR_MS = 90 * DAY_MS, 366 * DAY_MS  # of income
 DONE = {"code": 200, "msg": "success"}
 
 
@@ -105,11 +107,12 @@ def position_risk(version: int) -> Any:
 
 def balance(context: Context, request: Request) -> Any:
     """GET balance."""
-    sums = figures(context, ASSET)
-    return [{"accountAlias": context.venue.account.name, "asset": ASSET, "balance": sums["walletBalance"],
+    venue = context.venue
+    return [{"accountAlias": venue.account.name, "asset": asset, "balance": sums["walletBalance"],
              "crossWalletBalance": sums["crossWalletBalance"], "crossUnPnl": sums["crossUnPnl"],
              "availableBalance": sums["availableBalance"], "maxWithdrawAmount": sums["maxWithdrawAmount"],
-             "marginAvailable": True, "updateTime": context.venue.clock.now()}]
+             "marginAvailable": True, "updateTime": venue.clock.now()}
+            for asset in venue.account.wallets for sums in [figures(context, asset)]]
 
 
 def account(version: int) -> Any:
@@ -144,7 +147,8 @@ def account(version: int) -> Any:
         if version == 2:
             out |= {"feeTier": 0, "canTrade": True, "canDeposit": True, "canWithdraw": True, "updateTime": 0,
                     "multiAssetsMargin": venue.account.multi_assets, "tradeGroupId": -1}
-        out["assets"] = [{"asset": ASSET, **sums, "marginAvailable": True, "updateTime": venue.clock.now()}]
+        out["assets"] = [{"asset": asset, **figures(context, asset), "marginAvailable": True,
+                          "updateTime": venue.clock.now()} for asset in venue.account.wallets]
         out["positions"] = positions
         return out
     return handler
@@ -169,17 +173,23 @@ def user_trades(context: Context, request: Request) -> Any:
 
 
 def income(context: Context, request: Request) -> Any:
-    """GET income, oldest first."""
-    venue = context.venue
+    """GET income, oldest first. USD-M tells three months, COIN-M takes windows of up to a year."""
+    venue, now = context.venue, context.venue.clock.now()
+    is_usdm = request.path.startswith("/fapi/")
     symbol, kind = request.text("symbol"), request.text("incomeType")
     limit, page = request.limit(100, 1000), request.integer("page", 1) or 1
+    page = 1 if venue.faults.first("pageless") else page
     start, end = request.integer("startTime"), request.integer("endTime")
     if start is None and end is None:
-        start = venue.clock.now() - 7 * 86400 * 1000
+        start = now - 7 * DAY_MS
+    if start is not None and end is not None and end - start > YEAR_MS and not is_usdm:
+        raise Refused(-1127, "More than 1 year between startTime and endTime.")
+    if is_usdm:
+        start = max(start or 0, now - KEPT_MS)
     rows = [i for i in venue.account.income if (not symbol or i.symbol == symbol) and (not kind or i.kind == kind)
             and (start is None or i.time >= start) and (end is None or i.time <= end)
             and (request.as_of is None or i.time <= request.as_of)]
-    rows = rows[(page - 1) * limit: page * limit]
+    rows = sorted(rows, key=lambda i: i.time)[(page - 1) * limit: page * limit]
     return [{"symbol": i.symbol, "incomeType": i.kind, "income": money8(i.amount), "asset": i.asset, "info": i.info,
              "time": i.time, "tranId": i.tran_id, "tradeId": i.trade_id} for i in rows]
 
@@ -253,6 +263,16 @@ def set_multi(context: Context, request: Request) -> Any:
     return DONE
 
 
+def fee_burn(context: Context, request: Request) -> Any:
+    """GET and POST feeBurn: whether fees are paid in BNB."""
+    if request.method == "POST":
+        request.need("feeBurn")
+        context.venue.account.set_bnb_fees(request.flag("feeBurn"))
+        context.venue.settle()
+        return DONE
+    return {"feeBurn": context.venue.account.bnb_fees}
+
+
 def leverage_brackets(context: Context, request: Request) -> Any:
     """GET leverageBracket."""
     def row(market: Market) -> Json:
@@ -283,8 +303,8 @@ def account_config(context: Context, request: Request) -> Any:
 def commission_rate(context: Context, request: Request) -> Any:
     """GET commissionRate."""
     item = context.venue.market(request.need("symbol")).instrument
-    maker = plain(money.MAKER_RATE if item.family == 1 else money.COIN_MAKER_RATE)
-    return {"symbol": item.symbol, "makerCommissionRate": maker, "takerCommissionRate": plain(money.TAKER_RATE),
+    maker, taker = map(plain, context.venue.account.rates or money.usual_rates(item.sums))
+    return {"symbol": item.symbol, "makerCommissionRate": maker, "takerCommissionRate": taker,
             "rpiCommissionRate": maker}
 
 
@@ -336,6 +356,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v3/positionRisk"): Route(position_risk(3), 5, SIGNED),
     ("GET", "/fapi/v1/userTrades"): Route(user_trades, 5, SIGNED),
     ("GET", "/fapi/v1/income"): Route(income, 30, SIGNED),
+    ("GET", "/fapi/v1/feeBurn"): Route(fee_burn, 30, SIGNED),
+    ("POST", "/fapi/v1/feeBurn"): Route(fee_burn, 1, SIGNED),
     ("POST", "/fapi/v1/leverage"): Route(set_leverage, 1, SIGNED),
     ("POST", "/fapi/v1/marginType"): Route(set_margin_type, 1, SIGNED),
     ("GET", "/fapi/v1/positionSide/dual"): Route(get_dual, 30, SIGNED),

@@ -91,7 +91,8 @@ class Api:
             lag = venue.faults.for_request("GET", request.path, ("lag",))
             if lag:
                 request.as_of = venue.clock.now() - int(lag.args["seconds"] * 1000)
-        result = route.handler(self.subject, request)
+        result = venue.faults.disordered(request.path, route.handler(self.subject, request)) \
+            if request.method == "GET" else route.handler(self.subject, request)
         if request.weight is not None:
             self.limits.used += request.weight - route.weight
         return result

@@ -93,16 +93,17 @@ class Account:
         self._book(order, price, lots, trade_id, maker)
         self._note(order)
 
-    def taken(self, market: Any, order: Ticket, price: int, trade_id: int) -> None:
-        """Book a fill that the venue forced on the account: it belongs to no order."""
-        self._book(order, price, order.qty, trade_id, False, {"orderID": NOBODY,
-                                                              "tradePublishIndicator": "DoNotPublishTrade"})
+    def taken(self, market: Any, order: Ticket, price: int, trade_id: int, settles: bool = False) -> None:
+        """Book a fill that the venue forced on the account: it belongs to no order. `settles`: the contract ended."""
+        instead: Json = {"orderID": NOBODY, "tradePublishIndicator": "DoNotPublishTrade"}
+        instead |= {"execType": "Settlement", "commission": 0} if settles else {}
+        self._book(order, price, order.qty, trade_id, False, instead)
 
     def _book(self, order: Ticket, price: int, lots: int, trade_id: int, maker: bool,
               instead: Json | None = None) -> None:
         contract = self.listed[order.symbol]
         qty, px = lots * contract.unit, contract.item.price(price)
-        rate = contract.maker if maker else contract.taker
+        rate = Decimal((instead or {}).get("commission", contract.maker if maker else contract.taker))
         paid = fee(contract.value(qty, px), rate)
         order.updated = self.clock.now()
         if contract.is_spot:
@@ -204,6 +205,11 @@ class Account:
                 self._move(self.listed[holding.symbol].settle, "RealisedPNL", holding.realised, holding.symbol, at)
             self._keep(replace(holding, before=holding.realised, realised=0, comm=0, traded=holding.cost,
                                opening=holding.qty))
+
+    def move(self, currency: str, kind: str, amount: int) -> None:
+        """A deposit, withdrawal, transfer…: money comes or (negative) goes otherwise than by trades."""
+        self._move(currency, kind, amount, "", self.clock.now())
+        self.outbox.append(("margin", "update", {"currency": currency}))
 
     def realised(self, currency: str) -> int:
         """The session's profit in a currency."""

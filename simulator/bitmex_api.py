@@ -72,7 +72,8 @@ class BitmexApi:
             lag = venue.faults.for_request("GET", call.path, ("lag",))
             if lag:
                 call.as_of = iso(venue.clock.now() - int(lag.args["seconds"] * 1000))
-        return route.handler(venue, call)
+        answer = route.handler(venue, call)
+        return venue.faults.disordered(call.path, answer) if call.method == "GET" else answer
 
     async def _wait(self, seconds: float) -> None:
         """Hold a request back; the venue's end does not wait for it."""

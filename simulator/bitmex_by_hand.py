@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from simulator.bitmex_instruments import Contract
 from simulator.bitmex_rows import Ticket
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import No
@@ -37,9 +36,29 @@ def web_cancel(venue: BitmexVenue, order_id: str) -> Ticket:
     return order
 
 
+def settle(venue: BitmexVenue, market: Market) -> Ticket:
+    """End a contract: its open orders first, then the position at the mark, without a fee."""
+    held = venue.account.holding(market.symbol).qty
+    if not held:
+        raise No(400, "No position")
+    venue.cancel_all([o for o in venue.account.open.values() if o.symbol == market.symbol], "Canceled: Settlement")
+    order = _closing(venue, market, held, "Settlement")
+    venue.account.taken(market, order, order.price, market.trade_ids.next(), settles=True)
+    venue.settle()
+    return order
+
+
+def _closing(venue: BitmexVenue, market: Market, held: int, text: str) -> Ticket:
+    """What takes a whole position at the mark."""
+    price = round(market.mark() / market.instrument.tick)
+    order = Ticket(market.symbol, -1 if held > 0 else 1, price, abs(held) // venue.contracts[market.symbol].unit,
+                   "LIMIT", "IOC", True, text=text)
+    order.cum, order.value, order.status = order.qty, price * order.qty, "FILLED"
+    return order
+
+
 def liquidate(venue: BitmexVenue, market: Market, kind: str) -> Ticket:
     """Take the account's position away: open orders first, posState, a fill of no order, posState again."""
-    contract: Contract = venue.contracts[market.symbol]
     held = venue.account.holding(market.symbol).qty
     if not held:
         raise No(400, "No position")
@@ -47,11 +66,8 @@ def liquidate(venue: BitmexVenue, market: Market, kind: str) -> Ticket:
     venue.states[market.symbol] = "Deleverage" if kind == "adl" else "Liquidation"
     venue.account.tell_position(market.symbol)
     venue.settle()
-    price = round(market.mark() / market.instrument.tick)
-    order = Ticket(market.symbol, -1 if held > 0 else 1, price, abs(held) // contract.unit, "LIMIT", "IOC", True,
-                   text=TEXTS[kind])
-    order.cum, order.value, order.status = order.qty, price * order.qty, "FILLED"
+    order = _closing(venue, market, held, TEXTS[kind])
     venue.states[market.symbol] = ""
-    venue.account.taken(market, order, price, market.trade_ids.next())
+    venue.account.taken(market, order, order.price, market.trade_ids.next())
     venue.settle()
     return order

@@ -200,11 +200,14 @@ def margin_row(account: int, currency: str, amount: int, holdings: list[tuple[Co
             "timestamp": iso(now)}
 
 
-def wallet_row(account: int, currency: str, deposited: int, amount: int, now: int) -> Json:
-    """The wallet of one currency."""
-    return {"account": account, "currency": currency, "deposited": deposited, "withdrawn": 0, "transferIn": 0,
-            "transferOut": 0, "amount": amount, "pendingCredit": 0, "pendingDebit": 0, "confirmedDebit": 0,
-            "timestamp": iso(now)}
+def wallet_row(account: int, currency: str, moved: list[tuple[str, int]], amount: int, now: int) -> Json:
+    """The wallet of one currency; `moved`: kinds and amounts of its history."""
+    def total(kind: str, sign: int) -> int:
+        return sum(abs(one) for name, one in moved if name == kind and one * sign > 0)
+    return {"account": account, "currency": currency, "deposited": total("Deposit", 1),
+            "withdrawn": total("Withdrawal", -1), "transferIn": total("Transfer", 1),
+            "transferOut": total("Transfer", -1), "amount": amount, "pendingCredit": 0, "pendingDebit": 0,
+            "confirmedDebit": 0, "timestamp": iso(now)}
 
 
 def movement_row(account: int, count: int, currency: str, kind: str, amount: int, address: str, balance: int,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from simulator.bitmex_instruments import major, ms
 from simulator.bitmex_rows import Json, order_guid
+from simulator.bitmex_user import HISTORY
 from simulator.bitmex_venue import BitmexVenue
 from simulator.money import plain
 from simulator.payloads import side_word
@@ -21,7 +22,8 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
     def base(symbol: str) -> Json:
         return {"account": str(account.number), "market": "Bitmex", "category": venue.contracts[symbol].category}
 
-    out: dict[str, list[Json]] = {"orders": [], "executions": [], "funding": [], "positions": [], "balances": []}
+    out: dict[str, list[Json]] = {
+        "orders": [], "executions": [], "funding": [], "movements": [], "positions": [], "balances": []}
     for order in account.orders.values():
         contract = venue.contracts[order.symbol]
         out["orders"].append({
@@ -31,7 +33,7 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
             "cum_qty": plain(contract.item.qty(order.cum)), "reduce_only": order.reduce_only, "status": order.status,
             "time": order.time})
     for row in account.executions:
-        if row["execType"] not in ("Trade", "Funding"):
+        if row["execType"] not in HISTORY:
             continue
         symbol, is_short = row["symbol"], row["foreignNotional"] > 0
         contract = venue.contracts[symbol]
@@ -50,16 +52,27 @@ def bitmex_truth(venue: BitmexVenue) -> dict[str, list[Json]]:
             "exec_cost": row["execCost"], "exec_comm": row["execComm"],
             "realized_pnl": plain(major(row["realisedPnl"], settle)),
             "maker": row["lastLiquidityInd"] == "AddedLiquidity", "time": ms(row["timestamp"])})
+    for row in account.movements:
+        if row["transactType"] not in ("RealisedPNL", "SpotTrade"):
+            currency = row["currency"]
+            out["movements"].append({
+                "account": str(account.number), "market": "Bitmex", "category": wallet_of(venue, currency),
+                "id": row["transactID"], "kind": row["transactType"], "asset": currency,
+                "amount": plain(major(row["amount"], currency)), "time": ms(row["timestamp"])})
     for symbol, contract in venue.contracts.items():
         holding = account.holding(symbol)
         if holding.qty:
             entry = contract.entry(holding.qty, holding.cost)
             out["positions"].append({**base(symbol), "symbol": symbol, "position_side": "BOTH",
                                      "qty": str(holding.qty), "entry": plain(entry), "cost": holding.cost})
-    of_currency = {c.base: c.category for c in venue.contracts.values()}
-    of_currency |= {c.settle: c.category for c in reversed(venue.contracts.values())}
     for currency, amount in account.wallets.items():
         wallet = plain(major(amount + account.realised(currency), currency))
         out["balances"].append({"account": str(account.number), "market": "Bitmex",
-                                "category": of_currency.get(currency, "linear"), "asset": currency, "wallet": wallet})
+                                "category": wallet_of(venue, currency), "asset": currency, "wallet": wallet})
     return out
+
+
+def wallet_of(venue: BitmexVenue, currency: str) -> str:
+    """The category that a wallet is shown with: that of the first contract settled in it, else of the pair it is in."""
+    return next((c.category for c in venue.contracts.values() if c.settle == currency),
+                next((c.category for c in venue.contracts.values() if c.base == currency), "linear"))

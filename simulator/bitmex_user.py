@@ -85,7 +85,8 @@ def wallet(venue: BitmexVenue, call: Call) -> Any:
 def wallet_history(venue: BitmexVenue, call: Call) -> Any:
     """GET /user/walletHistory, newest first unless told otherwise."""
     currency = call.text("currency") or "XBt"
-    rows = [row for row in venue.account.movements if currency in ("all", row["currency"])]
+    rows = [row for row in venue.account.movements if currency in ("all", row["currency"])
+            and (call.as_of is None or row["timestamp"] <= call.as_of)]
     return table(call, rows, most=10000, reverse=True)
 
 

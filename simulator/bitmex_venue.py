@@ -315,9 +315,8 @@ class BitmexVenue:
 
     def wallet_row(self, currency: str) -> Json:
         """The wallet of a currency."""
-        deposited = sum(m["amount"] for m in self.account.movements
-                        if m["currency"] == currency and m["transactType"] == "Deposit")
-        return wallet_row(self.account.number, currency, deposited, self.account.wallets[currency], self.clock.now())
+        moved = [(m["transactType"], m["amount"]) for m in self.account.movements if m["currency"] == currency]
+        return wallet_row(self.account.number, currency, moved, self.account.wallets[currency], self.clock.now())
 
     def _check_margin(self, contract: Contract, order: Ticket, instead_of: Ticket | None = None) -> None:
         if contract.is_spot:

@@ -68,6 +68,27 @@ def liquidate(venue: Futures, market: Market, kind: str, position_side: str = "B
     return order
 
 
+def settle(venue: Futures, market: Market, position_side: str = "BOTH") -> Order:
+    """End a contract: its open orders first, then the position at the mark, for the usual fee."""
+    account = venue.account
+    held = venue.position(market.symbol, position_side)
+    if not held.qty:
+        raise Refused(-2024, "Position is not sufficient.")
+    for waiting in [o for o in account.open.values() if o.symbol == market.symbol]:
+        venue.cancel(waiting)
+    lots = int(abs(held.qty) / market.instrument.lot)
+    mark = round(market.mark() / market.instrument.tick)
+    word = "delivery" if market.symbol.rpartition("_")[2].isdigit() else "settlement"
+    order = Order(market.symbol, -1 if held.qty > 0 else 1, mark, lots, "LIMIT", "IOC", True,
+                  client_id=f"{word}_autoclose-{venue.clock.now()}{account.order_ids.last % 1000:03d}",
+                  reduce_only=True, position_side=position_side)
+    account.accept(market, order, quiet=True)
+    order.cum, order.value, order.status = order.qty, market.instrument.units(mark, lots), "FILLED"
+    account.filled(market, order, mark, lots, market.trade_ids.next(), False, settles=True)
+    venue.settle()
+    return order
+
+
 def forced(venue: Futures, market: Market, order: Order) -> None:
     """The public notice of a liquidation."""
     item, now = market.instrument, venue.clock.now()

@@ -1,26 +1,27 @@
 """The control interface: what really happened, and the strings a test may pull. JSON over loopback HTTP.
 
-GET truth → conditional orders (Binance's futures), orders, executions, funding by time, then positions and balances of
-the accounts with keys, Binance's first. What a conditional order became has its client's id and its algo_id. Every
-item carries account, market and category (BitMEX: inverse, linear, quanto or spot; its ids are those of the wire,
-amounts, and quantities of spot, in coins; Binance: linear for USD-M, spot, inverse for COIN-M, whose quantities are
-contracts). On Binance exec_id is `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`.
-A funding amount is positive when paid by the account. POST price, trade, funding (each with market "Binance" or
-"Bitmex", category, symbol), clock, fault; POST deposit (asset, amount, negative = withdrawn) for Binance's spot wallet;
-POST key (public_key: Ed25519, PEM) for a second API key of Binance's products; GET fault; DELETE fault (all),
-fault?name=N or fault/N (by name or id). Ending all also forgets used weight, order counts and bans. POST order {side,
-qty, price (none: at market), reduce_only} and cancel {order_id} are done "on the web site"; liquidate {kind:
-liquidation, insurance or adl} takes the position away.
+GET truth → conditional orders (Binance's futures), orders, executions, funding, movements by time, then positions and
+balances of the accounts with keys, Binance's first. What a conditional order became has its client's id and its
+algo_id. Every item carries account, market and category (BitMEX: inverse, linear, quanto or spot; its ids are those of
+the wire, amounts, and quantities of spot, in coins; Binance: linear for USD-M, spot, inverse for COIN-M, in contracts).
+On Binance exec_id is `<category>:<symbol>:<venue's trade id>`, funding id `<category>:<symbol>:F<tranId>`. A funding
+amount is positive when paid by the account; movements are all other changes of a wallet but trades, by the ids their
+histories give. POST price, trade (`parts`: as many equal ones at one time), funding (`symbols`, `time`: several in one
+millisecond), each with market "Binance" or "Bitmex", category, symbol; clock; fault; deposit {market, category (spot
+unless told), asset, amount (negative: it leaves), kind (of the history's rows), symbol, count, time}; fees {category,
+maker, taker (negative: a rebate), bnb}; key (public_key: Ed25519, PEM) for a second API key of Binance's products; GET
+fault; DELETE fault (all), fault?name=N or fault/N (by name or id). Ending all also forgets used weight, order counts
+and bans. POST order {side, qty, price (none: at market), reduce_only} and cancel {order_id} are done "on the web site";
+liquidate {kind: liquidation, insurance or adl} takes the position away, settle ends the contract and closes it at the
+mark.
 """
 
 from __future__ import annotations
 
 import heapq
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
-
-import msgspec
 
 from simulator import bitmex_by_hand, burst
 from simulator.binance_streams import Hub
@@ -29,10 +30,12 @@ from simulator.bitmex_streams import BitmexHub, Realtime
 from simulator.bitmex_truth import bitmex_truth
 from simulator.bitmex_venue import BitmexVenue
 from simulator.bitmex_wire import MINUTE_KEYED, MINUTE_OPEN, SECOND_ORDERS, No
-from simulator.by_hand import KINDS, liquidate, web_cancel, web_order
+from simulator.by_hand import KINDS, liquidate, settle, web_cancel, web_order
+from simulator.control_body import Bad, count_of, number_of, object_of
+from simulator.control_money import MOST, deposit, pay_fundings, set_fees
 from simulator.errors import Refused
 from simulator.exchange import Order
-from simulator.faults import BadFault
+from simulator.faults import USUAL, BadFault
 from simulator.frames import bad_frames
 from simulator.futures import Futures
 from simulator.futures_truth import futures_truth
@@ -52,10 +55,6 @@ Answer = tuple[int, Any]
 SPOT = "spot"
 
 
-class Bad(Exception):
-    """A field that cannot be used; the text names it."""
-
-
 class Control:
     """Serves /control."""
 
@@ -72,13 +71,16 @@ class Control:
             if (method, name) == ("GET", "fault"):
                 return 200, {"faults": self.venue.faults.shown()}
             if (method, name) == ("DELETE", "fault"):
-                return 200, self._end_fault(rest or parse_qs(query).get("name", [""])[0] or _object(body).get("name"))
-            action = {"price": self._price, "trade": self._trade, "funding": self._funding, "clock": self._clock,
-                      "fault": self._fault, "deposit": self._deposit, "key": self._key, "order": self._order,
-                      "cancel": self._cancel, "liquidate": self._liquidate}.get(name)
+                return 200, self._end_fault(rest or parse_qs(query).get("name", [""])[0] or object_of(body).get("name"))
+            known: dict[str, Callable[[Json], Json]] = {
+                "price": self._price, "trade": self._trade, "funding": self._funding, "clock": self._clock,
+                "fault": self._fault, "deposit": lambda body: deposit(self.venue, body), "key": self._key,
+                "order": self._order, "cancel": self._cancel, "liquidate": self._liquidate, "settle": self._settle,
+                "fees": lambda body: set_fees(self._owner(body), body)}
+            action = known.get(name)
             if method == "POST" and action:
                 try:
-                    return 200, action(_object(body))
+                    return 200, action(object_of(body))
                 except Refused as refusal:
                     raise Bad(f"refused: {refusal.text}") from None
                 except No as no:
@@ -86,19 +88,19 @@ class Control:
         except (Bad, BadFault) as error:
             return 400, {"error": str(error)}
         return 404, {"error": f"{method} {path} is unknown; known are GET truth, POST price, trade, funding, clock, "
-                              "fault, deposit, key, order, cancel, liquidate, GET fault, DELETE fault"}
+                              "fault, deposit, key, order, cancel, liquidate, settle, fees, GET fault, DELETE fault"}
 
     def truth(self) -> Json:
         """Everything the account did and has."""
         out: Json = {}
         for product in self.venue.products():
             for name, rows in futures_truth(product).items():
-                out[name] = list(heapq.merge(out.get(name, []), rows, key=lambda row: int(row.get("time", 0))))
+                out[name] = merged(out.get(name, []), rows)
         others = [spot_truth(self.venue.spot)] if self.venue.spot else []
         others += [bitmex_truth(self.venue.bitmex)] if self.venue.bitmex else []
         for other in others:  # one after the other, each venue in its order
             for name, rows in other.items():
-                out[name] = list(heapq.merge(out[name], rows, key=lambda row: int(row.get("time", 0))))
+                out[name] = merged(out[name], rows)
         return {**out, "time": self.venue.clock.now()}
 
     def _price(self, body: Json) -> Json:
@@ -108,7 +110,7 @@ class Control:
 
     @staticmethod
     def _ticks(body: Json, market: Market) -> int:
-        price = _number(body, "price")
+        price = number_of(body, "price")
         ticks = price / market.instrument.tick
         if price <= 0 or ticks != int(ticks):
             raise Bad(f"price: {price} is not a positive multiple of {market.instrument.tick_text}")
@@ -123,24 +125,31 @@ class Control:
 
     @staticmethod
     def _lots(body: Json, market: Market) -> int:
-        qty = _number(body, "qty")
+        qty = number_of(body, "qty")
         lots = qty / market.instrument.lot
         if qty <= 0 or lots != int(lots):
             raise Bad(f"qty: {qty} is not a positive multiple of {market.instrument.lot_text}")
         return int(lots)
 
     def _trade(self, body: Json) -> Json:
+        """A stranger's market order, or as many equal `parts` of it at one time."""
         owner, market = self._market(body)
-        order = owner.stranger(market, self._side(body), self._lots(body, market))
+        side, lots, parts = self._side(body), self._lots(body, market), count_of(body, "parts", 1, MOST)
+        if lots % parts:
+            raise Bad(f"parts: {parts} do not divide {lots} lots")
+        filled = value = 0
+        with self.venue.clock.standing():
+            for _ in range(parts):
+                order = owner.stranger(market, side, lots // parts)
+                filled, value = filled + order.cum, value + order.value
         item = market.instrument
-        average = item.average(order.value, order.cum)
-        return {"filled": plain(item.qty(order.cum)), "avg_price": plain(round(average, 12))}
+        return {"filled": plain(item.qty(filled)), "avg_price": plain(round(item.average(value, filled), 12))}
 
     def _funding(self, body: Json) -> Json:
-        owner, market = self._market(body)
-        rate = _number(body, "rate") if body.get("rate") is not None else market.rate()
-        owner.fund(market, rate)
-        return {"rate": plain(rate), "mark": plain(market.mark())}
+        names = body.get("symbols") or [body.get("symbol")]
+        if not isinstance(names, list):
+            raise Bad(f"symbols: {names!r} is not a list")
+        return pay_fundings(self.venue, body, [self._market({**body, "symbol": name}) for name in names])
 
     def _order(self, body: Json) -> Json:
         """An order placed on the web site, with the market's own checks."""
@@ -162,7 +171,7 @@ class Control:
         owner, _ = self._market(body)
         if isinstance(owner, BitmexVenue):
             return {"status": bitmex_by_hand.web_cancel(owner, str(body.get("order_id"))).status}
-        number = int(_number(body, "order_id"))
+        number = int(number_of(body, "order_id"))
         order: Order = spot_web_cancel(owner, number) if isinstance(owner, SpotVenue) else web_cancel(owner, number)
         return {"order_id": str(order.order_id), "status": order.status}
 
@@ -179,23 +188,32 @@ class Control:
         order = liquidate(owner, market, kind, str(body.get("position_side", "BOTH")))
         return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
 
+    def _settle(self, body: Json) -> Json:
+        """A contract ends: the position is closed at the mark."""
+        owner, market = self._market(body)
+        if isinstance(owner, BitmexVenue):
+            return {"status": bitmex_by_hand.settle(owner, market).status}
+        if isinstance(owner, SpotVenue):
+            raise Bad("category: spot has no positions to settle")
+        order = settle(owner, market)
+        return {"order_id": str(order.order_id), "client_id": order.client_id, "status": order.status}
+
+    def _owner(self, body: Json) -> Futures | BitmexVenue | SpotVenue:
+        """The side of the venue a request names, by market and category alone."""
+        if str(body.get("market", "Binance")).lower() == "bitmex" and self.venue.bitmex:
+            return self.venue.bitmex
+        category = body.get("category", USUAL)
+        found = self._products().get(str(category))
+        if found is None:
+            raise Bad(f"category: {category!r} is unknown; known are {', '.join(self._products())}")
+        return found
+
     def _clock(self, body: Json) -> Json:
-        offset = _number(body, "offset_ms")
+        offset = number_of(body, "offset_ms")
         if offset != int(offset):
             raise Bad(f"offset_ms: {offset} is not a whole number")
         self.venue.clock.offset_ms = int(offset)
         return {"offset_ms": int(offset), "time": self.venue.clock.now()}
-
-    def _deposit(self, body: Json) -> Json:
-        """Money comes from (or, negative, goes) outside the spot wallet."""
-        spot, asset, amount = self.venue.spot, str(body.get("asset")), _number(body, "amount")
-        if spot is None or asset not in spot.account.totals:
-            raise Bad(f"asset: {asset!r} is not in the spot wallet")
-        if spot.account.asset(asset).free + amount < 0:
-            raise Bad(f"amount: there is not so much free {asset}")
-        spot.account.move(asset, amount)
-        spot.settle()
-        return {"asset": asset, "free": plain(spot.account.asset(asset).free)}
 
     def _key(self, body: Json) -> Json:
         """An Ed25519 public key (PEM) of the account; the API key it is used with on every Binance product."""
@@ -326,26 +344,6 @@ class Control:
         return {**out, **({SPOT: self.venue.spot} if self.venue.spot else {})}
 
 
-def _object(body: bytes) -> Json:
-    if not body.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise Bad(f"body: not JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise Bad("body: not a JSON object")
-    return value
-
-
-def _number(body: Json, key: str) -> Decimal:
-    value = body.get(key)
-    try:
-        if value is None or isinstance(value, bool):
-            raise InvalidOperation
-        number = Decimal(str(value))
-        if not number.is_finite():
-            raise InvalidOperation
-    except InvalidOperation:
-        raise Bad(f"{key}: {value!r} is not a number") from None
-    return number
+def merged(rows: list[Json], more: list[Json]) -> list[Json]:
+    """Both lists by time, each in its own order."""
+    return list(heapq.merge(rows, more, key=lambda row: int(row.get("time", 0))))

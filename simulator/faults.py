@@ -6,7 +6,9 @@
 | drop | path, times, seconds | the request never reaches the venue; silence for `seconds` (60), then a reset |
 | status | path, http, code, body, after, headers, times | that answer, `after` "before" (not carried out) or "accept" |
 | reset | path, after, times | TCP reset instead of an answer |
-| lag | path, seconds, times | order and trade queries answer from a copy that many seconds old |
+| lag | path, seconds, times | order, trade and money queries answer from a copy that many seconds old |
+| disorder | path, times | lists (history pages) are answered in an arbitrary order |
+| pageless | – | the futures' income does not count pages (`page` is ignored) |
 | fill_on_cancel | symbol, times | a cancel finds the order just filled (a waiting one triggered): -2011 |
 | mute | stream, symbol, seconds | streams whose name contains `stream` are silent |
 | diff | kind, symbol, times | depth diffs dropped, swapped with the next, or sent twice |
@@ -38,7 +40,8 @@ products list the same symbols; without one they are about all. On spot listen_k
 WebSocket API.
 
 `path` matches "POST /fapi/v1/order" or "/fapi/v1/order": a full path exactly, anything else as a part of it.
-`times`: how often (requests and diffs: 1 unless told; lag, event, order: until ended; 0 or null: until ended).
+`times`: how often (requests and diffs: 1 unless told; lag, disorder, event, order: until ended; 0 or
+null: until ended).
 `seconds` of mute, cut, refuse, ban and freeze: how long (mute, freeze: until ended unless told).
 """
 
@@ -47,6 +50,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from random import Random
 from typing import Any
 
 from simulator.frames import KINDS
@@ -60,6 +64,8 @@ NAMES: dict[str, dict[str, Any]] = {
     "status": {"path": "", "http": 503, "code": None, "body": None, "after": "before", "headers": {}, "times": 1},
     "reset": {"path": "", "after": "before", "times": 1},
     "lag": {"path": "", "seconds": 8, "times": 0},
+    "disorder": {"path": "", "times": 0},
+    "pageless": {},
     "fill_on_cancel": {"symbol": "", "category": "", "times": 1},
     "mute": {"stream": "", "symbol": "", "category": "", "seconds": None},
     "diff": {"kind": "drop", "symbol": "", "category": "", "times": 1},
@@ -186,6 +192,14 @@ class Faults:
             if fault.name in names and self._matches(str(fault.args["path"]), method, path):
                 return self.use(fault)
         return None
+
+    def disordered(self, path: str, answer: Any) -> Any:
+        """The answer to a question, its rows in another order when that is asked for."""
+        fault = self.for_request("GET", path, ("disorder",)) if isinstance(answer, list) else None
+        if fault:
+            answer = list(answer)
+            Random(fault.hits).shuffle(answer)
+        return answer
 
     def muted(self, stream: str, category: str = USUAL) -> bool:
         """Whether a stream is silenced."""

@@ -6,6 +6,8 @@ from simulator.futures import Futures
 from simulator.money import plain
 from simulator.payloads import Json, side_word
 
+OF_TRADES = ("REALIZED_PNL", "COMMISSION", "DELIVERED_SETTELMENT", "FUNDING_FEE")  # told by fills and funding
+
 
 def futures_truth(venue: Futures) -> dict[str, list[Json]]:
     """Everything the account did and has: ids with category and symbol, a funding's amount positive = paid."""
@@ -28,12 +30,15 @@ def futures_truth(venue: Futures) -> dict[str, list[Json]]:
                    "client_id": names[f.order_id].client_id if f.order_id in names else f.client_id,
                    "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
                    "price": plain(f.price), "commission": plain(f.commission),
-                   "commission_asset": listed[f.symbol].asset, "realized_pnl": plain(f.realised), "maker": f.maker,
-                   "time": f.time} for f in account.fills if f.symbol in listed]
+                   "commission_asset": f.fee_asset or listed[f.symbol].asset, "realized_pnl": plain(f.realised),
+                   "maker": f.maker, "time": f.time} for f in account.fills if f.symbol in listed]
     funding = [{**base, "id": f"{category}:{f.symbol}:F{f.tran_id}", "symbol": f.symbol,
                 "asset": listed[f.symbol].asset, "amount": plain(-f.amount), "rate": plain(f.rate),
                 "mark": plain(f.mark), "position": plain(f.position), "time": f.time}
                for f in account.funding if f.symbol in listed]
+    movements = [{**base, "id": f"{category}:{i.kind}:{i.tran_id}:{i.symbol or i.asset}", "kind": i.kind,
+                  "asset": i.asset, "amount": plain(i.amount), "time": i.time}
+                 for i in account.income if i.kind not in OF_TRADES]
     positions = [{**base, "symbol": symbol, "position_side": side, "qty": plain(p.qty), "entry": plain(p.entry)}
                  for (symbol, side), p in account.positions.items() if p.qty]
     balances = [{**base, "asset": asset, "wallet": plain(amount)} for asset, amount in account.wallets.items()]
@@ -43,4 +48,4 @@ def futures_truth(venue: Futures) -> dict[str, list[Json]]:
                 "close_position": a.close_position, "status": a.status, "time": a.created}
                for a in venue.algos.all.values() if a.symbol in listed]
     return {"conditional": waiting, "orders": orders, "executions": executions, "funding": funding,
-            "positions": positions, "balances": balances}
+            "movements": movements, "positions": positions, "balances": balances}

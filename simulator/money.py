@@ -126,10 +126,16 @@ def after_fill(position: Position, qty: Decimal, price: Decimal, sums: Sums = LI
         return Position(new_qty, price), realised  # turned over: the rest begins at this price
 
 
-def commission(qty: Decimal, price: Decimal, maker: bool, sums: Sums = LINEAR) -> Decimal:
-    """Fee of a fill in the coin of the margin, positive = paid."""
-    rate = TAKER_RATE if not maker else MAKER_RATE if sums is LINEAR else COIN_MAKER_RATE
-    return to_cents(sums.value(abs(qty), price) * rate)
+def usual_rates(sums: Sums = LINEAR) -> tuple[Decimal, Decimal]:
+    """Of makers and of takers."""
+    return (MAKER_RATE if sums is LINEAR else COIN_MAKER_RATE), TAKER_RATE
+
+
+def commission(qty: Decimal, price: Decimal, maker: bool, sums: Sums = LINEAR,
+               rates: tuple[Decimal, Decimal] | None = None) -> Decimal:
+    """Fee of a fill in the coin of the margin, positive = paid; `rates` of makers and takers where not the usual."""
+    makers, takers = rates or usual_rates(sums)
+    return to_cents(sums.value(abs(qty), price) * (makers if maker else takers))
 
 
 def funding_amount(qty: Decimal, mark: Decimal, rate: Decimal, sums: Sums = LINEAR) -> Decimal:

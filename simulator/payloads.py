@@ -29,6 +29,7 @@ class Fill:
     maker: bool
     time: int
     position_side: str
+    fee_asset: str = ""  # "": the coin of the margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def fill_row(instrument: Instrument, fill: Fill) -> Json:
         "symbol": fill.symbol, "id": fill.trade_id, "orderId": fill.order_id, "side": side_word(fill.side),
         "price": f"{fill.price:.{instrument.price_places}f}", "qty": f"{fill.qty:.{instrument.qty_places}f}",
         "realizedPnl": money8(fill.realised), "marginAsset": instrument.asset,
-        "commission": money8(fill.commission), "commissionAsset": instrument.asset, "time": fill.time,
+        "commission": money8(fill.commission), "commissionAsset": fill.fee_asset or instrument.asset, "time": fill.time,
         "positionSide": fill.position_side, "buyer": fill.side > 0, "maker": fill.maker,
     }
     worth = instrument.sums.value(fill.qty, fill.price)
@@ -126,8 +127,8 @@ def order_event(instrument: Instrument, order: Order, what: str, now: int, fill:
     }
     if fill:
         inner |= {"l": f"{fill.qty:.{instrument.qty_places}f}", "L": f"{fill.price:.{instrument.price_places}f}",
-                  "N": instrument.asset, "n": money8(fill.commission), "t": fill.trade_id, "m": fill.maker,
-                  "rp": money8(fill.realised)}
+                  "N": fill.fee_asset or instrument.asset, "n": money8(fill.commission), "t": fill.trade_id,
+                  "m": fill.maker, "rp": money8(fill.realised)}
     if instrument.family == 2:
         inner["ma"] = instrument.asset
     return {"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "st": instrument.family, "o": inner}

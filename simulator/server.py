@@ -42,7 +42,7 @@ from simulator.wire import Context, Request
 
 MAX_BODY = 1 << 20
 BITMEX_PATH = re.compile(r"^/api/v1(/|$)")
-SPOT_PATH = re.compile(r"^/api/v3/|^/sapi/v1/bnbBurn$|^/sapi/v[13]/asset/")
+SPOT_PATH = re.compile(r"^/api/v3/|^/sapi/v1/(bnbBurn$|capital/)|^/sapi/v[13]/asset/")
 SPOT_API_SOCKET = "/ws-api/v3"
 BITMEX_SOCKET = re.compile(r"/realtime(Platform)?/?$")
 PATIENCE_S = 0.5  # how long connections may take to end at the venue's end

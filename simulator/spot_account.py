@@ -15,7 +15,7 @@ from simulator.instruments import Instrument
 from simulator.market import Market
 from simulator.money import ZERO, plain, to_cents
 from simulator.payloads import Json
-from simulator.spot_rows import STOPS, Asset, SpotFill, SpotOrder, balances_event, delta_event, report
+from simulator.spot_rows import STOPS, Asset, Movement, SpotFill, SpotOrder, balances_event, delta_event, report
 from simulator.store import Counter, Store
 
 OPENING = {"USDT": Decimal(10000), "BTC": ZERO, "ETH": ZERO, "BNB": ZERO}
@@ -41,11 +41,14 @@ class SpotAccount:
         self.emit = emit
         self.order_ids = Counter(store, "spot order", 31_000_000_000, 1000)
         self.report_ids = Counter(store, "spot report", 70_000_000_000, 5000)
+        self.move_ids = Counter(store, "spot movement", 900_000, 1000)
         self.cancel_ids = Counter(store, "spot cancel", 1000, 1000)
         self.totals: dict[str, Decimal] = {}
         self.orders: dict[int, SpotOrder] = {}
         self.open: dict[int, SpotOrder] = {}
         self.fills: list[SpotFill] = []
+        self.movements: list[Movement] = []
+        self.rates: tuple[Decimal, Decimal] = RATE, RATE  # of makers and takers
         self.amendments: list[Json] = []
         self.updated = clock.now()
         self.first_fill: Callable[[], None] = lambda: None  # an order is not unfilled any more
@@ -55,8 +58,11 @@ class SpotAccount:
         self._load()
         opening = {**dict.fromkeys((i.base for i in items.values()), ZERO),
                    **dict.fromkeys((i.quote for i in items.values()), OPENING["USDT"]), **OPENING}
-        for asset in opening.keys() - self.totals.keys():
-            self._change(asset, opening[asset])
+        for asset in sorted(opening.keys() - self.totals.keys()):
+            if opening[asset]:
+                self.move(asset, "DEPOSIT", opening[asset])
+            else:
+                self._change(asset, ZERO)
 
     # ---- orders
 
@@ -83,7 +89,7 @@ class SpotAccount:
         quote = qty * px
         self._change(item.base, qty * order.side)
         self._change(item.quote, -quote * order.side)
-        fee, asset = self._fee(item, order.side, qty, quote)
+        fee, asset = self._fee(item, order.side, qty, quote, self.rates[0 if maker else 1])
         self._change(asset, -fee)
         fill = SpotFill(order.symbol, trade_id, order.order_id, order.client_id, order.side, qty, px, quote, fee, asset,
                         maker, now)
@@ -152,10 +158,14 @@ class SpotAccount:
                 locked += item.tick * item.lot * order.quote_locked
         return Asset(self.totals.get(name, ZERO), locked)
 
-    def move(self, asset: str, amount: Decimal) -> None:
-        """A deposit or (negative) a withdrawal."""
+    def move(self, asset: str, kind: str, amount: Decimal) -> None:
+        """A deposit, withdrawal or transfer; negative = it leaves."""
         self._change(asset, amount)
         now = self.clock.now()
+        movement = Movement(self.move_ids.next(), kind, asset, amount, now)
+        self.movements.append(movement)
+        self.store.put("spot_movements", account=self.name, number=movement.number, kind=kind, asset=asset,
+                       amount=plain(amount), time=now)
         self.emit(delta_event(now, asset, amount))
         self.emit(balances_event(now, {asset: self.asset(asset)}))
 
@@ -164,13 +174,18 @@ class SpotAccount:
         self.bnb_fees = wanted
         self.store.remember(f"spot bnb fees:{self.name}", int(wanted))
 
-    def _fee(self, item: Instrument, side: int, qty: Decimal, quote: Decimal) -> tuple[Decimal, str]:
+    def set_rates(self, rates: tuple[Decimal, Decimal]) -> None:
+        """Other commissions of makers and takers."""
+        self.rates = rates
+        self.store.remember(f"spot rates:{self.name}", " ".join(map(plain, rates)))
+
+    def _fee(self, item: Instrument, side: int, qty: Decimal, quote: Decimal, rate: Decimal) -> tuple[Decimal, str]:
         price = self.bnb_price()
         if self.bnb_fees and price:
-            fee = to_cents(quote * RATE * BNB_FACTOR / price)
+            fee = to_cents(quote * rate * BNB_FACTOR / price)
             if self.asset("BNB").free >= fee:
                 return fee, "BNB"
-        return (to_cents(qty * RATE), item.base) if side > 0 else (to_cents(quote * RATE), item.quote)
+        return (to_cents(qty * rate), item.base) if side > 0 else (to_cents(quote * rate), item.quote)
 
     def _change(self, asset: str, amount: Decimal) -> None:
         self.totals[asset] = self.totals.get(asset, ZERO) + amount
@@ -213,6 +228,10 @@ class SpotAccount:
             self.fills.append(SpotFill(
                 row[0], row[1], row[2], row[3], row[4], Decimal(row[5]), Decimal(row[6]), Decimal(row[7]),
                 Decimal(row[8]), row[9], bool(row[10]), row[11]))
+        self.movements = [Movement(r[0], r[1], r[2], Decimal(r[3]), r[4]) for r in rows(
+            "SELECT number, kind, asset, amount, time FROM spot_movements WHERE account = ? ORDER BY number", name)]
+        kept = (self.store.meta(f"spot rates:{name}") or "").split()
+        self.rates = (Decimal(kept[0]), Decimal(kept[1])) if kept else self.rates
         for asset, total in rows("SELECT asset, total FROM spot_balances WHERE account = ?", name):
             self.totals[asset] = Decimal(total)
         for number, order_id, symbol, old, new, before, after, when in rows(

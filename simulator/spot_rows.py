@@ -57,6 +57,17 @@ class SpotFill:
     time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that came to the wallet or (negative) left it. kind: DEPOSIT, WITHDRAW, or the way of a transfer."""
+
+    number: int
+    kind: str
+    asset: str
+    amount: Decimal
+    time: int
+
+
 @dataclass(slots=True)
 class Asset:
     """What the account owns of one asset; `locked` of it is in orders."""

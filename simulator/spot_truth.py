@@ -13,7 +13,8 @@ def spot_truth(spot: SpotVenue) -> dict[str, list[Json]]:
     """The spot wallet in the words of `truth`. No positions; a balance has `wallet` (all), free, locked."""
     own = spot.account
     base: Json = {"account": own.name, "market": "Binance", "category": CATEGORY}
-    out: dict[str, list[Json]] = {"orders": [], "executions": [], "funding": [], "positions": [], "balances": []}
+    out: dict[str, list[Json]] = {
+        "orders": [], "executions": [], "funding": [], "movements": [], "positions": [], "balances": []}
     for order in own.orders.values():
         market = spot.markets.get(order.symbol)
         if market:
@@ -29,6 +30,8 @@ def spot_truth(spot: SpotVenue) -> dict[str, list[Json]]:
          "client_id": f.client_id, "symbol": f.symbol, "side": side_word(f.side), "qty": plain(f.qty),
          "price": plain(f.price), "commission": plain(f.commission), "commission_asset": f.commission_asset,
          "realized_pnl": "0", "maker": f.maker, "time": f.time} for f in own.fills]
+    out["movements"] = [{**base, "id": f"{CATEGORY}:{m.kind}:{m.number}:{m.asset}", "kind": m.kind, "asset": m.asset,
+                         "amount": plain(m.amount), "time": m.time} for m in own.movements]
     for name, total in sorted(own.totals.items()):
         asset = own.asset(name)
         out["balances"].append({**base, "asset": name, "wallet": plain(total), "free": plain(asset.free),

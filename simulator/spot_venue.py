@@ -47,7 +47,7 @@ class SpotVenue:
         self._outbox: list[Json] = []
         self.account = SpotAccount(store, clock, name, {i.symbol: i for i in items}, self._outbox.append)
         self.account.first_fill = self.limits.filled
-        self.account.bnb_price = self._bnb_price
+        self.account.bnb_price = self.bnb_price
         self.markets = {i.symbol: Market(i, store, clock, self.account, faults, "spot") for i in items}
         for market in self.markets.values():
             self._open(market, seed)
@@ -158,7 +158,8 @@ class SpotVenue:
         if needed > self.account.asset(asset).free + back:
             raise Refused(-2010, INSUFFICIENT)
 
-    def _bnb_price(self) -> Decimal | None:
+    def bnb_price(self) -> Decimal | None:
+        """What a BNB costs."""
         market = self.markets.get("BNBUSDT")
         return market.instrument.price(market.last()) if market else None
 

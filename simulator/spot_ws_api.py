@@ -23,11 +23,12 @@ from simulator.spot_market import ROUTES as MARKET_ROUTES
 from simulator.spot_orders import ROUTES as ORDER_ROUTES
 from simulator.spot_user import ROUTES as USER_ROUTES
 from simulator.spot_venue import SpotVenue
+from simulator.spot_wallet import ROUTES as WALLET_ROUTES
 from simulator.wire import Keyed, Request, Route, check_fields, check_stamp
 
 HANDSHAKE_WEIGHT = 2
 MAX_LIFETIME = 65535  # subscription ids of one connection
-ROUTES: dict[tuple[str, str], Route] = {**MARKET_ROUTES, **ORDER_ROUTES, **USER_ROUTES}
+ROUTES: dict[tuple[str, str], Route] = {**MARKET_ROUTES, **ORDER_ROUTES, **USER_ROUTES, **WALLET_ROUTES}
 METHODS = {
     "ping": "GET ping", "time": "GET time", "exchangeInfo": "GET exchangeInfo", "depth": "GET depth",
     "trades.recent": "GET trades", "trades.historical": "GET historicalTrades", "trades.aggregate": "GET aggTrades",

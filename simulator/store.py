@@ -61,6 +61,8 @@ CREATE TABLE IF NOT EXISTS spot_executions (account TEXT, symbol TEXT, trade_id 
   client_id TEXT, side INTEGER, qty TEXT, price TEXT, quote TEXT, commission TEXT, commission_asset TEXT,
   maker INTEGER, time INTEGER, PRIMARY KEY (account, symbol, trade_id));
 CREATE TABLE IF NOT EXISTS spot_balances (account TEXT, asset TEXT, total TEXT, PRIMARY KEY (account, asset));
+CREATE TABLE IF NOT EXISTS spot_movements (account TEXT, number INTEGER, kind TEXT, asset TEXT, amount TEXT,
+  time INTEGER, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS spot_amendments (account TEXT, number INTEGER, order_id INTEGER, symbol TEXT, old_id TEXT,
   new_id TEXT, before INTEGER, after INTEGER, time INTEGER, PRIMARY KEY (account, number));
 CREATE TABLE IF NOT EXISTS rates (symbol TEXT, time INTEGER, rate TEXT, mark TEXT, PRIMARY KEY (symbol, time));
@@ -72,7 +74,8 @@ LATER = (("income", "asset", "TEXT NOT NULL DEFAULT 'USDT'"), ("orders", "algo_i
          ("bitmex_orders", "stop_price", "INTEGER NOT NULL DEFAULT 0"),
          ("bitmex_orders", "peg", "INTEGER NOT NULL DEFAULT 0"),
          ("bitmex_orders", "triggered", "TEXT NOT NULL DEFAULT ''"),
-         ("bitmex_orders", "refused", "TEXT NOT NULL DEFAULT ''"))
+         ("bitmex_orders", "refused", "TEXT NOT NULL DEFAULT ''"),
+         ("executions", "fee_asset", "TEXT NOT NULL DEFAULT ''"))
 
 
 class Store:

@@ -63,6 +63,8 @@ class Venue(Futures):
         self.spot = SpotVenue(store, clock, faults, owner.name, seed, listed or spot_catalogue(), played) \
             if shown in ("", "spot") else None
         self.bitmex = BitmexVenue(store, clock, faults, seed, fresh, bitmex_played) if shown in ("", "bitmex") else None
+        if self.spot:
+            self.account.bnb_price = self.spot.bnb_price
         if self.coin:
             self.sibling, self.coin.sibling = self.coin, self
             self.coin.settle()

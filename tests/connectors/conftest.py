@@ -74,6 +74,13 @@ class Product:
         return self.key.market.lower()
 
     @property
+    def money_path(self) -> str:
+        """Where movements of money are told."""
+        if self.key.market != "Binance":
+            return "walletHistory"
+        return "/sapi/v1/capital/deposit" if self.is_spot else "v1/income"
+
+    @property
     def is_spot(self) -> bool:
         """Coins instead of positions."""
         return self.key.category is Category.SPOT
@@ -174,15 +181,49 @@ class ExchangeProduct:
         return self.exchange.control("trade", market=key.market, category=key.category.value, symbol=key.symbol,
                                      side=side, qty=qty)
 
+    def now(self) -> int:
+        """The exchange's clock."""
+        return int(self.exchange.truth()["time"])
+
+    def deposit(self, asset: str, amount: str, **more: Any) -> None:
+        """Money comes to the product's wallet or leaves it."""
+        key = self.product.key
+        self.exchange.control("deposit", market=key.market, category=key.category.value, asset=asset, amount=amount,
+                              **more)
+
+    def moved(self, since: int) -> dict[str, tuple[object, ...]]:
+        """What came and went since a time, in whole seconds; BitMEX's products share their wallets."""
+        key = self.product.key
+        return {row["id"]: (row["kind"], row["asset"], Decimal(row["amount"]), row["time"] // 1000)
+                for row in self.exchange.truth()["movements"]
+                if row["market"] == key.market and row["time"] // 1000 >= since // 1000
+                and (key.market != "Binance" or row["category"] == key.category.value)}
+
+    def funding(self, rate: str) -> int:
+        """Funding falls due now; when."""
+        key = self.product.key
+        told = self.exchange.control("funding", market=key.market, category=key.category.value, symbol=key.symbol,
+                                     rate=rate)
+        return int(told["time"])
+
+    def taken(self, way: str) -> None:
+        """The venue settles, liquidates or deleverages the position."""
+        key = self.product.key
+        name = {"market": key.market, "category": key.category.value, "symbol": key.symbol}
+        if way == "settle":
+            self.exchange.control("settle", **name)
+        else:
+            self.exchange.control("liquidate", **name, kind=way)
+
     def fault(self, name: str, **args: Any) -> None:
         """Switch a fault on for this product's market."""
         self.exchange.control("fault", name=name, **args)
 
     def truth(self, what: str) -> list[dict[str, Any]]:
-        """Orders or executions of this product's market and category, client ids as we write them."""
+        """Rows of this product's market, category and symbol, client ids as we write them."""
         key = self.product.key
         read = from_dashed if self.product.is_spot and key.market == "Binance" else str
-        return [{**row, "client_id": read(row["client_id"])} for row in self.exchange.truth()[what]
+        return [{**row, "client_id": read(row.get("client_id", ""))} for row in self.exchange.truth()[what]
                 if row.get("market", key.market) == key.market and row.get("symbol") == key.symbol
                 and row.get("category", key.category.value) == key.category.value]
 

@@ -43,6 +43,7 @@ from models import (
     VenueUp,
 )
 from tests.connectors.conftest import Exchange, ExchangeProduct, Product, Terminal, wait_for
+from tests.connectors.money_suite import MoneySuite
 
 Make = Callable[..., Terminal]
 # A request may wait for the limiter of a busy test run, or for the second that its time is rounded to.
@@ -54,7 +55,7 @@ def now_ms() -> int:
     return round(time.time() * 1000)
 
 
-class ConnectorSuite:
+class ConnectorSuite(MoneySuite):
     """The journeys."""
 
     product: ClassVar[Product]
