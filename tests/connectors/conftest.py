@@ -182,8 +182,8 @@ class ExchangeProduct:
                                      side=side, qty=qty)
 
     def now(self) -> int:
-        """The exchange's clock."""
-        return int(self.exchange.truth()["time"])
+        """The exchange's clock, in whole seconds: some histories tell no more."""
+        return int(self.exchange.truth()["time"]) // 1000 * 1000
 
     def deposit(self, asset: str, amount: str, **more: Any) -> None:
         """Money comes to the product's wallet or leaves it."""
