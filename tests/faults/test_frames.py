@@ -193,7 +193,7 @@ def test_m17_frames_that_must_not_be(stage: Stage, kind: str, into: str, anew: i
     until(lambda: sum(one.status.opens for one in lines) >= wanted, 20, "connected anew")
     if not anew:
         time.sleep(0.3)
-    until(stage.is_live, 20, "live again")
+    stage.terminal.wait_recovered(40)
     assert memory("VmHWM") - before < 50 * MB
     stage.book_is_right(BTC)
 
