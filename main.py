@@ -29,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"Botbook {VERSION}")
     _common(made)
     _modes(made, False)
-    made.add_argument("--confirm", metavar="ID", default="", help="the account id, for --live without a window")
+    made.add_argument("--confirm", metavar="ID", default="", help="LIVE: the id of the account to trade, typed once "
+                      "(several with commas)")
     made.add_argument("--headless", action="store_true", help="no window")
     made.add_argument("--autotrade", action="store_true", help="start with trading ON (headless)")
     commands = made.add_subparsers(dest="command", metavar="COMMAND")

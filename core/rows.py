@@ -146,6 +146,15 @@ class RobotState:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmRow:
+    """A person has typed the id of a LIVE account: it may be traded from now on. `time`: ours, ms."""
+
+    market: str
+    account: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class WatchRow:
     """A row of `watchlist`, added or taken off."""
 
@@ -194,7 +203,7 @@ class RobotRemoved:
 
 
 Row = (CoinRow | MoveRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | RobotAdded | RobotRenamed
-       | RobotRemoved | WatchRow)
+       | RobotRemoved | WatchRow | ConfirmRow)
 
 
 @dataclass(frozen=True, slots=True)

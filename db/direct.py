@@ -102,6 +102,7 @@ class Writes:
             *(sa.bindparam(KEY_MARK + name, type_=sa.String()) for name in names),
             sa.func.coalesce(sa.func.max(watched.c.SORT), zero) + one,
         ).select_from(watched).where(sa.true())            # SQLite cannot read the upsert's ON without a WHERE
+        self.words = Kept(t.schema, kind, ("NAME", "VALUE"))
         self.watched = Statement(upsert(watched, kind).from_select([*names, "SORT"], last), kind, names)
         self.unwatched = Statement(sa.delete(watched).where(
             *(watched.c[name] == sa.bindparam(KEY_MARK + name) for name in names)), kind, names)

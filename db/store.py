@@ -26,6 +26,7 @@ from core.rows import (
     TRANSFER,
     BookRow,
     CoinRow,
+    ConfirmRow,
     CounterRow,
     CursorRow,
     Loaded,
@@ -211,6 +212,11 @@ class Store:
         rows = self._ask(lambda c: c.execute(sa.select(t.watchlist).order_by(t.watchlist.c.SORT)).all())
         return tuple(v.key_of(row) for row in rows if row.CATEGORY in CATEGORY_OF)
 
+    def is_confirmed(self, market: str, account: str) -> bool:
+        """Whether a person has typed the id of this LIVE account."""
+        return self._ask(lambda c: c.execute(sa.select(t.schema.c.NAME).where(
+            t.schema.c.NAME == _confirm_name(market, account))).first() is not None)
+
     def find_order(self, key: Key, account: str, name: str, order_id: str) -> OrderRow | None:
         """An order's row by its name, else by the venue's id."""
         def read(connection: Connection) -> OrderRow | None:
@@ -335,6 +341,8 @@ class Store:
                 writes.robot_renamed.run(cursor, (row.emi, row.new, row.strategy))
             case RobotRemoved():
                 writes.robot_removed.run(cursor, (row.emi,))
+            case ConfirmRow():
+                writes.words.run(cursor, (_confirm_name(row.market, row.account), str(row.time)))
             case WatchRow():
                 (writes.watched if row.on else writes.unwatched).run(cursor, tuple(v.where(row.key).values()))
 
@@ -431,6 +439,10 @@ class Store:
                 connection.invalidate()
             with suppress(SQLAlchemyError, OSError):
                 connection.close()
+
+
+def _confirm_name(market: str, account: str) -> str:
+    return f"live:{market}:{account}"[:40]
 
 
 def _check_file(path: Path) -> None:

@@ -9,15 +9,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core import ids
-from core.numbers import text
-from core.rows import BookRow, CounterRow, OrderRow, RobotState, WatchRow
-from core.titles import title_of
+from core.numbers import printable, text
+from core.rows import BookRow, ConfirmRow, CounterRow, OrderRow, RobotState, WatchRow
+from core.titles import market_title, title_of
 from engine import orders
 from engine.booking import opening
 from engine.commands import (
     Cancel,
     CancelAll,
     ChangeLeverage,
+    ConfirmAccount,
     KillSwitch,
     MoveOrder,
     PlaceOrder,
@@ -167,6 +168,9 @@ def why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refusa
     venue = state.venues.get((key.market, key.category))
     if venue is None or not venue.account:
         return Refusal(sight.venue_problem or f"{title_of(key)} is not ready")
+    if (key.market, venue.account) in state.unconfirmed:
+        return Refusal(f"LIVE account {venue.account}: type its id once before it is traded (the strip's button; "
+                       "without a window --confirm)")
     if not venue.can_trade:
         return Refusal(venue.text or f"{title_of(key)} does not take orders from this account")
     unknown = next((o for o in state.orders.values()
@@ -377,6 +381,19 @@ def watch_symbol(state: State, command: Watch, now: Now, sight: Sight, out: Deci
         if key not in state.watched and key in state.configured:
             out.note(title_of(key), f"{key.symbol} stands in the settings; it is back at the next start")
     out.rows.append(WatchRow(key, command.on))
+    return accept(out, command.ticket, now)
+
+
+def confirm_account(state: State, command: ConfirmAccount, now: Now, out: Decision) -> None:
+    """Open a LIVE account for orders: a person typed its id, once for all sessions."""
+    if (command.market, command.account) not in state.unconfirmed:
+        return accept(out, command.ticket, now)
+    if command.typed.strip() != command.account:
+        return refuse(out, command.ticket, now, f"“{printable(command.typed, 40)}” is not the id of the account that "
+                                                f"the keys belong to; it stays closed for orders")
+    out.rows.append(ConfirmRow(command.market, command.account, now.wall))
+    out.note(market_title(command.market), f"LIVE account {command.account} confirmed: orders are for real money",
+             "warning")
     return accept(out, command.ticket, now)
 
 

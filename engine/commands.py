@@ -35,6 +35,16 @@ class PlaceOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmAccount:
+    """A person typed the id of the LIVE account that may be traded from now on."""
+
+    ticket: str
+    market: str
+    account: str
+    typed: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoveOrder:
     """Change price, quantity or trigger (absolute, None = leave) of a resting order, named by our row's id.
 
@@ -224,7 +234,7 @@ BotAction = NewBot | DuplicateBot | RenameBot | MergeBot | ReassignPosition | De
 RESERVED = "RESERVED"         # as `DeleteBot.to`: the untagged line of each instrument it holds
 
 Command = (PlaceOrder | MoveOrder | ChangeLeverage | Cancel | CancelAll | KillSwitch | Rearm | SetTrading | SetBot
-           | Recover | AskNow | Watch | TakeOver | BotAction)
+           | Recover | AskNow | Watch | TakeOver | ConfirmAccount | BotAction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from core.dates import hms
 from core.rows import (
     BookRow,
     CoinRow,
+    ConfirmRow,
     CounterRow,
     CursorRow,
     Loaded,
@@ -34,6 +35,7 @@ from engine.commands import (
     CancelAll,
     ChangeLeverage,
     Command,
+    ConfirmAccount,
     KillSwitch,
     MoveOrder,
     PlaceOrder,
@@ -202,6 +204,8 @@ class Core:
                 asking.set_bot(state, message, now, out)
             case Watch():
                 asking.watch_symbol(state, message, now, sight, out)
+            case ConfirmAccount():
+                asking.confirm_account(state, message, now, out)
             case TakeOver():
                 asking.take_over(state, message, now, sight, out)
             case AskNow():
@@ -299,6 +303,8 @@ class Core:
                     state.remember_position(row.key, now.mono)
             case MoveRow():
                 self._moved(row)
+            case ConfirmRow():
+                state.unconfirmed.discard((row.market, row.account))
             case CursorRow():
                 state.cursors[(row.account, row.key, row.kind)] = row.time
             case CounterRow():

@@ -10,7 +10,7 @@ from typing import TypeVar
 from accounting.position import average_entry, value_at_entry
 from accounting.value import exact_value
 from core.rows import BookRow, OrderRow
-from core.titles import title_of
+from core.titles import market_title, title_of
 from engine.orders import is_stop
 from engine.state import Now, State, VenueBook
 from engine.stops import Stops, unprotected
@@ -200,6 +200,10 @@ class Lines:
         strips: list[Strip] = []
         if not ledger.ok:
             strips.append(Strip("error", f"Ledger cannot write: {ledger.text}. Trading stopped, cancels work."))
+        for market, account in sorted(state.unconfirmed):
+            strips.append(Strip("warning", f"LIVE: real money. No order is sent on {market_title(market)} before "
+                                           "the id of its account is typed once.", f"confirm:{market}/{account}",
+                                "Confirm…"))
         if state.kill.locked:
             kill = state.kill
             again = f", {kill.asked_again} asked again" if kill.asked_again else ""

@@ -36,6 +36,7 @@ from engine.commands import (
     CancelAll,
     ChangeLeverage,
     Command,
+    ConfirmAccount,
     KillSwitch,
     MoveOrder,
     PlaceOrder,
@@ -102,6 +103,7 @@ class EngineParts:
     strategies: Callable[[], tuple[str, ...]]         # looks for strategy files anew; their names
     on_fatal: Callable[[TerminalError], None]         # the session cannot go on (second copy, foreign database)
     on_death: Callable[[str, BaseException], None]
+    confirmed: tuple[str, ...] = ()                   # ids of LIVE accounts typed on the command line
     stop_loss: Callable[[Robot], Decimal] | None = None   # kept at the venue, in percent of the entry; None: not there
 
 
@@ -379,6 +381,19 @@ class Engine:
         decision = self._accounts.adopt((message.market, message.category), message.account, now)
         if decision is not None:
             self._carry_out(decision, now, None, None)
+        if self._parts.mode is Mode.LIVE:
+            self._confirm(message.market, message.account, now)
+
+    def _confirm(self, market: str, account: str, now: Now) -> None:
+        """A LIVE account is traded only after a person typed its id, in the window or on the command line."""
+        if self._parts.store.is_confirmed(market, account):
+            return
+        self._core.state.unconfirmed.add((market, account))
+        for typed in self._parts.confirmed:
+            if typed == account:
+                self._decide(ConfirmAccount("", market, account, typed), None)
+        if (market, account) in self._core.state.unconfirmed:
+            self._note(market, f"LIVE account {account}: no order is sent before its id is typed once", "warning")
 
     def _recover(self, message: Recover) -> None:
         self._load_bots()

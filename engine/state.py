@@ -341,6 +341,7 @@ class State:
         self.robot_reasons: dict[str, str] = {}              # rows that cannot run: why (not stored)
         self.strategies: tuple[str, ...] = ()                # names of the files found last
         self.configured: set[Key] = set()
+        self.unconfirmed: set[tuple[str, str]] = set()       # LIVE accounts (market, id) nobody has confirmed yet
         self.places: dict[Key, int] = {}                     # where each stands in the settings
         self.watched: set[Key] = set()                       # of those: added in the window
         self.venues: dict[VenueId, VenueBook] = {}

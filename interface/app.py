@@ -43,7 +43,14 @@ from interface.panels.top import StatusBar, Strips, TopLine
 from interface.presenters.bots import is_bot
 from interface.presenters.topline import MOST_STRIPS, StripLine, badge, strips, title
 from interface.setup import Setup
-from interface.sheets.confirm import FirstStartSheet, LiveOrderSheet, QuitSheet, StoppingSheet, TakeOverSheet
+from interface.sheets.confirm import (
+    ConfirmAccountSheet,
+    FirstStartSheet,
+    LiveOrderSheet,
+    QuitSheet,
+    StoppingSheet,
+    TakeOverSheet,
+)
 from interface.sheets.help import HelpSheet
 from interface.sheets.settings import SettingsSheet
 from interface.shell import About, SettingLine, Shell
@@ -533,6 +540,9 @@ class App:
         if kind == "takeover":
             market, category, symbol = rest.split("/", 2)
             self.shell.sheet("takeover", partial(TakeOverSheet, self.shell, market, Category(category), symbol))
+        elif kind == "confirm":
+            market, account = rest.split("/", 1)
+            self.shell.sheet("confirm account", partial(ConfirmAccountSheet, self.shell, market, account))
         elif kind == "recover" and rest:
             market, name = rest.split("/")
             self.desk.recover(market, Category(name))

@@ -19,6 +19,7 @@ from engine.commands import (
     CancelAll,
     ChangeLeverage,
     Command,
+    ConfirmAccount,
     KillSwitch,
     MoveOrder,
     PlaceOrder,
@@ -462,6 +463,10 @@ class Desk:
     def take_over(self, market: str, category: Category, symbol: str) -> None:
         """Book what the venue holds as an opening row."""
         self._ask(TakeOver(new_ticket(), market, category, symbol))
+
+    def confirm_account(self, market: str, account: str, typed: str) -> None:
+        """Open a LIVE account for orders, if the id was typed right."""
+        self._ask(ConfirmAccount(new_ticket(), market, account, typed))
 
     def _ask(self, command: Command) -> None:
         if self._post is None:

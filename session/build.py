@@ -47,8 +47,10 @@ class Session:
 
     def __init__(self, settings: Settings, home: Path, timings: Timings,
                  on_fatal: Callable[[TerminalError], None], child: Child | None = None,
-                 known: KnownSecrets | None = None, reread: Callable[[], Settings] | None = None) -> None:
-        """`reread` reads the settings again, for F3; without it F3 only reconnects."""
+                 known: KnownSecrets | None = None, reread: Callable[[], Settings] | None = None,
+                 confirmed: tuple[str, ...] = ()) -> None:
+        """`reread` reads the settings again, for F3; without it F3 only reconnects. `confirmed`: ids of LIVE accounts
+        typed on the command line."""
         self._settings, self.home, self.timings = settings, home, timings
         self.board = Board()
         self.child = child
@@ -63,7 +65,7 @@ class Session:
             store=open_store(settings), board=self.board, clock=clock, timings=timings, mode=settings.mode,
             history=home / "history.ini", configured=keys,
             strategies=self._scan_strategies,
-            on_fatal=on_fatal, on_death=self.thread_died,
+            on_fatal=on_fatal, on_death=self.thread_died, confirmed=confirmed,
             stop_loss=self._loader.stop_loss if settings.general.stop_at_venue else None))
         self.bots = Bots(BotParts(
             place=lambda command, timeout: self.engine.ask(command, timeout), suspend=self._suspend,

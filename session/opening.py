@@ -15,7 +15,7 @@ from engine.view import PositionLine, View
 from models import Timings
 from session import lock
 from session.build import Session
-from session.run import check_live, check_problems, logging_to
+from session.run import check_problems, logging_to
 
 AGREE_WITHIN_S = 120.0
 
@@ -25,7 +25,6 @@ def open_ledger(home: Path) -> int:
     held = lock.take(home)
     known = KnownSecrets()
     settings = load_settings(home, known)
-    check_live(settings)
     check_problems(settings)
     fatal: list[TerminalError] = []
     with held, logging_to(home, settings, known, console=True):

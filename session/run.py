@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("botbook")
 
 VERSION = "0.1.0"
-LATER_LIVE = "live opens with the complete books; use the test network"
+NO_FLAG = ('TESTNET="False" means real money: that is traded only when the program is started with --live '
+           '(make run ARGS=--live); TESTNET="True" is the test network')
 
 
 def flag_of(args: argparse.Namespace) -> Mode | None:
@@ -38,10 +39,15 @@ def flag_of(args: argparse.Namespace) -> Mode | None:
     return Mode.SIM if args.demo else None
 
 
-def check_live(settings: Settings) -> None:
-    """Live stays closed until the complete books have landed."""
-    if settings.mode is Mode.LIVE:
-        raise UsageError(LATER_LIVE)
+def check_live(settings: Settings, flag: Mode | None) -> None:
+    """Real money is traded only by an explicit choice at each start."""
+    if settings.mode is Mode.LIVE and flag is not Mode.LIVE:
+        raise UsageError(NO_FLAG)
+
+
+def confirmed(args: argparse.Namespace) -> tuple[str, ...]:
+    """The ids of LIVE accounts typed on the command line."""
+    return tuple(filter(None, (one.strip() for one in args.confirm.split(","))))
 
 
 def check_problems(settings: Settings) -> None:
@@ -109,7 +115,7 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
         flag = Mode.SIM                  # nothing was chosen yet: the bundled exchange, never a real account
         print("botbook: no settings yet, trading on the bundled exchange (--demo)", file=sys.stderr)
     settings = load_settings(home, known, flag)
-    check_live(settings)
+    check_live(settings, flag)
     check_problems(settings)
     with logging_to(home, settings, known, console=True):
         from session.build import Session
@@ -125,7 +131,8 @@ def _headless(args: argparse.Namespace, home: Path, project: Path, notices: tupl
             from models import Timings
             demo = child.demo if child is not None else None
             session = Session(settings, home, Timings(), runner.on_fatal, child, known=known,
-                              reread=lambda: load_settings(home, known, flag, demo))
+                              reread=lambda: load_settings(home, known, flag, demo),
+                              confirmed=confirmed(args))
         except BaseException:
             if child is not None:
                 child.stop(0.5)

@@ -99,10 +99,6 @@ class SettingsSetup:
         settings = self._load(self._texts(changes))
         for line in _problem_lines(settings):
             run.add(line)
-        if settings.mode is Mode.LIVE:
-            from session.run import LATER_LIVE
-            run.add(TestLine("✕", "program", "mode", LATER_LIVE, "set TESTNET to True"))
-            return
         if settings.demo and not settings.markets:
             run.add(TestLine("▲", "program", "exchange", "the bundled exchange is started with the terminal",
                              "DEMO is True: nothing else is asked"))

@@ -26,7 +26,7 @@ from interface.app import About, App, Hooks, Look, SettingLine
 from interface.history import NOTHING
 from models import Mode, Timings
 from session.layout_file import LayoutFile, read_layout
-from session.run import LATER_LIVE, VERSION, check_live, flag_of, logging_to, open_control
+from session.run import VERSION, check_live, confirmed, flag_of, logging_to, open_control
 from session.setup import SettingsSetup
 
 if TYPE_CHECKING:
@@ -44,10 +44,8 @@ def run_window(args: argparse.Namespace, home: Path, project: Path, notices: tup
     known = KnownSecrets()
     flag = flag_of(args)
     settings = load_settings(home, known, flag)
-    if flag is Mode.LIVE:
-        check_live(settings)
     with logging_to(home, settings, known, console=args.debug):
-        run = WindowRun(home, project, known, flag, settings, notices, VERSION, args.debug)
+        run = WindowRun(home, project, known, flag, settings, notices, VERSION, args.debug, confirmed(args))
         run.open()
         return run.exit_code
 
@@ -56,8 +54,9 @@ class WindowRun:
     """One run of the window, from the first picture to the last."""
 
     def __init__(self, home: Path, project: Path, known: KnownSecrets, flag: Mode | None, settings: Settings,
-                 notices: tuple[str, ...], version: str, debug: bool = False) -> None:
+                 notices: tuple[str, ...], version: str, debug: bool = False, confirmed: tuple[str, ...] = ()) -> None:
         self.exit_code = 0
+        self._confirmed = confirmed
         self._home, self._project, self._known, self._flag = home, project, known, flag
         self._settings, self._notices, self._version = settings, notices, version
         self._session: Session | None = None
@@ -111,10 +110,6 @@ class WindowRun:
     def _choose(self, choice: str) -> None:
         """The first start's answer."""
         mode = CHOICES[choice]
-        if mode is Mode.LIVE:
-            self.app.problem(LATER_LIVE, "Live")
-            self.app.first_start(self._choose)
-            return
         try:
             save_choice(self._home, mode)
         except TerminalError as error:
@@ -129,7 +124,7 @@ class WindowRun:
         for problem in settings.problems:
             self.app.problem(str(problem), f"{problem.file} {problem.key}".strip())
         try:
-            check_live(settings)
+            check_live(settings, self._flag)
         except UsageError as error:
             self.app.problem(str(error), "TESTNET")
             return
@@ -151,7 +146,8 @@ class WindowRun:
                 settings = load_settings(self._home, self._known, self._flag, child.demo)
             demo = child.demo if child is not None else None
             session = Session(settings, self._home, Timings(), self._fatal.append, child, self._known,
-                              reread=lambda: load_settings(self._home, self._known, self._flag, demo))
+                              reread=lambda: load_settings(self._home, self._known, self._flag, demo),
+                              confirmed=self._confirmed)
             self._control = open_control(self._home, session, self._flag)
             self._built.append(session)
         except TerminalError as error:

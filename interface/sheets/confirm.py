@@ -93,6 +93,42 @@ class LiveOrderSheet(Sheet):
             self._answer(False, False)
 
 
+class ConfirmAccountSheet(Sheet):
+    """Once for each LIVE account: its id is typed before the first order."""
+
+    def __init__(self, shell: Shell, market: str, account: str) -> None:
+        super().__init__(shell, f"Trade on {market} with real money?")
+        self.words([f"The keys belong to the {market} account {account}. Orders, by hand and by bots, are for real "
+                    "money."], "warning")
+        self.words(["Type the account's id to open it for orders. This is asked once; trading by bots is still "
+                    "switched on with F9 at each start."])
+        self._typed = tk.StringVar(shell.root)
+        entry = ttk.Entry(self.body, textvariable=self._typed, font=self.theme.mono, width=max(20, len(account) + 4))
+        entry.pack(anchor="w", pady=self.theme.px(4))
+        self._error = tk.Label(self.body, text="", background=self.theme["panel"], foreground=self.theme["error"],
+                               font=self.theme.ui, anchor="w")
+        self._error.pack(fill="x")
+
+        self._desk, self._market, self._account = shell.desk, market, account
+        entry.bind("<Return>", lambda _event: self.go())
+        self.button("Open for orders", self.go, "Danger.TButton")
+        self.button("Not now  Esc", self.close, side="right")
+        self.place()
+        entry.focus_set()
+
+    def go(self) -> None:
+        """Open the account if what was typed is its id."""
+        if self._typed.get().strip() != self._account:
+            self._error.configure(text="That is not the id. Nothing was opened.")
+            return
+        self.close()
+        self._desk.confirm_account(self._market, self._account, self._account)
+
+    def error(self) -> str:
+        """What was wrong with the id, "" = nothing yet."""
+        return str(self._error.cget("text"))
+
+
 class TakeOverSheet(Sheet):
     """Explains the opening row before it is booked."""
 

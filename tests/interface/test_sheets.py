@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from engine.commands import ConfirmAccount
 from interface.app import About, App, SettingLine
+from interface.sheets.confirm import ConfirmAccountSheet
 from interface.sheets.help import diagnostics
 from interface.sheets.settings import SettingsSheet
 from models import Mode
@@ -107,3 +111,21 @@ def test_a_narrow_bar_has_one_chooser_for_all_filters(window: Driver) -> None:
     finally:
         tabs.bar.canvas.winfo_width = wide  # type: ignore[method-assign]  # as before
         tabs.filter.level = ""
+
+def test_a_live_account_is_opened_by_typing_its_id(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ConfirmAccount] = []
+    monkeypatch.setattr(window.app.desk, "_out", asked.append)
+    window.app._strip_action("confirm:Binance/acc-42/x")
+    window.app.root.update()
+    sheet = window.app.shell.sheets["confirm account"]
+    assert isinstance(sheet, ConfirmAccountSheet)
+
+    sheet._typed.set("acc-42")
+    sheet.go()
+    assert "That is not the id" in sheet.error() and not asked
+
+    sheet._typed.set(" acc-42/x ")
+    sheet.go()
+    window.app.root.update()
+    assert [(one.market, one.account, one.typed) for one in asked] == [("Binance", "acc-42/x", "acc-42/x")]
+    assert "confirm account" not in window.app.shell.sheets

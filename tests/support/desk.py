@@ -140,7 +140,8 @@ class StubBots:
 class Desk:
     """An engine that runs, and everything around it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mode: Mode = Mode.SIM, confirmed: tuple[str, ...] = ()) -> None:
+        """`confirmed`: account ids typed on the command line."""
         self.ledger, self.history = folder / "sim.db", folder / "history.ini"
         self.board, self.bots = Board(), StubBots()
         self.venue = StubVenue(self.ledger)
@@ -148,10 +149,11 @@ class Desk:
         self.died: list[BaseException] = []
         self.strategies = STRATEGIES
         store = Store.sqlite(self.ledger)
-        store.prepare("SIM")
+        store.prepare(mode.value)
         self.engine = Engine(EngineParts(
-            store=store, board=self.board, clock=SystemClock(), timings=Timings.quick(), mode=Mode.SIM,
+            store=store, board=self.board, clock=SystemClock(), timings=Timings.quick(), mode=mode,
             history=self.history, configured=(BTC,), strategies=lambda: self.strategies,
+            confirmed=confirmed,
             on_fatal=self.fatal.append, on_death=lambda name, error: self.died.append(error)))
         self.engine.attach((self.venue,), cast(Bots, self.bots))
         self._fill_board()

@@ -17,7 +17,8 @@ import pytest
 from tests.faults.harness import ROOT, Ground, Program, free_port, until, write_private
 from tests.support.mariadb import PASSWORD, MariaDb
 
-LIVE = "live opens with the complete books; use the test network"
+LIVE = ('TESTNET="False" means real money: that is traded only when the program is started with --live '
+        '(make run ARGS=--live); TESTNET="True" is the test network')
 
 
 def run(home: Path, *arguments: str, code: int) -> str:
@@ -58,12 +59,14 @@ def test_2_for_flags_that_do_not_fit(home: Path, arguments: list[str]) -> None:
     assert "usage:" in run(home, *arguments, code=2)
 
 
-@pytest.mark.parametrize("testnet", ["True", "False"])
-def test_live_is_closed_until_the_books_are_complete(home: Path, testnet: str) -> None:
+@pytest.mark.parametrize(("testnet", "flags", "code", "words"), [
+    ("False", (), 2, LIVE), ("True", ("--live",), 3, '--live needs TESTNET="False" too')])
+def test_real_money_needs_both_the_setting_and_the_flag(home: Path, testnet: str, flags: tuple[str, ...], code: int,
+                                                        words: str) -> None:
     write_private(home / ".env", f"TESTNET={testnet}")
     write_private(home / ".env.Binance", f"API_KEY={'k' * 64}\nAPI_SECRET={'s' * 64}")
 
-    assert sentence(home, "--live", "--headless", code=2) == f"botbook: {LIVE}"
+    assert words in sentence(home, *flags, "--headless", code=code)
     assert not list(home.glob("*.db"))
 
 

@@ -94,7 +94,7 @@ def test_enter_on_the_first_start_sheet_starts_the_demo(home: Path, open_window:
     window.check_unharmed()
 
 
-def test_live_is_refused_with_its_sentence_and_asks_again(home: Path, open_window: list[Live]) -> None:
+def test_live_is_chosen_but_needs_the_flag_at_each_start(home: Path, open_window: list[Live]) -> None:
     open_window.append(Live(home, mode=None))
     window = open_window[0]
 
@@ -103,8 +103,8 @@ def test_live_is_refused_with_its_sentence_and_asks_again(home: Path, open_windo
     window.key("Return")
 
     window.until(lambda: window.strips(), 2, "the sentence")
-    assert "live opens with the complete books" in window.strips()[0]
-    assert "first start" in window.app.shell.sheets and not (home / ".env").exists()
+    assert "traded only when the program is started with --live" in window.strips()[0]
+    assert 'TESTNET="False"' in (home / ".env").read_text() and window.run._session is None
 
 
 @pytest.mark.parametrize(("env", "market", "field"), [
