@@ -31,7 +31,11 @@ SIDES = ("-wal", "-shm")
 Done = Callable[[int], object]
 
 
-def backup_file(path: Path, target: Path, done: Done) -> None:
+def _unseen(rows: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def backup_file(path: Path, target: Path, done: Done = _unseen) -> None:
     """Copy a ledger of SQLite as it stands at this moment. Raises LedgerError."""
     with _half(target) as half, closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source:
         source.isolation_level = None
@@ -48,7 +52,7 @@ def backup_file(path: Path, target: Path, done: Done) -> None:
             copy.execute("PRAGMA journal_mode=DELETE")           # one file, nothing beside it
 
 
-def backup_server(ledger: Reading, target: Path, done: Done) -> None:
+def backup_server(ledger: Reading, target: Path, done: Done = _unseen) -> None:
     """Copy a server's ledger, as it stands at this moment, into an SQLite ledger. Raises LedgerError."""
     with _half(target) as half:
         engine = open_sqlite(half)

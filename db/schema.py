@@ -162,10 +162,10 @@ def _fewer_indexes(connection: Connection) -> None:
 
 def _wallets(connection: Connection) -> None:
     """`moves` learns whose wallet; no version before wrote a row into it, so an empty one is made anew."""
-    columns = {column["name"] for column in sa.inspect(connection).get_columns(moves.name)}
-    if "WALLET" not in columns:
+    there = sa.inspect(connection)
+    if there.has_table(moves.name) and "WALLET" not in {column["name"] for column in there.get_columns(moves.name)}:
         moves.drop(connection)
-        moves.create(connection)
+    moves.create(connection, checkfirst=True)        # on a server a kill may have come after the drop
 
 
 # Step n brings version n−1 to n. Later issues append; a step is never changed once released.

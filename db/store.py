@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -72,6 +72,8 @@ class Store:
         self._errors: Any = engine.dialect.dbapi         # the driver: its classes of errors
         self._writes = Writes(kind)
         self._unfolded = 0                               # commits since the log was last folded into the file
+        self._copies = Path()                            # of a server's ledger, and how it is opened for one
+        self._again: Callable[[], sa.Engine] | None = None
 
     # ------------------------------------------------------------ opening
 
@@ -82,10 +84,13 @@ class Store:
         return cls(open_sqlite(path), "sqlite", str(path))
 
     @classmethod
-    def mysql(cls, address: MySqlAddress, password: str) -> Store:
-        """The ledger on a MySQL or MariaDB server."""
+    def mysql(cls, address: MySqlAddress, password: str, copies: Path | None = None) -> Store:
+        """The ledger on a MySQL or MariaDB server. `copies`: the folder for the copy before tables are changed."""
         where = f"{address.user}@{address.socket or address.host}/{address.database}"
-        return cls(open_mysql(address, password), "mysql", where)
+        made = cls(open_mysql(address, password), "mysql", where)
+        if copies is not None:
+            made._copies, made._again = copies, lambda: open_mysql(address, password)
+        return made
 
     def prepare(self, mode: str) -> None:
         """Bring the tables to the newest version and make sure this ledger holds `mode` and no other."""
@@ -122,13 +127,20 @@ class Store:
                 connection.execute(upsert(t.schema, self.kind), {"NAME": name, "VALUE": value})
 
     def _backup(self, version: int) -> None:
-        path = Path(self.where)
-        if self.kind == "sqlite" and version and path.exists():
-            copy = path.with_name(f"{path.name}.v{version}.bak")
-            half = copy.with_suffix(".tmp")
-            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(half)) as target:
-                source.backup(target)                # what still stands in the log included
-            half.replace(copy)
+        """A copy of an older ledger before its tables are changed: beside its file, or in the folder for a server's."""
+        from db.backup import backup_file, backup_server  # they stand on this class
+        from db.reading import Reading
+
+        if not version:
+            return
+        if self.kind == "sqlite":
+            path = Path(self.where)
+            backup_file(path, path.with_name(f"{path.name}.v{version}.bak"))
+        elif self._again is not None:
+            name = self.where.rpartition("/")[2]
+            self._copies.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with Reading(self._again(), self.kind, self.where) as ledger:
+                backup_server(ledger, self._copies / f"{name}.v{version}.bak.db")
 
     def lock_account(self, market: str, account: str) -> None:
         """On MySQL: hold GET_LOCK for this account as long as the connection lives; a second copy is refused."""

@@ -29,13 +29,16 @@ from strategies.loader import Loader
 
 log = logging.getLogger(__name__)
 
+BACKUPS = "backups"      # folder in the home
 
-def open_store(settings: Settings) -> Store:
+
+def open_store(settings: Settings, home: Path | None = None) -> Store:
     """The ledger of this mode, ready to use. Raises LedgerError (exit 5)."""
     database = settings.database
     if isinstance(database, MysqlSettings):
         store = Store.mysql(MySqlAddress(database.host, database.port, database.user, database.database,
-                                         database.socket), database.password.reveal())
+                                         database.socket), database.password.reveal(),
+                            copies=home / BACKUPS if home is not None else None)
     else:
         store = Store.sqlite(database.path)
     store.prepare(settings.mode.value)
@@ -62,7 +65,7 @@ class Session:
         keys = tuple(Key(market.name, product.category, symbol) for market in settings.markets
                      for product in market.products for symbol in product.symbols)
         self.engine = Engine(EngineParts(
-            store=open_store(settings), board=self.board, clock=clock, timings=timings, mode=settings.mode,
+            store=open_store(settings, home), board=self.board, clock=clock, timings=timings, mode=settings.mode,
             history=home / "history.ini", configured=keys,
             strategies=self._scan_strategies,
             on_fatal=on_fatal, on_death=self.thread_died, confirmed=confirmed,

@@ -26,8 +26,8 @@ def doctor(home: Path, as_json: bool) -> int:
     known = KnownSecrets()
     settings = load_settings(home, known)
     checks = [*machine_checks(home), Check("second copy", lambda: _second_copy(home)),
-              Check("settings", lambda: _settings(home, settings)), Check("database", lambda: _database(settings)),
-              *_markets(settings)]
+              Check("settings", lambda: _settings(home, settings)),
+              Check("database", lambda: _database(home, settings)), *_markets(settings)]
     report = run_doctor(checks, known)
     print(report.as_json() if as_json else "\n".join(report.lines()))
     return report.exit_code
@@ -47,10 +47,10 @@ def _settings(home: Path, settings: Settings) -> Finding:
     return good(f"mode {settings.mode.value}" if has_settings(home) else "none yet: the first start asks")
 
 
-def _database(settings: Settings) -> Finding:
+def _database(home: Path, settings: Settings) -> Finding:
     if any(problem.key.startswith(("MYSQL", "SQLITE")) for problem in settings.problems):
         return bad("not asked: its settings are wrong")
-    store = open_store(settings)
+    store = open_store(settings, home)
     try:
         store.write(())
         return good(f"{store.kind} can be written: {store.where}")

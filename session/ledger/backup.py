@@ -19,16 +19,15 @@ from db.backup import backup_file, backup_server, judged, restore_file, restore_
 from db.mysql import LONG_ANSWER_S, open_mysql
 from db.store import Store
 from session import lock
+from session.build import BACKUPS, open_store
 from session.ledger.place import address_of, reading, settings_of
 from session.ledger.progress import progress
-
-FOLDER = "backups"
 
 
 def backup(args: argparse.Namespace, home: Path) -> int:
     """Copy the ledger; the exit code."""
     settings = settings_of(args, home, KnownSecrets())
-    target: Path = args.file or home / FOLDER / f"{settings.mode.value.lower()}-{_stamp()}.db"
+    target: Path = args.file or home / BACKUPS / f"{settings.mode.value.lower()}-{_stamp()}.db"
     if target.exists():
         raise ConfigError("", "", f"{target} is there already; choose another name")
     try:
@@ -62,7 +61,7 @@ def restore(args: argparse.Namespace, home: Path) -> int:
                               f"{settings.mode.value}; nothing was changed")
         database = settings.database
         if isinstance(database, MysqlSettings):
-            aside = f"its tables end with _{_restore_server(args.file, settings, database)}"
+            aside = f"its tables end with _{_restore_server(args.file, home, settings, database)}"
         else:
             kept = restore_file(args.file, database.path, _stamp())
             aside = str(kept) if kept is not None else "there was none"
@@ -70,12 +69,11 @@ def restore(args: argparse.Namespace, home: Path) -> int:
     return 0
 
 
-def _restore_server(file: Path, settings: Settings, database: MysqlSettings) -> str:
+def _restore_server(file: Path, home: Path, settings: Settings, database: MysqlSettings) -> str:
     """The same on a server; the ending of the old tables' names. Who trades on one of its accounts is not disturbed."""
-    store = Store.mysql(address_of(database), database.password.reveal())
+    store = open_store(settings, home)
     engine = open_mysql(address_of(database), database.password.reveal(), LONG_ANSWER_S)
     try:
-        store.prepare(settings.mode.value)
         with reading(settings) as ledger:
             accounts = {(row.key.market, row.account) for row in ledger.books().values()}
         for market, account in sorted(accounts):

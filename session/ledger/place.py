@@ -49,7 +49,7 @@ def reading(settings: Settings) -> Reading:
 def writing(settings: Settings, home: Path) -> Iterator[Store]:
     """The ledger for writing, which no other copy of the program works with meanwhile."""
     with lock.take(home):
-        store = open_store(settings)
+        store = open_store(settings, home)
         try:
             yield store
         finally:
