@@ -177,6 +177,7 @@ class RobotRow:
     params: str
     state: str
     reason: str
+    odd: str = ""                    # "TIMEFR 'abc'": a column that holds no whole number, as it was typed
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,8 +149,10 @@ def robot(row: Any) -> RobotRow:
     emi, symbol, category, market, strategy, params, state, reason = (
         "" if value is None else str(value) for value in
         (row.EMI, row.SYMBOL, row.CATEGORY, row.MARKET, row.STRATEGY, row.PARAMS, row.STATE, row.REASON))
+    odd = next((f"{name} {str(value)[:40]!r}" for name, value in (("TIMEFR", row.TIMEFR), ("CAPITAL", row.CAPITAL))
+                if not typed(value).is_finite()), "")
     return RobotRow(emi, symbol, category, market, whole(row.SORT), whole(row.TIMEFR), typed(row.CAPITAL), strategy,
-                    params, state or "WORK", reason)
+                    params, state or "WORK", reason, odd)
 
 
 def typed(value: object) -> Decimal:

@@ -29,6 +29,7 @@ def read_robot(row: RobotRow, configured: Collection[Key], strategies: Collectio
         None if category else f"CATEGORY {printable(row.category, 20)!r}: one of {', '.join(CATEGORY_OF)}",
         None if key in configured else f"{key.symbol} is not in the list: add it to "
                                        f"{key.category.value.upper()}_SYMBOLS in .env.{key.market}",
+        f"{printable(row.odd, 60)}: a whole number is needed" if row.odd else None,
         None if timeframe else f"TIMEFR {row.timefr}: minutes, one of {', '.join(str(m) for m in _BY_MINUTES)}",
         None if capital >= 1
         else f"CAPITAL {row.capital}: a whole number of smallest quantities, 1 or more",

@@ -257,7 +257,7 @@ def test_words_typed_where_numbers_belong_are_for_the_reader_to_judge(store: Sto
 
     robot = store.robots()[0]
 
-    assert (robot.sort, robot.timefr, robot.capital.is_nan()) == (0, 0, True)
+    assert (robot.sort, robot.timefr, robot.capital.is_nan(), robot.odd) == (0, 0, True, "TIMEFR '5m'")
 
 
 def test_robots_name_is_there_once(store: Store) -> None:

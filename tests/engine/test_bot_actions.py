@@ -649,7 +649,7 @@ def step(driver: BotDriver, number: int, one: tuple[object, ...]) -> Decision | 
     return None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(fills, fills, funding, asked, asked), min_size=10, max_size=60))
 def test_no_action_changes_the_accounts_sums(steps: list[tuple[object, ...]]) -> None:
     driver = BotDriver(row("A"), row("B", COIN), row("c"), keys=SYMBOLS, traded=TRADED)

@@ -185,6 +185,22 @@ def test_nothing_is_done_while_the_database_is_away(desk: Desk) -> None:
 # ---------------------------------------------------------------- typed by hand, then F3
 
 
+def test_words_typed_for_numbers_are_named_and_hurt_nobody_else(desk: Desk) -> None:
+    write_robot(desk, "good")
+    for emi, timefr, capital in (("late", "'5m'", "1"), ("rich", "1", "'x'")):
+        desk.sql("INSERT INTO robots (EMI, SYMBOL, CATEGORY, TIMEFR, CAPITAL) "
+                 f"VALUES ('{emi}', 'BTCUSDT', 'linear', {timefr}, {capital})")
+    desk.sql("INSERT INTO robots (EMI, SYMBOL, CATEGORY) VALUES (X'00FF', X'01', X'02')")
+    desk.run()
+
+    shown = {line.emi: (line.status, line.reason) for line in desk.view.bots}
+
+    assert shown["good"] == ("WORK", "") and [bot.emi for bot in desk.bots.rows] == ["good"]
+    assert shown["late"] == ("SUSPENDED", "TIMEFR '5m': a whole number is needed")
+    assert shown["rich"] == ("SUSPENDED", "CAPITAL 'x': a whole number is needed")
+    assert len(shown) == 4
+
+
 def test_symbol_changed_by_hand_needs_position_zero(desk: Desk) -> None:
     desk.board.instruments[ETH] = instrument(ETH)
     desk.engine._products.configured = (BTC, ETH)

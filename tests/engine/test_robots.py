@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -44,6 +45,7 @@ def test_good_row() -> None:
     (row(market="Bitmex"), "BTCUSDT is not in the list"),
     (row(timefr=7), "TIMEFR 7: minutes, one of 1, 3, 5"),
     (row(timefr=0), "TIMEFR 0"),
+    (replace(row(timefr=0), odd="TIMEFR '5m'"), "TIMEFR '5m': a whole number is needed"),
     (row(capital="0"), "CAPITAL 0: a whole number of smallest quantities, 1 or more"),
     (row(capital="-3"), "CAPITAL -3"),
     (row(capital="1.5"), "CAPITAL 1.5"),
