@@ -122,9 +122,15 @@ class Desk:
             self.tickets.settle(view.verdicts)
             if self.key is None and view.configured:
                 self.select(next((key for key in view.configured if name_of(key) == self.wanted), view.configured[0]))
+            elif self._is_gone(view):
+                self.select(view.configured[0])
         waits = self.draft is not None and not self.needs_live_sheet
         if waits and self.monotonic() - self._touched > DRAFT_LIFE_S:
             self.drop()
+
+    def _is_gone(self, view: View) -> bool:
+        """Whether F3 has taken the shown symbol's product out of the settings."""
+        return bool(view.configured) and self.key not in view.configured and self.key not in self.board.instruments
 
     def glance(self) -> Glance:
         """Everything about the selected instrument, now."""

@@ -41,7 +41,7 @@ class TopLine:
             parts.append(Segment("symbol", glance.key.symbol, font="bold", pad=10))
             doubled = glance.key.symbol in glance.twins
             parts.append(Segment("venue", venue, "dim", "small", pad=4, drop=0 if doubled else 6))
-        drops = {"Last": 1, "Mark": 4, "24h": 3, "Fund": 5}
+        drops = {"Last": 1, "Mark": 4, "24h": 3, "Fund": 5, "Index": 7}
         for label, value, ink in prices(glance):
             parts.append(Segment(f"{label} label", label, "dim", "small", pad=12, drop=drops[label]))
             parts.append(Segment(label, value, ink, "mono_bold" if label == "Last" else "mono", pad=4,

@@ -46,13 +46,15 @@ def title(mode: Mode | None, glance: Glance, on: bool) -> str:
 
 
 def prices(glance: Glance) -> list[tuple[str, str, str]]:
-    """(label, value, colour): last, mark, 24 h, funding with its countdown, own position."""
+    """(label, value, colour): last, mark, index, 24 h, funding with its countdown, own position."""
     ticker = glance.ticker
     if ticker is None or glance.key is None:
         return []
     colour = {Side.BUY: "buy", Side.SELL: "sell"}.get(ticker.last_side, "text") if ticker.last_side else "text"
     parts = [("Last", price(ticker.last, glance.instrument), colour),
              ("Mark", price(ticker.mark, glance.instrument), "text")]
+    if ticker.index is not None:
+        parts.append(("Index", price(ticker.index, glance.instrument), "text"))
     if ticker.change_24h is not None:
         parts.append(("24h", percent(ticker.change_24h), "buy" if ticker.change_24h >= 0 else "sell"))
     if ticker.funding_rate is not None:

@@ -145,3 +145,15 @@ def test_ctrl_k_names_the_product_and_adds_exactly_that_one(window: Driver) -> N
     window.key("Return", widget=sheet.entry)
     assert window.app.desk.key == SPOT
     assert window.app.top.bar.texts()["venue"] == "Binance"
+
+
+def test_a_symbol_whose_product_was_taken_out_makes_way_for_another(window: Driver) -> None:
+    desk = window.app.desk
+    rest = tuple(key for key in window.viewed().configured if key != BTC)
+    kept = desk.board.instruments.pop(BTC)
+    try:
+        window.stage.change(configured=rest)
+        window.draw()
+        assert desk.key == rest[0]
+    finally:
+        desk.board.instruments[BTC] = kept
