@@ -6,12 +6,12 @@ the same home recovers, and the referee compares it with the exchange.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,6 +29,7 @@ ROWS = {
     "K6": ("inside commit", "before commit", "after commit"),
     "K7": ("before cursor", "before rename", "after rename"),
 }
+_numbers = itertools.count(1)
 SEED = int(os.environ.get("BOTBOOK_SEED", "1"))
 SHORT = [("K1", "before intent", 3), ("K2", "before send", 2), ("K4", "after send", 3),
          ("K5", "before fill", 2), ("K6", "inside commit", 11), ("K7", "before rename", 2), ("K7", "after rename", 1)]
@@ -57,12 +58,16 @@ def recover_and_check(ground: Ground) -> None:
 
 def kill_at(ground: Ground, effect: str, nth: int, seed: int, from_start: bool = False) -> None:
     """One life of the child up to its end by its own hand."""
-    child = driver(ground, kill=effect, nth=nth, seed=seed, orders=200, pause=0.02, from_start=from_start)
-    assert child.wait(40) == -signal.SIGKILL, f"{effect} {nth} never came: {child.text()[-600:]}"
+    child = driver(ground, kill=effect, nth=nth, seed=seed, orders=2000, pause=0.02, seconds=80,
+                   from_start=from_start)
+    assert child.wait(100) == -signal.SIGKILL, f"{effect} {nth} never came: {child.text()[-600:]}"
 
 
-@pytest.mark.parametrize(("row", "effect", "nth"), SHORT)
-def test_killed_at_an_effect(ground: Ground, row: str, effect: str, nth: int) -> None:
+@pytest.mark.parametrize(("row", "effect", "nth", "database"), [
+    *((*one, "sqlite") for one in SHORT), ("K6", "inside commit", 11, "mariadb")])
+def test_killed_at_an_effect(ground: Ground, request: pytest.FixtureRequest, row: str, effect: str, nth: int,
+                             database: str) -> None:
+    keep_books_in(ground, database, request)
     prepare(ground)
 
     kill_at(ground, effect, nth, seed=nth)
@@ -72,15 +77,21 @@ def test_killed_at_an_effect(ground: Ground, row: str, effect: str, nth: int) ->
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 @pytest.mark.parametrize("row", list(ROWS))
-def test_killed_at_every_effect_of_a_run(ground: Ground, row: str) -> None:
+def test_killed_at_every_effect_of_a_run(ground: Ground, request: pytest.FixtureRequest, row: str,
+                                         database: str) -> None:
+    keep_books_in(ground, database, request)
     prepare(ground)
     for _, effect, nth in [one for one in LONG if one[0] == row]:
         kill_at(ground, effect, nth, seed=nth)
         recover_and_check(ground)
 
 
-def test_k3_killed_after_the_request_and_before_its_answer(ground: Ground) -> None:
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("mariadb", marks=pytest.mark.long)])
+def test_k3_killed_after_the_request_and_before_its_answer(ground: Ground, request: pytest.FixtureRequest,
+                                                           database: str) -> None:
+    keep_books_in(ground, database, request)
     prepare(ground)
     ground.exchange.fault("withhold", path="POST /fapi/v1/order", seconds=5, times=1)
     child = driver(ground, orders=1, stay=20)
@@ -91,7 +102,9 @@ def test_k3_killed_after_the_request_and_before_its_answer(ground: Ground) -> No
     recover_and_check(ground)
 
 
-def test_killed_while_recovering(ground: Ground) -> None:
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("mariadb", marks=pytest.mark.long)])
+def test_killed_while_recovering(ground: Ground, request: pytest.FixtureRequest, database: str) -> None:
+    keep_books_in(ground, database, request)
     prepare(ground)
     kill_at(ground, "before fill", 4, seed=2)
     for nth in (1, 2):
@@ -125,6 +138,8 @@ def random_kills(ground: Ground, lives: int, seed: int) -> None:
         until(lambda child=child: "recovered" in child.out or not child.is_running(), 30,  # type: ignore[misc]
               "recovered")
         assert child.is_running(), child.text()[-800:]
+        if not life:                         # it has traded, however busy the machine is
+            until(lambda child=child: len(child.out) > 6, 15, "accepted orders")  # type: ignore[misc]
         time.sleep(chance.uniform(0.1, 1.0))
         child.kill()
         recover_and_check(ground)
@@ -137,22 +152,26 @@ def test_random_kills(ground: Ground) -> None:
     random_kills(ground, 5, SEED)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[MariaDb]:
-    """A MariaDB server of this test's own."""
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """A MariaDB server of these tests' own."""
     if missing():
         pytest.skip(f"{missing()} is missing: sudo apt-get install mariadb-server")
-    folder = tmp_path / "m"
-    folder.mkdir()
-    made = MariaDb(folder)
+    made = MariaDb(tmp_path_factory.mktemp("m"))
     yield made
     made.stop()
 
 
 def use_server(ground: Ground, server: MariaDb) -> None:
-    """The ledger stands on the server."""
+    """The ledger stands on the server, in a database of its own."""
     write_private(ground.home / ".env", f"MYSQL_HOST=127.0.0.1\nMYSQL_PORT={server.port}\nMYSQL_USER={server.user}\n"
-                                        f"MYSQL_PASSWORD={PASSWORD}")
+                                        f"MYSQL_PASSWORD={PASSWORD}\nMYSQL_DATABASE=kill{next(_numbers)}")
+
+
+def keep_books_in(ground: Ground, database: str, request: pytest.FixtureRequest) -> None:
+    """A file in the home folder, or the server."""
+    if database == "mariadb":
+        use_server(ground, request.getfixturevalue("server"))
 
 
 def test_a_random_kill_on_mariadb(ground: Ground, server: MariaDb) -> None:
