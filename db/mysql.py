@@ -12,11 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.dialects import MySqlAddress
+from core.errors import LedgerError
+from db.dialects import MySqlAddress, plain_reason
 from db.mysql_words import NO_DATABASE, NOT_MYSQL, TOO_SMALL
 
 CONNECT_S = 3          # the engine waits for it, cancels with it
 ANSWER_S = 10          # for one answer; then the connection is given up and what was written is looked for
+TEST_ANSWER_S = 5
 LONG_ANSWER_S = 600    # copying and reading all of a ledger
 LOCK_S = 2             # another program's open transaction is waited for as long, then said
 IDLE_S = 604_800       # the server keeps a line that is quiet for a week
@@ -33,8 +35,26 @@ def open_mysql(address: MySqlAddress, password: str, answer_s: float | None = No
                             poolclass=sa.StaticPool)
 
 
-def connect(address: MySqlAddress, password: str, answer_s: float) -> Any:
-    """The driver's connection, in our database. Raises the driver's errors.
+def probe(address: MySqlAddress, password: str) -> str:
+    """What a test of the settings finds there; nothing is made. Raises LedgerError."""
+    import pymysql
+
+    try:
+        raw = connect(address, password, TEST_ANSWER_S, makes=False)
+    except (pymysql.err.Error, OSError) as error:
+        raise LedgerError(plain_reason(error)) from None
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT DATABASE()")
+            there = (cursor.fetchone() or (None,))[0]
+        return f"{raw.get_server_info()}, database {address.database} " + (
+            "is there" if there else "is made by the first start")
+    finally:
+        raw.close()
+
+
+def connect(address: MySqlAddress, password: str, answer_s: float, makes: bool = True) -> Any:
+    """The driver's connection, in our database (`makes`: made when it is missing). Raises the driver's errors.
 
     `max_allowed_packet` is the server's, `server_start` when that server was started (seconds, 0: not told).
     """
@@ -56,7 +76,7 @@ def connect(address: MySqlAddress, password: str, answer_s: float) -> Any:
             for statement in _FROM_SERVER:
                 cursor.execute(statement)
             _measure(raw, cursor)
-        _use(raw, address.database)
+        _use(raw, address.database, makes)
     except BaseException:
         raw.close()
         raise
@@ -77,7 +97,7 @@ def _measure(raw: Any, cursor: Any) -> None:
     raw.server_start = int(told[1]) - int(uptime[1]) if uptime else 0
 
 
-def _use(raw: Any, database: str) -> None:
+def _use(raw: Any, database: str, makes: bool) -> None:
     """Go into the database; make it where there is none."""
     from pymysql.err import OperationalError
 
@@ -87,6 +107,8 @@ def _use(raw: Any, database: str) -> None:
     except OperationalError as error:
         if error.args[0] != NO_DATABASE:
             raise
+        if not makes:
+            return
     with raw.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quoted(database)} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
     raw.select_db(database)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import TerminalError
+from core.errors import LedgerError, TerminalError
 from core.home import write_private
 from core.logs import one_line, redact
 from core.market_settings import Demo
@@ -16,7 +16,7 @@ from core.secrets import KnownSecrets
 from core.setting_edit import edited
 from core.setting_file import Problem, read_text
 from core.setting_keys import keys_of
-from core.settings import Settings, load_settings
+from core.settings import MysqlSettings, Settings, load_settings
 from core.titles import market_title, product_title
 from interface.setup import Changes, Progress, TestLine
 from models import Mode, Timings
@@ -97,7 +97,7 @@ class SettingsSetup:
     def _test(self, run: Run, changes: Changes) -> None:
         from connectors import probe_steps  # the network is loaded when it is needed
         settings = self._load(self._texts(changes))
-        for line in _problem_lines(settings):
+        for line in (*_problem_lines(settings), *_database_lines(settings)):
             run.add(line)
         if settings.demo and not settings.markets:
             run.add(TestLine("▲", "program", "exchange", "the bundled exchange is started with the terminal",
@@ -155,6 +155,20 @@ def _problem_lines(settings: Settings) -> Iterator[TestLine]:
     """What is wrong in the files themselves: such a market is not asked."""
     for problem in settings.problems:
         yield TestLine("✕", market_title(problem.market) or "program", "settings", str(problem), _cure(problem))
+
+
+def _database_lines(settings: Settings) -> Iterator[TestLine]:
+    """Whether the server takes us; a file needs no asking."""
+    database = settings.database
+    if not isinstance(database, MysqlSettings) or any(one.key.startswith("MYSQL") for one in settings.problems):
+        return
+    from db.dialects import MySqlAddress
+    from db.mysql import probe
+    address = MySqlAddress(database.host, database.port, database.user, database.database, database.socket)
+    try:
+        yield TestLine("✓", "program", "database", probe(address, database.password.reveal()), "")
+    except LedgerError as error:
+        yield TestLine("✕", "program", "database", str(error), "correct MYSQL_… or the server's rights")
 
 
 def _cure(problem: Problem) -> str:

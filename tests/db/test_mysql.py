@@ -131,6 +131,16 @@ def test_another_service_on_that_port_is_said(database: str) -> None:
             store.prepare("SIM")
 
 
+def test_a_test_of_the_settings_says_how_it_is_and_makes_nothing(mariadb: MariaDb, database: str) -> None:
+    assert "MariaDB" in mysql.probe(mariadb.address(database), PASSWORD)
+    assert "is made by the first start" in mysql.probe(mariadb.address(database), PASSWORD)
+    assert not sql(mariadb, f"SHOW DATABASES LIKE '{database}'")
+    made_before(mariadb, database)
+    assert mysql.probe(mariadb.address(database), PASSWORD).endswith("is there")
+    with pytest.raises(LedgerError, match="MYSQL_USER and MYSQL_PASSWORD"):
+        mysql.probe(mariadb.address(database), "wrong-password-99")
+
+
 # ---------------------------------------------------------------- packets
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.secrets import KnownSecrets
 from core.settings import load_settings
 from session.setup import Run, SettingsSetup
-from tests.faults.harness import Ground, write_private
+from tests.faults.harness import Ground, free_port, write_private
 
 FILE = ".env.Binance"
 
@@ -105,3 +105,11 @@ def test_a_connection_is_tested_before_it_is_saved(ground: Ground) -> None:
     assert good.ok and good.note == "all steps worked" and {line.mark for line in good.lines} == {"✓"}
     assert (bad.ok, bad.lines[-1].step, bad.lines[-1].mark) == (False, "key", "✕")
     assert not (ground.home / FILE).exists() and "w" * 64 not in str(bad)
+
+
+def test_a_database_server_is_tested_too(tmp_path: Path, setup: SettingsSetup) -> None:
+    run = done(setup.test({(".env", "MYSQL_HOST"): "127.0.0.1", (".env", "MYSQL_PORT"): str(free_port()),
+                           (".env", "MYSQL_USER"): "trader", (".env", "DEMO"): "True"}))
+
+    line = next(one for one in run.progress.lines if one.step == "database")
+    assert line.mark == "✕" and "check MYSQL_HOST and MYSQL_PORT" in line.text and not run.progress.ok
