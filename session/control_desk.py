@@ -178,7 +178,8 @@ def _told(request: Request, verdict: Verdict, view: View | None) -> Answer:
         case "kill":
             return accepted(request.do, "kill switch: trading is OFF, new orders are locked, the cancel of all open "
                                         f"orders is sent ({orders} shown); re-arm in the window, or restart")
-    return accepted(request.do, f"{market_title(request.market) or 'all markets'}: reconnecting and recovering")
+    return accepted(request.do, f"{market_title(request.market.capitalize()) or 'all markets'}: reconnecting and "
+                                "recovering")
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -35,7 +35,7 @@ from session.run import flag_of
 PROGRAM_S = 3.0           # for the running program's answer
 CANCELLED_S = 5.0         # until what it shows as open is gone
 ALL_S = 60.0              # for all venues together
-ROUNDS = 4                # in which nothing was reached, before it is given up
+ROUNDS = 3                # in which nothing was reached, before it is given up
 PAUSE_S = 0.3             # between rounds
 _TIMINGS = replace(Timings(), connect=3.0, answer=5.0)
 _MATTERS = ("MARKET_LIST", "TESTNET", "DEMO")

@@ -65,6 +65,7 @@ def test_d4_commits_whose_answer_is_lost_stand_once(ground: Ground, terminal: Te
     assert terminal.said("the ledger can write again")
 
 
+@pytest.mark.long
 def test_d4_a_line_that_breaks_again_and_again_and_one_that_is_slow(ground: Ground, terminal: Terminal,
                                                                    line: Proxy) -> None:
     line.delay_s = 0.05

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from db.store import Store
 from session import ctl as client
 from session.child import READY_FILE
 from tests.faults.harness import ROOT, Ground, Program, free_port, until, write_private
@@ -42,6 +43,11 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
         self.home.mkdir(mode=0o700)
+        ledger = Store.sqlite(self.home / "sim.db")
+        ledger.prepare("SIM")
+        ledger.close()
+        with sqlite3.connect(self.home / "sim.db") as typed:
+            typed.execute(ROBOT)
         self.program = Program([str(ROOT / "main.py"), "--demo", "--headless", "--home", str(self.home)])
         until(lambda: "trading OFF" in self.program.text() or not self.program.is_running(), 30, "it runs")
         assert self.program.is_running(), self.program.text()
@@ -79,12 +85,8 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A running terminal with one bot, typed as SQL and taken up with ctl recover."""
+    """A running terminal with one bot."""
     made = Demo(tmp_path_factory.mktemp("control"))
-    with sqlite3.connect(made.home / "sim.db") as typed:
-        typed.execute(ROBOT)
-    assert made.ctl(do="recover")["ok"]
-    until(lambda: made.ctl(do="status")["status"]["bots"], 10, "the bot")
     until(lambda: all(venue["recovered"] for venue in made.ctl(do="status")["status"]["venues"]), 20, "recovered")
     yield made
     made.end()
@@ -106,6 +108,7 @@ def test_status_for_people_and_for_programs(demo: Demo) -> None:
     (("trading", "on"), 0, "trading is ON"), (("trading", "off"), 0, "trading is OFF"),
     (("bot", "alfa", "off"), 0, "alfa is OFF"), (("bot", "alfa", "on"), 0, "alfa is WORK"),
     (("bot", "beta", "on"), 8, "botbook: there is no bot beta; there are alfa"),
+    (("recover", "bitmex"), 0, "BitMEX: reconnecting and recovering"),
     (("recover", "Kraken"), 8, "botbook: Kraken is not connected here; Binance, Bitmex is"),
     (("positions",), 0, "no positions"), (("trading", "maybe"), 2, "usage"), (("bot", "alfa"), 2, "usage")])
 def test_commands_and_their_exit_codes(demo: Demo, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -202,6 +205,7 @@ def test_kill_switch_by_the_program_stopped_and_dead(demo: Demo) -> None:
     assert (demo.home / "sim.db").read_bytes() == b"no database"
 
 
+@pytest.mark.long
 def test_the_next_start_replaces_what_the_killed_one_left(ground: Ground) -> None:
     ground.settings()
     first = ground.program("--headless")
