@@ -56,7 +56,7 @@ class BotActionSheet(Sheet):
         else:
             entry = ttk.Entry(grid, textvariable=variable, font=theme.mono, width=ENTRY_CHARS)
         entry.grid(row=row, column=1, sticky="w", pady=theme.px(1))
-        entry.bind("<Return>", lambda _event: self._do())
+        entry.bind("<Return>", lambda _event: self._enter())
         tk.Label(grid, text=field.hint, background=theme["panel"], foreground=theme["dim"], font=theme.ui).grid(
             row=row, column=2, sticky="w", padx=theme.px(10))
         self.entries[field.name] = entry
@@ -73,6 +73,13 @@ class BotActionSheet(Sheet):
         if line is not None:
             self.shell.desk.cancel_owner(line.emi, None if is_bot(line) else line.key)
             self._say("Cancelling. Once the venue has confirmed it, ask again.", "", "warning")
+
+    def _enter(self) -> str:
+        """Enter in a field asks; what cannot be taken back wants its button, one Enter later."""
+        if not self.form.danger:
+            return self._do()
+        self.go.focus_set()
+        return "break"
 
     def _do(self) -> str:
         """Ask the engine once; its answer closes the sheet or stands below the fields."""

@@ -208,6 +208,16 @@ def test_bot_is_renamed_by_keys_alone(window: Driver) -> None:
     assert str(window.app.root.focus_get()) == str(sheet.table.canvas)
 
 
+def test_what_cannot_be_taken_back_wants_its_button(window: Driver) -> None:
+    made = action(window, bots(window), "Merge…")
+
+    window.key("Return")
+    assert not window.sent(MergeBot) and str(window.app.root.focus_get()) == str(made.go)
+    window.key("Return")
+
+    assert [(one.emi, one.into) for one in window.sent(MergeBot)] == [("grid1", "flat")]
+
+
 def test_orders_in_the_way_are_cancelled_in_one_step(window: Driver) -> None:
     made = action(window, bots(window), "Delete…")
     assert any(text.startswith("▲ 4 orders of grid1 are open") for text in labels(made.body))
