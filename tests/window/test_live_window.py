@@ -179,6 +179,7 @@ def test_a_waiting_stop_is_dragged_to_another_trigger_and_cancelled_at_once(live
 
     assert line.trigger and line.trigger.price == to and not waiting(live, old) and waiting(live, line.id)
     assert live.row(old)["STATUS"] == "CANCELED" and len(live.view.orders) == 1
+    live.app.refresh()                # its chip is drawn with the next tick: now
     live.click_cross(to)
     live.until(lambda: not waiting(live, line.id) and not live.view.orders, 5, "the cancel")
 
