@@ -10,8 +10,11 @@ What a venue promises the engine:
   flow into `sink`. After each loss: `VenueDown`, then another `VenueUp`. The engine asks the recovery questions.
 * Every `SubmitOrder`, `AmendOrder`, `CancelOrder` is answered by exactly one `Ack`, `Reject` or `Silence`; each
   `AskOrder` by `OrderFound` or `OrderAbsent` once the venue answered (unanswered questions prove nothing: they are
-  asked again by the keeper until stopped); `AskAccount` by one `AccountSnapshot`; `AskHistory` by pages, the last with
-  `last=True`. Questions survive a reconnection: they stay queued and are asked when the venue can be reached again.
+  asked again by the keeper until stopped); `AskAccount` by one `AccountSnapshot`; `AskHistory` and `AskMoney` by pages,
+  the last with `last=True`. Questions survive a reconnection: they stay queued and are asked when the venue can be
+  reached again.
+* Money beyond trades is told once, by id: funding where the venue tells it (`Execution`'s sister in stream and history,
+  or `MoneyPage`), movements by `MoneyPage`, or by the stream where there is no history; `MoneyMoved` is a hint to ask.
 * A request is sent again only by the rule in `trader`: after proof that the venue refused to take it, once, within
   `Timings.resend_within` of the asking.
 * `Execution.cl_ord_id` is told for history rows too (the connector joins what the venue splits over two endpoints).

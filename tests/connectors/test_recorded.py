@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.binance import conditional as algo
-from connectors.binance import events, leverage, parse
+from connectors.binance import events, income, leverage, parse
 from connectors.binance import stream as wire
 from connectors.binance.conditional import Algo
 from connectors.binance.feed import MarketFeed, Watch
@@ -20,7 +20,20 @@ from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
 from core.board import Board
 from core.clock import HandClock
-from models import BalanceReport, Category, ExecKind, Execution, Key, OrderReport, OrdStatus, OrdType, Timings, Trigger
+from models import (
+    BalanceReport,
+    Category,
+    ExecKind,
+    Execution,
+    Funding,
+    Key,
+    MoneyMoved,
+    OrderReport,
+    OrdStatus,
+    OrdType,
+    Timings,
+    Trigger,
+)
 
 LINEAR = Category.LINEAR
 
@@ -185,3 +198,30 @@ def test_coin_margined_answers(recorded: Path) -> None:
         assert {one.multiplier for one in instruments if one.base == "BTC"} <= {100}
     assert pages and [one.volume for one in parse.candles(compact(pages[0]))] == [
         Decimal(row[5]) for row in pages[0]]
+
+
+def test_recorded_income_is_a_funding_and_tells_its_row(recorded: Path) -> None:
+    cases = json.loads((recorded / "ccxt" / "response_cases.json").read_text())["cases"]
+    told = [(one["httpResponse"], row) for one in cases if isinstance(one.get("httpResponse"), list)
+            for row in one["httpResponse"] if isinstance(row, dict) and "incomeType" in row]
+
+    assert told
+    for body, row in told:
+        facts = income.facts(income.rows(compact(body)), LINEAR, "A")
+        same = [one for one in facts if isinstance(one, Funding) and one.exec_id.endswith(f"F{row['tranId']}")]
+        assert [(one.key.symbol, one.amount, one.currency, one.time) for one in same] == [
+            (row["symbol"], -Decimal(row["income"]), row["asset"], int(row["time"]))]
+
+
+def test_recorded_account_updates_hint_at_money_unless_a_fill_made_them(recorded: Path) -> None:
+    seen = 0
+    for file in sorted((recorded / "nautilus" / "futures_ws").glob("*.json")):
+        frame = json.loads(file.read_text())
+        frame = frame.get("data", frame)
+        if frame.get("e") != "ACCOUNT_UPDATE":
+            continue
+        seen += 1
+        told = events.private(compact(frame), LINEAR, "A") or ()
+        hints = [one for one in told if isinstance(one, MoneyMoved)]
+        assert len(hints) == (frame["a"]["m"] not in ("ORDER", "MARGIN_TYPE_CHANGE", "MARGIN_TRANSFER"))
+    assert seen

@@ -115,6 +115,14 @@ def test_funding_history(private: Any, exchange: Exchange) -> None:
     assert private.fetch_funding_rate_history(BTC)[-1]["fundingRate"] == 0.0005
 
 
+def test_movements_are_in_the_ledger(private: Any, exchange: Exchange) -> None:
+    exchange.control("deposit", category="linear", asset="USDT", amount="-12.5")
+
+    (row,) = [one for one in private.fetch_ledger("USDT", params={"type": "future"}, limit=1000)
+              if one["info"]["income"] == "-12.50000000"]
+    assert (row["type"], row["direction"], row["amount"]) == ("transfer", "out", 12.5)
+
+
 def stream(exchange: Exchange, work: Callable[[Any], Awaitable[Any]]) -> Any:
     """Run something with a ccxt.pro client, closed at the end."""
     async def main() -> Any:

@@ -93,6 +93,16 @@ def test_a_spot_pair_moves_both_wallets(bitmex: Any) -> None:
     bitmex.create_order("BTC/USDT", "market", "sell", 0.001)
 
 
+def test_movements_are_in_the_ledger(bitmex: Any, exchange: Exchange) -> None:
+    exchange.control("deposit", market="Bitmex", asset="XBt", amount="0.125")
+    exchange.control("deposit", market="Bitmex", asset="XBt", amount="-0.0625")
+
+    rows = bitmex.fetch_ledger("BTC")[-2:]
+    assert [(row["direction"], row["amount"], row["status"]) for row in rows] == [
+        ("in", 0.125, "ok"), ("out", 0.0625, "ok")]
+    assert bitmex.fetch_deposits_withdrawals("BTC")[-1]["type"] == "withdrawal"
+
+
 def test_refusals_become_the_right_errors(bitmex: Any, exchange: Exchange) -> None:
     with pytest.raises(ccxt.InsufficientFunds):
         bitmex.create_order(XBT, "market", "buy", 9_000_000)

@@ -57,6 +57,14 @@ def test_fills_positions_income(private: Any) -> None:
     assert not [p for p in private.fetch_positions([BTC]) if p["contracts"]]
 
 
+def test_funding_history(private: Any, coin: Coin) -> None:
+    private.create_order(BTC, "market", "buy", 5)
+    coin.control("funding", rate="0.0005")
+
+    assert private.fetch_funding_history(BTC)[-1]["amount"] < 0
+    assert private.fetch_funding_history(BTC)[-1]["code"] == "BTC"
+
+
 def test_conditional_orders(private: Any) -> None:
     bid = private.fetch_order_book(ETH, 5)["bids"][0][0]
     stop = private.create_order(ETH, "market", "sell", 2, None, {"stopLossPrice": round(bid - 90, 2)})

@@ -81,6 +81,17 @@ def test_fills_balance_and_refusals(client: Any) -> None:
     assert client.create_order(BTC, "market", "sell", 0.01998)["status"] == "closed"
 
 
+def test_deposits_withdrawals_and_transfers(client: Any, spot: Spot) -> None:
+    for asset, amount, kind in (("BTC", "0.5", "DEPOSIT"), ("BTC", "-0.25", "WITHDRAW"),
+                                ("USDT", "-3", "MAIN_UMFUTURE")):
+        spot.exchange.control("deposit", asset=asset, amount=amount, kind=kind)
+
+    came, went = client.fetch_deposits("BTC")[-1], client.fetch_withdrawals("BTC")[-1]
+    moved = client.fetch_transfers("USDT", params={"fromAccount": "spot", "toAccount": "future"})[-1]
+    assert (came["amount"], came["status"], went["amount"], went["status"]) == (0.5, "ok", 0.25, "ok")
+    assert (moved["amount"], moved["currency"], moved["toAccount"]) == (3, "USDT", "linear")
+
+
 def stream(spot: Spot, work: Callable[[Any], Awaitable[Any]]) -> Any:
     """Run something with a ccxt.pro client, closed at the end."""
     async def main() -> Any:
