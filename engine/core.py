@@ -327,6 +327,7 @@ class Core:
         sums = self.state.moved
         sums[(wallet, row.currency)] = sums.get((wallet, row.currency), ZERO) + row.amount
         if row.kind == money.OPENING:
+            self.state.openings[(wallet, row.currency)] = row.amount
             self.state.opened.add(wallet)
 
     def _apply_change(self, change: Change, now: Now) -> None:
@@ -423,7 +424,7 @@ class Core:
         for table in of_account:
             for name in [n for n in table if (n[1].market, n[0]) == (market, account)]:
                 del table[name]
-        of_wallet: list[dict[Any, Any]] = [state.moved, state.controls]
+        of_wallet: list[dict[Any, Any]] = [state.moved, state.openings, state.controls]
         for table in of_wallet:
             for name in [n for n in table if n[0][:2] == (market, account)]:
                 del table[name]

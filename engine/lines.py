@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from accounting.position import average_entry, value_at_entry
 from accounting.value import exact_value
-from core.rows import BookRow, OrderRow
+from core.rows import BookRow, OrderRow, book_key
 from core.titles import market_title, title_of
+from engine import money
 from engine.orders import is_stop
 from engine.state import Now, State, VenueBook
 from engine.stops import Stops, unprotected
@@ -19,12 +20,13 @@ from engine.view import (
     BookSums,
     BotLine,
     LedgerState,
+    Leg,
     OrderLine,
     PositionLine,
     Strip,
     View,
 )
-from models import ZERO, Instrument, Key, Mode, OrdStatus, OrdType, Robot, TimeInForce
+from models import ZERO, Category, Instrument, Key, Mode, OrdStatus, OrdType, Robot, TimeInForce
 
 _Part = TypeVar("_Part")
 Instruments = Callable[[Key], Instrument | None]
@@ -113,7 +115,7 @@ class Lines:
     def _bots(self, state: State) -> tuple[BotLine, ...]:
         lines = [self._robot(state, robot) for robot in sorted(
             state.robots.values(), key=lambda r: (r.sort, r.emi))]
-        busy = {(row.key, row.emi) for row in state.books.values() if row.pos} | {
+        busy = {(row.key, row.emi) for row in state.books.values() if row.pos or _is_reserved(state, row)} | {
             (o.key, o.owner) for o in state.orders.values() if not o.status.is_terminal}
         for key, emi in sorted(busy):
             robot = state.robots.get(emi)
@@ -133,8 +135,10 @@ class Lines:
         account = state.account(key)
         name = (account, key, emi, settle)
         row, day = state.books.get(name), state.day_books.get(name)
-        others = tuple((r.currency, r.fees) for r in state.books.values()
-                       if r.account == account and r.key == key and r.emi == emi and r.currency != settle)
+        kept = sorted((r for r in state.books.values() if r.account == account and r.key == key and r.emi == emi),
+                      key=lambda r: (r.currency != settle, r.currency))
+        others = tuple((r.currency, r.fees) for r in kept if r.currency != settle)
+        legs = tuple(Leg(r.currency, sums_of(r), sums_of(state.day_books.get(book_key(r)))) for r in kept)
         return BotLine(
             emi=emi, key=key, timeframe=robot.timeframe if robot else "", status=status, reason=reason,
             strategy=robot.strategy if robot else "",
@@ -143,7 +147,7 @@ class Lines:
             entry=row.entry if row else None,
             orders=sum(1 for o in state.orders.values()
                        if o.owner == emi and o.key == key and not o.status.is_terminal),
-            sums=sums_of(row), day=sums_of(day), other_fees=others, currency=settle,
+            sums=sums_of(row), day=sums_of(day), other_fees=others, currency=settle, legs=legs,
             last_event=state.last_event.get(emi, ""))
 
     def _status(self, state: State, key: Key, emi: str) -> str:
@@ -156,27 +160,34 @@ class Lines:
     def _accounts(self, state: State) -> tuple[AccountLine, ...]:
         wallets: dict[tuple[str, str, str], list[VenueBook]] = {}
         for venue in state.venues.values():
-            wallets.setdefault((venue.market, venue.account, venue.wallet or venue.category.value), []).append(venue)
+            wallets.setdefault(money.wallet_of(venue), []).append(venue)
         return tuple(line for venues in wallets.values() for line in self._account(state, venues))
 
     def _account(self, state: State, venues: Sequence[VenueBook]) -> list[AccountLine]:
         """The lines of one wallet, which several products may share: each tells the same balances."""
-        ids = {venue.id for venue in venues}
-        rows = [r for r in state.books.values()
-                if r.account == venues[0].account and (r.key.market, r.key.category) in ids]
+        rows = money.rows_of(state, venues)
         told = {b.currency: b for b in sorted((b for venue in venues for b in venue.balances), key=lambda b: b.time)}
         lines = []
         for currency in sorted(set(told) | {r.currency for r in rows}):
             mine = [r for r in rows if r.currency == currency]
             balance = told.get(currency)
-            closing = sum((self._value_at_entry(r) for r in mine if r.pos), ZERO)
+            # Coins bought on spot are in the wallet: their leg is a sum of its own currency, nothing is to be closed.
+            open_rows = [r for r in mine if r.pos and r.key.category is not Category.SPOT]
+            closing = sum((self._value_at_entry(r) for r in open_rows), ZERO)
+            proof = state.controls.get((money.wallet_of(venues[0]), currency))
+            opening = state.openings.get((money.wallet_of(venues[0]), currency), ZERO)
             lines.append(AccountLine(
                 market=venues[0].market, category=venues[0].category, currency=currency,
                 margin_balance=balance.margin_balance if balance else None,
                 available=balance.available if balance else None, wallet=balance.wallet if balance else None,
                 result=sum((r.sumreal for r in mine), ZERO) + closing,
                 commission=sum((r.fees for r in mine), ZERO), funding=sum((r.funding for r in mine), ZERO),
-                leverage=self._leverage(venues, currency, balance.margin_balance if balance else None)))
+                leverage=self._leverage(venues, currency, balance.margin_balance if balance else None),
+                sumreal=sum((r.sumreal for r in mine), ZERO),
+                held=tuple(sorted((r.key, r.pos) for r in open_rows)),
+                control=proof.control if proof else None, opening=opening,
+                moved=proof.moved - opening if proof else ZERO, off=proof.off if proof else ZERO,
+                tolerance=proof.tolerance if proof else ZERO, agrees=proof.agrees if proof else None))
         return lines
 
     def _leverage(self, venues: Sequence[VenueBook], currency: str, margin_balance: Decimal | None) -> Decimal | None:
@@ -232,6 +243,11 @@ class Lines:
             strips.append(Strip("warning", f"{resting} bot order{'s' if resting != 1 else ''} rest at the venue",
                                 "cancel_bot_orders", "Cancel them"))
         return tuple(strips)
+
+
+def _is_reserved(state: State, row: BookRow) -> bool:
+    """The line of everything untagged, once something was booked to it: what it earned is part of the account's sum."""
+    return row.emi == row.key.reserved and row.key in state.configured and bool(row.volume or row.funding)
 
 
 def _locked(state: State, ledger: LedgerState) -> str:

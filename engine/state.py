@@ -142,7 +142,9 @@ class Difference:
     def text(self) -> str:
         """For the strip and the position's line."""
         from core.numbers import text
-        return f"{full_name(self.key)}: ledger {text(self.ours)}, venue {text(self.theirs)}"
+        off = self.theirs - self.ours
+        return f"{full_name(self.key)} books {text(self.ours)}, exchange {text(self.theirs)}, difference " \
+               f"{'+' if off > 0 else ''}{text(off)}"
 
 
 WalletId = tuple[str, str, str]      # market, account, and the word of the wallet
@@ -332,6 +334,7 @@ class State:
         self.complete_from: dict[tuple[str, str], int] = {}         # market, account → since when they are complete
         self.funded: dict[tuple[str, Key], int] = {}                # time of the newest funding booked
         self.moved: dict[tuple[WalletId, str], Decimal] = {}        # wallet, currency → net movements
+        self.openings: dict[tuple[WalletId, str], Decimal] = {}     # of that: what was there when the books began
         self.opened: set[WalletId] = set()                          # wallets whose opening balance is booked
         self.controls: dict[tuple[WalletId, str], Control] = {}
         self.cursors: dict[tuple[str, Key, str], int] = {}   # account, key, kind → ms

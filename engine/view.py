@@ -7,6 +7,7 @@ Values that move with the market (PnL) are computed by the reader from these sum
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -72,6 +73,15 @@ class BookSums:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """What an owner's books hold in one currency: in total, and as it was at 00:00 UTC."""
+
+    currency: str
+    sums: BookSums
+    day: BookSums
+
+
+@dataclass(frozen=True, slots=True)
 class BotLine:
     """A row of the Bots panel: a bot, a RESERVED line with a position or orders, NOT DEFINED, NOT IN LIST."""
 
@@ -91,6 +101,7 @@ class BotLine:
     other_fees: tuple[tuple[str, Decimal], ...]   # fees in third currencies
     currency: str
     last_event: str
+    legs: tuple[Leg, ...] = ()       # every currency it has moved, its own first
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +114,18 @@ class AccountLine:
     margin_balance: Decimal | None
     available: Decimal | None
     wallet: Decimal | None
-    result: Decimal                  # ΣSUMREAL + closing values at entry
+    result: Decimal                  # ΣSUMREAL + closing values at entry; `account_result` has them at bid and ask
     commission: Decimal
     funding: Decimal
     leverage: Decimal | None
+    sumreal: Decimal = ZERO
+    held: tuple[tuple[Key, Decimal], ...] = ()     # positions whose closing is worth something in this currency
+    control: Decimal | None = None   # what the venue holds less what the ledger explains; None: not compared yet
+    opening: Decimal = ZERO          # what was there when the books began
+    moved: Decimal = ZERO            # net transfers since
+    off: Decimal = ZERO              # what nothing explains
+    tolerance: Decimal = ZERO
+    agrees: bool | None = None       # None: not known (yet, or a fill is on its way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +227,19 @@ def bot_pnl(category: Category, sums: BookSums, multiplier: Decimal, bid: Decima
     if price is None:
         return None
     return sums.sumreal + closing_value(category, sums.pos, price, multiplier) - sums.fees - sums.funding
+
+
+def account_result(line: AccountLine, multiplier: Callable[[Key], Decimal | None],
+                   top: Callable[[Key], tuple[Decimal | None, Decimal | None]]) -> Decimal | None:
+    """RESULT = ΣSUMREAL + value of closing every owner's position at the bid (long) or ask (short); None without a
+    price."""
+    result = line.sumreal
+    for key, qty in line.held:
+        price, value = top(key)[qty < 0], multiplier(key)
+        if price is None or value is None:
+            return None
+        result += closing_value(key.category, qty, price, value)
+    return result
 
 
 def position_pnl(category: Category, qty: Decimal, entry: Decimal | None, multiplier: Decimal,

@@ -8,8 +8,8 @@ from functools import partial
 from core.titles import market_title, product_title
 from engine.view import AccountLine, MessageLine
 from interface.bar import Bar, Segment
+from interface.presenters.account import ACCOUNT, AccountRow, account_facts, account_rows
 from interface.presenters.glance import Glance
-from interface.presenters.tables import ACCOUNT, account_facts
 from interface.presenters.watch import WatchRow, watch_columns, watch_rows
 from interface.presenters.words import Cell, age
 from interface.sheets.facts import FactsSheet
@@ -112,7 +112,7 @@ def show_venue(shell: Shell, market: str, category: Category) -> None:
 
 
 class AccountPanel:
-    """One row a currency; a click shows all of it."""
+    """Each currency and the proof of its books; a click shows all of it."""
 
     def __init__(self, parent: tk.Misc, shell: Shell) -> None:
         self.shell, self.desk = shell, shell.desk
@@ -121,9 +121,11 @@ class AccountPanel:
         self.bar.canvas.pack(fill="x")
         self.bar.show([Segment("title", "Account", font="bold"),
                        Segment("ask", "ask  F5", "dim", "small", lambda _time: self.desk.ask_now(), right=True)])
-        self.table = Table(self.frame, shell.theme, ACCOUNT, lambda line: (line.market, line.category, line.currency),
-                           WAITING, Events[AccountLine](self._clicked, self._activated),
+        self.table = Table(self.frame, shell.theme, ACCOUNT, lambda row: row.id, WAITING,
+                           Events[AccountRow](self._clicked, self._activated), lambda row: row.is_proof,
                            given=shell.columns_of("Account"))
+        self._rows: list[AccountRow] = []
+        self._made_from: object = None
         self.table.canvas.configure(height=shell.theme.row * 5)
         self.table.canvas.pack(fill="both", expand=True)
 
@@ -131,17 +133,20 @@ class AccountPanel:
         """Draw what differs."""
         has_keys = any(venue.has_keys for venue in glance.board.venues.values())
         self.table.say_empty(WAITING if has_keys or not glance.board.venues else NO_KEYS)
-        self.table.show(glance.view.balances if glance.view else (), glance)
+        lines = glance.view.balances if glance.view else ()
+        if lines is not self._made_from:
+            self._made_from, self._rows = lines, account_rows(lines)
+        self.table.show(self._rows, glance)
 
-    def _clicked(self, line: AccountLine, _column: str, _time: int) -> None:
-        self._open(line)
+    def _clicked(self, row: AccountRow, _column: str, _time: int) -> None:
+        self._open(row.line)
 
-    def _activated(self, line: AccountLine, _time: int) -> None:
-        self._open(line)
+    def _activated(self, row: AccountRow, _time: int) -> None:
+        self._open(row.line)
 
     def _open(self, line: AccountLine) -> None:
         title = f"{line.currency} on {product_title(line.market, line.category)}"
-        self.shell.sheet("account", partial(FactsSheet, self.shell, title, account_facts(line)))
+        self.shell.sheet("account", partial(FactsSheet, self.shell, title, account_facts(line, self.desk.glance())))
 
 
 def message_facts(line: MessageLine) -> list[tuple[str, Cell]]:

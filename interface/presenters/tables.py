@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.numbers import printable
-from core.titles import market_title, tail_of
-from engine.view import AccountLine, MessageLine, OrderLine, PositionLine, TradeLine
+from core.titles import market_title
+from engine.view import MessageLine, OrderLine, PositionLine, TradeLine
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance, pnl_of_position, symbol_word
 from interface.presenters.words import (
@@ -176,31 +176,3 @@ MESSAGES: tuple[Column[MessageLine], ...] = (
     Column("emi", "EMI", 12, lambda m, g: Cell(_emi_word(m.emi), "dim"), sort=lambda m, g: m.emi, drop=5),
     Column("text", "Message", 20, _message, sort=lambda m, g: m.text, rest=True),
 )
-
-
-def _asset(line: AccountLine, glance: Glance) -> Cell:
-    """The currency; where several products hold it, with what tells them apart."""
-    holders = glance.view.balances if glance.view else ()
-    is_alone = sum(other.currency == line.currency for other in holders) < 2
-    return Cell(line.currency if is_alone else line.currency + tail_of(line.market, line.category))
-
-
-ACCOUNT: tuple[Column[AccountLine], ...] = (
-    Column("currency", "Asset", 7, _asset, sort=lambda a, g: (a.currency, a.market, a.category.value)),
-    Column("margin", "Balance", 12, lambda a, g: Cell(money(a.margin_balance if a.margin_balance is not None
-                                                            else a.wallet, a.currency)), True,
-           lambda a, g: a.margin_balance),
-    Column("available", "Available", 11, lambda a, g: Cell(money(a.available, a.currency)), True,
-           lambda a, g: a.available, rest=True),
-)
-
-
-def account_facts(line: AccountLine) -> list[tuple[str, Cell]]:
-    """Everything known of one currency, for its sheet."""
-    leverage = f"{grouped_plain(line.leverage)}×" if line.leverage is not None else UNKNOWN
-    return [("Margin balance", Cell(money(line.margin_balance, line.currency))),
-            ("Wallet", Cell(money(line.wallet, line.currency))),
-            ("Available", Cell(money(line.available, line.currency))), ("Leverage", Cell(leverage)),
-            ("RESULT", signed_money(line.result, line.currency)),
-            ("COMMISS", Cell(money(line.commission, line.currency))),
-            ("FUNDING", Cell(money(line.funding, line.currency)))]

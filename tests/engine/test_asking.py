@@ -195,7 +195,7 @@ def test_difference_blocks_new_orders_of_its_instrument() -> None:
     driver = Driver(keys=(BTC, ETH))
     driver.state.differences[BTC] = Difference(BTC, D(0), D(1), 2)
 
-    assert "BTCUSDT_Binance-F: ledger 0, venue 1" in driver.refusal(place())
+    assert "BTCUSDT_Binance-F books 0, exchange 1, difference +1" in driver.refusal(place())
     assert driver.verdict(place(key=ETH, price="50000")).ok
 
 

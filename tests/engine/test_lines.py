@@ -11,7 +11,7 @@ from core.rows import BookRow
 from engine.commands import KillSwitch, SetTrading
 from engine.lines import Lines, type_text
 from engine.state import Difference, OrderWatch
-from engine.view import BookSums, LedgerState, View, bot_pnl, position_pnl
+from engine.view import BookSums, LedgerState, View, account_result, bot_pnl, position_pnl
 from models import (
     BalanceReport,
     BotState,
@@ -19,10 +19,13 @@ from models import (
     Instrument,
     Key,
     Mode,
+    MoneyPage,
+    Movement,
     OrdStatus,
     OrdType,
     PositionReport,
     TimeInForce,
+    VenueUp,
 )
 from tests.support.build import ACCOUNT, BTC, ETH, T0, execution, instrument, order, position, robot, snapshot
 from tests.support.drive import Driver
@@ -46,6 +49,11 @@ def lines() -> Lines:
 def seen(driver: Driver, ledger: LedgerState = GOOD, stuck: tuple[str, ...] = ()) -> View:
     """The view of a state."""
     return lines().view(driver.state, ledger, driver.now, stuck)
+
+
+def money_page(*facts: Movement) -> MoneyPage:
+    """All movements there are."""
+    return MoneyPage("Binance", Category.LINEAR, ACCOUNT, facts, True, T0 + 5000, 0, "recovery")
 
 
 def held(emi: str, pos: str, key: Key = BTC, entry: str | None = "50000", **more: str) -> BookRow:
@@ -93,21 +101,23 @@ def test_restart_after_chaos() -> None:
 
     assert {(b.emi, b.status, b.sums.pos, b.orders) for b in view.bots} == {
         ("A", "WORK", D(300), 0), ("alfa", "NOT DEFINED", D(200), 0), ("beta", "NOT DEFINED", D(0), 1),
-        ("LTCUSDT.linear", "NOT IN LIST", D(10), 0)}
+        (HAND, "RESERVED", D(0), 0), ("LTCUSDT.linear", "NOT IN LIST", D(10), 0)}
     both = {p.key: p for p in view.positions}
     assert (both[BTC].qty, both[BTC].venue_qty) == (D(500), D(550))
     assert both[BTC].by_owner == (("A", D(300)), ("alfa", D(200)))
     assert (both[BTC].status, both[ltc].status) == ("", "NOT IN LIST")
 
 
-def test_reserved_line_is_shown_with_a_position_or_orders_only() -> None:
+def test_reserved_line_is_shown_once_it_has_an_order_or_was_booked_to() -> None:
     driver = Driver()
-    driver.remember(held(HAND, "0", entry=None))
     assert seen(driver).bots == ()
 
     driver.remember(order(S.NEW, name=f"1.{HAND}", owner=HAND))
-
     assert [(b.emi, b.status) for b in seen(driver).bots] == [(HAND, "RESERVED")]
+
+    driver = Driver()
+    driver.remember(held(HAND, "0", entry=None, sumreal="7"), held("alfa", "0", entry=None))
+    assert [(b.emi, b.status, b.sums.sumreal) for b in seen(driver).bots] == [(HAND, "RESERVED", D(7))]
 
 
 def test_entry_of_a_position_is_that_of_all_owners() -> None:
@@ -139,6 +149,8 @@ def test_line_of_a_bot_has_its_sums_its_day_and_fees_in_other_coins() -> None:
     assert line.sums == BookSums(D(3), D(-150000), D("0.1"), D(0), D(3))
     assert line.day == BookSums(D(2), D(-100000), D("0.1"), D(0), D(2))
     assert line.other_fees == (("BNB", D("0.003")),)
+    assert [(leg.currency, leg.sums.fees, leg.day.fees) for leg in line.legs] == [
+        ("USDT", D("0.1"), D("0.1")), ("BNB", D("0.003"), D(0))]
     assert "EXECUTION BUY 1" in line.last_event
 
 
@@ -157,6 +169,39 @@ def test_account_line_sums_owners_and_values_at_entry() -> None:
     assert (line.wallet, line.margin_balance, line.available) == (D(1000), D(1010), D(900))
     assert (line.result, line.commission, line.funding) == (D(7), D(21), D("-0.5"))
     assert line.leverage == D("50.00")
+    assert (line.control, line.agrees, line.held) == (None, None, ((BTC, D(1)),))
+    tops = {BTC: (D(50400), D(50600))}
+    assert account_result(line, lambda key: D(1), tops.__getitem__) == D(407)            # long: at the bid
+    assert account_result(replace(line, held=((BTC, D(-1)),)), lambda key: D(1), tops.__getitem__) == D(-100593)
+    assert account_result(line, lambda key: D(1), lambda key: (None, None)) is None
+
+
+def test_account_line_tells_the_proof_and_what_it_is_made_of() -> None:
+    driver = Driver()
+    driver.send(money_page(Movement("Binance", Category.LINEAR, ACCOUNT, "x:1", "TRANSFER", "USDT", D(300), T0)))
+    told = BalanceReport("Binance", Category.LINEAR, "USDT", D(1300), D(1300), D(1300), T0)
+    driver.send(replace(snapshot(), balances=(told,)))
+
+    line = seen(driver).balances[0]
+    assert (line.control, line.opening, line.moved, line.off, line.agrees) == (D(1300), D(1000), D(300), D(0), True)
+
+    for misses, agrees in ((1, None), (2, False)):
+        driver.send(replace(snapshot(asked=T0 + 2000 + misses), balances=(replace(told, wallet=D("1312.5")),)))
+        line = seen(driver).balances[0]
+        assert (line.off, line.agrees, line.moved) == (D("12.5"), agrees, D(300))
+
+
+def test_coins_on_spot_are_not_closed_in_result() -> None:
+    driver = Driver()
+    spot = Key("Binance", Category.SPOT, "BTCUSDT")
+    driver.send(VenueUp("Binance", Category.SPOT, ACCOUNT, (instrument(spot),), T0, True, ""))
+    driver.remember(held("A", "1", spot, sumreal="-50000"),
+                    BookRow(spot, ACCOUNT, "A", "BTC", sumreal=D(1), fees=D("0.001")))
+
+    lines_of = {line.currency: line for line in seen(driver).balances if line.category is Category.SPOT}
+
+    assert (lines_of["USDT"].result, lines_of["USDT"].held) == (D(-50000), ())
+    assert (lines_of["BTC"].result, lines_of["BTC"].commission) == (D(1), D("0.001"))
 
 
 # ---------------------------------------------------------------- strips
@@ -173,13 +218,14 @@ def test_trouble_is_a_strip_while_it_lasts() -> None:
 
     texts = [s.text for s in view.strips]
     assert texts[0] == "Ledger cannot write: disk full. Trading stopped, cancels work."
-    assert texts[1].startswith("BTCUSDT_Binance-F: ledger 500, venue 550.")
+    assert texts[1].startswith("BTCUSDT_Binance-F books 500, exchange 550, difference +50.")
     assert view.strips[1].action == "takeover:Binance/linear/BTCUSDT"
     assert texts[2].startswith("1.A: asked Binance-F 2 times")
     assert texts[3] == "A: its strategy does not answer. The other bots go on."
     assert (view.strips[4].text, view.strips[4].action) == ("1 bot order rest at the venue", "cancel_bot_orders")
     assert view.locked == "the ledger cannot write: disk full" and view.bot_orders == 1
-    assert view.positions[0].blocked == "BTCUSDT_Binance-F: ledger 500, venue 550" and view.positions[0].takeover
+    shown = view.positions[0]
+    assert shown.blocked == "BTCUSDT_Binance-F books 500, exchange 550, difference +50" and shown.takeover
 
 
 def test_difference_still_being_read_again_is_not_shown() -> None:

@@ -285,8 +285,9 @@ def test_difference_is_read_again_a_day_then_a_week_then_blocks() -> None:
     driver.send(page("difference"))
     checked(driver, "5")
 
-    assert driver.said("BTCUSDT_Binance-F: ledger 0, venue 5. New orders for it are blocked until they agree")
-    assert "ledger 0, venue 5" in driver.refusal(place(price="48000"))
+    assert driver.said("BTCUSDT_Binance-F books 0, exchange 5, difference +5. New orders for it are blocked until they "
+                       "agree")
+    assert "books 0, exchange 5" in driver.refusal(place(price="48000"))
     assert driver.verdict(place(reduce_only=True, price=None)).ok
 
 

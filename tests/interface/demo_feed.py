@@ -127,11 +127,14 @@ def make_view(mode: Mode = Mode.SIM, now: float = 0.0, wall: int = START, tradin
                  PositionLine(key_of("SOLUSDT"), D("-12"), D("148.22"), D("-12"), D("201.4"), D("177.9"), D(10),
                               (("fund1", D("-12")),)),
                  PositionLine(key_of("XRPUSDT"), D("300"), D("0.5301"), D("100"), None, D("15.9"), D(10),
-                              (("XRPUSDT.linear", D("300")),), "ledger 300, venue 100. F5 asks again", True))
+                              (("XRPUSDT.linear", D("300")),), "books 300, exchange 100, difference -200. F5 asks",
+                              True))
     balances = (AccountLine("Binance", Category.LINEAR, "USDT", D("10482.11"), D("8903.55"), D("10401.09"),
-                            D("299.08"), D("45.63"), D("1.20"), D(10)),
+                            D("299.08"), D("45.63"), D("1.20"), D(10), D("-15072.32"), ((BTC, D("0.250")),),
+                            D("10000"), D("9500"), D("500"), agrees=True),
                 AccountLine("Binance", Category.LINEAR, "BNB", D("1.204"), D("1.204"), D("1.204"), D(0), D(0), D(0),
-                            None))
+                            None, control=D("1.204"), opening=D(1), moved=D("0.2"), off=D("0.004"),
+                            tolerance=D("1e-8"), agrees=False))
     trades = tuple(TradeLine(900 - n, BTC, wall - n * 1_130_000 - 60_000, Side.BUY if n % 2 else Side.SELL, D("0.050"),
                              D("61150.0") - n * 7, D("0.61"), "USDT", "grid1" if n % 3 else BTC.reserved,
                              f"linear:BTCUSDT:{28457 - n}", D("12.30") if n % 2 == 0 else None) for n in range(12))

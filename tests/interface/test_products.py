@@ -9,10 +9,11 @@ from decimal import Decimal
 import pytest
 
 from engine.commands import Recover
+from interface.presenters.account import ACCOUNT, AccountRow
 from interface.presenters.bots import BOTS
 from interface.presenters.columns import Column
 from interface.presenters.glance import look, shown_twins
-from interface.presenters.tables import ACCOUNT, ORDERS, POSITIONS, TRADES
+from interface.presenters.tables import ORDERS, POSITIONS, TRADES
 from interface.presenters.topline import strips, title
 from interface.presenters.watch import find, watch_columns, watch_rows
 from interface.sheets.finder import Finder
@@ -72,7 +73,7 @@ def test_every_table_names_the_product_of_a_doubled_symbol(stage: Stage) -> None
     assert cells(stage, POSITIONS, view.positions[:3]) == ["BTCUSDT", "BTCUSDT-F", "SOLUSDT"]  # type: ignore[arg-type]  # any line
     assert cells(stage, TRADES, view.trades[:2]) == ["BTCUSDT", "BTCUSDT-F"]  # type: ignore[arg-type]  # any line
     assert cells(stage, BOTS, view.bots[:2]) == ["BTCUSDT", "BTCUSDT-F"]  # type: ignore[arg-type]  # any line
-    assert cells(stage, ACCOUNT, view.balances) == ["USDT", "USDT-F", "BNB"]  # type: ignore[arg-type]  # any line
+    assert cells(stage, ACCOUNT, [AccountRow(line) for line in view.balances]) == ["USDT", "USDT-F", "BNB"]  # type: ignore[arg-type]  # any line
 
 
 def test_the_title_names_the_product(stage: Stage) -> None:
