@@ -4,8 +4,8 @@ Only three objects have effects: the store (commit), the transport (requests), t
 wrapped here, in the child, so the product has no hooks. Plan: `kill` names the effect, `nth` which of them, `orders`
 how many commands at most, `conditional` whether stops and their like are among them, `moves` whether bots are renamed
 and their positions reassigned, `seed` of what is traded, `products` (market, category, symbol) what is, `seconds` how
-long at most, `bots` the bots' names by market, category and symbol. It prints "recovered", one line per accepted
-command, and "done".
+long at most, `bots` the bots' names by market, category and symbol, `clock` the file of a time to live in,
+`opening` whether each bot buys first of all. It prints "recovered", one line per accepted command, and "done".
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from models import Category, Health, Mode, OrdStatus, OrdType, Side, Timings, Tr
 from session.build import Session  # noqa: E402
 from session.child import demo_of  # noqa: E402
 from tests.faults.products import ORDER_PATHS, USUAL, Traded, first_budgets, named, words  # noqa: E402
+from tests.faults.virtual import SharedClock, bend_terminal  # noqa: E402
 
 QUICK = replace(Timings.quick(), request_life=1.5, absent_margin=1.0, verdict=3.0, silence_book=2.0, silence_stream=4.0,
                 connect=3.0, read_history=0.5, check_account=1.0)
@@ -158,6 +159,11 @@ class Trading:
         kind = OrdType.MARKET if price is None else OrdType.LIMIT
         return self._ask(PlaceOrder(self._next(), key, owner, side, one.qty, price, True, kind, repeat_confirmed=True))
 
+    def open(self, one: Traded) -> None:
+        """The product's bot buys at market."""
+        self._ask(PlaceOrder(self._next(), one.key, self._bots[" ".join(words([one])[0])], Side.BUY, one.qty, None, True,
+                             OrdType.MARKET, repeat_confirmed=True))
+
     def _move_books(self, words_of_key: str) -> str:
         """Another name for a bot, or its position given to the untagged line, or taken from there."""
         emi = self._bots[words_of_key]
@@ -220,6 +226,8 @@ def main() -> int:
     """Run the plan; 0 when it was carried out to its end."""
     plan: dict[str, Any] = json.loads(sys.argv[1])
     home, traded = Path(plan["home"]), named(plan["products"]) if "products" in plan else USUAL
+    if "clock" in plan:
+        bend_terminal(SharedClock(Path(plan["clock"])))
     killer = Killer(plan.get("kill", ""), plan.get("nth", 1))
     wrap(killer)
     asking.QUEUE_AND_LIFE_MS = 2_000
@@ -242,6 +250,8 @@ def main() -> int:
     bots = plan.get("bots", {"Binance linear BTCUSDT": "alfa", "Binance linear ETHUSDT": "beta"})
     trading = Trading(session, plan.get("seed", 1), traded, bots, plan.get("moves", False),
                       plan.get("conditional", False))
+    for one in traded if plan.get("opening") else ():
+        trading.open(one)
     left, until = plan.get("orders", 1000), time.monotonic() + plan.get("seconds", 30)
     while left > 0 and time.monotonic() < until:
         name = trading.step()

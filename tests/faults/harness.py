@@ -165,10 +165,10 @@ def usd_m_only(home: Path) -> None:
 class Ground:
     """A home folder and a running exchange; `close` ends everything that was started on it."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, run: tuple[str, ...] = ("-m", "simulator")) -> None:
         self.home = folder / "home"
         self.home.mkdir(mode=0o700, parents=True)
-        self.exchange = Exchange(folder / "exchange", "--child", *options)
+        self.exchange = Exchange(folder / "exchange", "--child", *options, run=run)
         self.control_url = str(self.exchange.ready["control"])
         self.things: list[Terminal | Program] = []
 

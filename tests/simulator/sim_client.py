@@ -35,10 +35,10 @@ def wait_for(condition: Callable[[], Any], limit: float = 5.0) -> Any:
 class Exchange:
     """One running exchange and the account's way to talk to it."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, run: tuple[str, ...] = ("-m", "simulator")) -> None:
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "simulator", "--home", str(home), *options], cwd=ROOT, text=True,
+            [sys.executable, *run, "--home", str(home), *options], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
