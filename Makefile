@@ -5,6 +5,7 @@
 #   make test      all tests, the fast ones first; ARGS go to pytest
 #   make check     ruff, mypy, import rules
 #   make faults    the long form of the fault scripts
+#   make soak      7 virtual days (SOAK_DAYS=n) under faults on SQLite and MariaDB; the books must be clean at the end
 #   make bench     speeds beside their floors; QUICK=1 for the short form
 #   make picture   docs/window.png from the running terminal
 #   make clean     .venv and caches; home/ with its databases stays
@@ -20,7 +21,7 @@ ifneq ($(shell $(PY) -c 'import pip' 2>/dev/null && echo whole),whole)
 .PHONY: .venv/.ok
 endif
 
-.PHONY: install run test check faults bench picture clean
+.PHONY: install run test check faults soak bench picture clean
 
 install: .venv/.ok
 
@@ -57,6 +58,10 @@ check: .venv/.dev
 faults: .venv/.dev
 	@tools/bootstrap.sh tools
 	BOTBOOK_LONG=1 $(PY) -m pytest -o timeout=3600 tests/faults $(ARGS)
+
+soak: .venv/.dev
+	@tools/bootstrap.sh tools
+	$(PY) -m tests.faults.soak $(if $(SOAK_DAYS),--days $(SOAK_DAYS)) $(ARGS)
 
 bench: .venv/.dev
 	@tools/bootstrap.sh tools

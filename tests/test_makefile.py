@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("install", "run", "test", "check", "faults", "bench", "picture", "clean")
+TARGETS = ("install", "run", "test", "check", "faults", "soak", "bench", "picture", "clean")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX commands")
 
 

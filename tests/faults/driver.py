@@ -161,8 +161,9 @@ class Trading:
 
     def open(self, one: Traded) -> None:
         """The product's bot buys at market."""
-        self._ask(PlaceOrder(self._next(), one.key, self._bots[" ".join(words([one])[0])], Side.BUY, one.qty, None, True,
-                             OrdType.MARKET, repeat_confirmed=True))
+        bot = self._bots[" ".join(words([one])[0])]
+        self._ask(PlaceOrder(self._next(), one.key, bot, Side.BUY, one.qty, None, True, OrdType.MARKET,
+                             repeat_confirmed=True))
 
     def _move_books(self, words_of_key: str) -> str:
         """Another name for a bot, or its position given to the untagged line, or taken from there."""

@@ -156,7 +156,7 @@ class Soak:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Both databases, one after the other; 0 when all agrees."""
     parser = argparse.ArgumentParser(description="Virtual days under faults; the books must be clean at the end.")
-    parser.add_argument("--days", type=int, default=int(os.environ.get("SOAK_DAYS") or 7))
+    parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=8.0, help="of trading in each shift of eight hours")
     parser.add_argument("--seed", type=int, default=int(os.environ.get("BOTBOOK_SEED", "1")))
     args = parser.parse_args(arguments)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from core.clock import HandClock
-from core.rows import CoinRow, CounterRow, OrderRow, Row
+from core.rows import CoinRow, CounterRow, MoveRow, OrderRow, Row
 from engine.commands import Command, Verdict
 from engine.core import Core
 from engine.state import Decision, Now, Sight
@@ -74,6 +74,7 @@ class Driver:
     def carry_out(self, decision: Decision) -> Decision:
         """Record the rows and apply, unless a fact among them is known."""
         facts = [(r.key.market, r.account, r.exec_id, r.part) for r in decision.rows if isinstance(r, CoinRow)]
+        facts += [(r.market, r.account, r.move_id, 0) for r in decision.rows if isinstance(r, MoveRow)]
         if any(fact in self._facts for fact in facts):
             return decision
         self._facts.update(facts)
