@@ -311,6 +311,8 @@ def test_locked_database_refuses_orders_and_lets_cancels_through(desk: Desk) -> 
         assert desk.view.strips[0].text.startswith("Ledger cannot write: ")
         again = desk.ask(place(price="46000"))
         assert again.refusal is not None and "the ledger cannot write" in again.refusal.text
+        trading = desk.ask(SetTrading("on", True))     # whoever asks by ctl waits for an answer
+        assert trading.refusal is not None and "the ledger cannot write" in trading.refusal.text
     finally:
         lock.release()
 
