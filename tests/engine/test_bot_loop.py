@@ -215,7 +215,7 @@ def test_symbol_changed_by_hand_needs_position_zero(desk: Desk) -> None:
 
     why = ("A holds 3 BTCUSDT_Binance-F: its symbol can change to ETHUSDT_Binance-F when that is 0 (close or reassign "
            "it)")
-    assert desk.said(f"A SUSPENDED: {why}")
+    until(lambda: desk.said(f"A SUSPENDED: {why}"))
     assert desk.sql("SELECT EMI, STATE, REASON FROM robots ORDER BY EMI") == [
         ("A", "SUSPENDED", f"row: {why}"), ("B", "WORK", "")]
     assert [(bot.emi, bot.key) for bot in desk.bots.rows] == [("B", ETH)]

@@ -137,7 +137,9 @@ def test_rows_typed_by_hand_and_actions_of_the_window(books: Ground) -> None:
     take(terminal, MergeBot("12", "beta", "gamma"), DeleteBot("13", "far"))
     check_sums(books)
     books.check()
-    held = lines(terminal)["gamma"]
+    held = until(lambda: lines(terminal).keys() == {"late", "lives", "eth", "gamma"} and lines(terminal)["gamma"], 5,
+                 "the last actions in the view")
+    assert isinstance(held, BotLine)
     assert (held.sums.pos, lines(terminal)["lives"].status) == (D("0.03"), "WORK")
 
     terminal.end()
@@ -146,7 +148,7 @@ def test_rows_typed_by_hand_and_actions_of_the_window(books: Ground) -> None:
     assert (lines(again)["gamma"].sums, lines(again)["gamma"].entry) == (held.sums, held.entry)
     assert not again.said("did not fit")
     take(again, DeleteBot("14", "gamma", RESERVED))
-    assert again.view.positions[0].by_owner == ((HAND, D("0.03")),)
+    until(lambda: again.view.positions[0].by_owner == ((HAND, D("0.03")),), 5, "the position handed over")
     books.check()
     check_sums(books)
 
