@@ -21,6 +21,7 @@ from connectors.asker import Asker, Question
 from connectors.http import Call, Client, tls_context
 from connectors.keeper import Standing, Watched, state_loop
 from connectors.limiter import Limiter
+from connectors.look import drive
 from connectors.parts import Pool, Questions, Rest
 from connectors.stream import Stream
 from connectors.timesync import TimeSync
@@ -257,6 +258,25 @@ class ProductVenue(Venue, Generic[R]):
         finally:
             rest.client.close()
             self._clients.remove(rest.client)
+
+    def look(self, since: int) -> str:
+        """See `Venue.look`."""
+        if not self._has_keys:
+            raise VenueError(self.market, NO_KEYS)
+        rest, category = self._rest(self._parts.timings.answer), self.config.category
+        try:
+            for question in (self._read_clock, self._read_instruments, self._read_account):
+                drive(rest, question())
+            if self._standing.problem or not self._standing.account:
+                raise VenueError(self.market, self._standing.problem or "the account is not told")
+            for key in self._watched:
+                if key.symbol in self._instruments:
+                    drive(rest, self._questions.history(AskHistory(key, since, "look")))
+            drive(rest, self._questions.account(AskAccount(self.market, category, "look")))
+        finally:
+            rest.client.close()
+            self._clients.remove(rest.client)
+        return self._standing.account
 
     def wrong_setting(self) -> str:
         """Keys that are not accepted, or symbols that do not exist."""

@@ -140,6 +140,14 @@ class Venue(ABC):
         Works without engine and streams, and before `start`; it reads open orders, cancels them and sends nothing else.
         """
 
+    def look(self, since: int) -> str:
+        """One look at the account on the caller's thread, blocking, instead of `start`; the account's name.
+
+        The fills of the configured symbols since a time (ms), then open orders, positions and balances go to the sink.
+        Nothing is streamed or changed. Raises a VenueError.
+        """
+        raise VenueError(self.market, f"cannot be looked at from {since} on without being started")
+
     def wrong_setting(self) -> str:
         """What the exchange has shown to be wrong in this product's settings, naming the key; "" = nothing so far."""
         return ""

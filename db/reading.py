@@ -146,6 +146,25 @@ class Reading:
                     fees, funding, int(fills))
         return found
 
+    def movements(self) -> dict[tuple[str, str, str, str], Decimal]:
+        """Net movements of each market, account, wallet and currency."""
+        c, found = t.moves.c, dict[tuple[str, str, str, str], Decimal]()
+        for rows in self.batches(sa.select(c.MARKET, c.ACCOUNT, c.WALLET, c.CURRENCY, c.AMOUNT)):
+            for *name, amount in rows:
+                where = (name[0], name[1], name[2], name[3])
+                found[where] = found.get(where, ZERO) + Decimal(amount)
+        return found
+
+    def missing(self, market: str, account: str, exec_ids: Sequence[str]) -> list[str]:
+        """Which of these facts the ledger does not hold."""
+        c, found = t.coins.c, set[str]()
+        for start in range(0, len(exec_ids), _ASKED):
+            question = sa.select(c.EXECID).where(
+                c.MARKET == market, c.ACCOUNT == account, c.PART == 0,
+                sa.or_(*(c.EXECID == one for one in exec_ids[start:start + _ASKED])))
+            found.update(row[0] for rows in self.batches(question) for row in rows)
+        return [one for one in exec_ids if one not in found]
+
     def sums(self, on_rows: Callable[[int], object] = lambda rows: None) -> dict[BOOK_KEY, BookRow]:
         """What the rows of `coins` add up to, exactly, for each owner, instrument and currency; entries left out."""
         with localcontext(LEDGER_CONTEXT):

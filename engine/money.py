@@ -22,7 +22,7 @@ from models import ZERO, AskAccount, AskMoney, BalanceReport, Key, MoneyMoved, M
 FUNDING = "funding"               # the kind of cursor
 OPENING = "OPENING"
 TRIES = 4                         # readings after a hint, each later than the one before
-_A_FILL = Decimal("2e-8")         # how far the venue's rounding may take a balance from ours, for each fill
+A_FILL = Decimal("2e-8")         # how far the venue's rounding may take a balance from ours, for each fill
 Multiplier = Callable[[Key], Decimal | None]
 
 
@@ -109,7 +109,7 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out:
             out.rows.append(MoveRow(*wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency, opening,
                                     now.venue, now.wall * 1000))
             moved += opening
-        tolerance = max(_A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
+        tolerance = max(A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
         before = state.controls.get((wallet, currency))
         misses = 0 if abs(control - moved) <= tolerance else (before.misses if before is not None else 0) + 1
         new = Control(wallet, currency, control, moved, tolerance, misses)

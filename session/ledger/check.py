@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from accounting.position import after_fill
 from core.numbers import text, use_ledger_context
 from core.rows import BOOK_KEY, BookRow
 from core.secrets import KnownSecrets
+from core.settings import Settings, load_settings
 from core.titles import full_name
 from db.reading import Reading
-from models import ZERO
+from models import ZERO, Mode
+from session import lock
+from session.child import Child, running
 from session.ledger.place import reading, settings_of
 from session.ledger.progress import progress
+from session.ledger.venues import beside
+from session.run import flag_of
 
 DIFFERENT = 10            # the exit code when something does not agree
 SUMS = (("pos", "position"), ("sumreal", "SUMREAL"), ("fees", "fees"), ("funding", "funding"), ("volume", "volume"))
 
 
-def check_ledger(args: argparse.Namespace, home: Path) -> int:
+def check_ledger(args: argparse.Namespace, home: Path, project: Path) -> int:
     """Check and print; the exit code."""
     use_ledger_context()
     known = KnownSecrets()
@@ -36,15 +43,36 @@ def check_ledger(args: argparse.Namespace, home: Path) -> int:
         print(f"ledger {ledger.where}: mode {marks.get('mode', '–')}, {rows:,} rows")
         for title, problems in inside(ledger, rows):
             found += report(title, problems)
+    with _markets(settings, args, home, project, known) as reached:
+        for title, problems in beside(reached, known, partial(reading, settings), lock.is_taken(home)):
+            found += report(title, problems)
     if found:
         print(f"{found} difference{'s' if found > 1 else ''}; nothing was changed")
     return DIFFERENT if found else 0
 
 
+@contextmanager
+def _markets(settings: Settings, args: argparse.Namespace, home: Path, project: Path,
+             known: KnownSecrets) -> Iterator[Settings]:
+    """The settings with their markets; a bundled exchange that does not run is started for the look."""
+    if not settings.demo:
+        yield settings
+        return
+    demo, child = running(home), None
+    if demo is None:
+        child = Child(project, home)
+        demo = child.demo
+    try:
+        yield load_settings(home, known, flag_of(args) or Mode.SIM, demo)
+    finally:
+        if child is not None:
+            child.stop()
+
+
 def report(title: str, problems: list[str]) -> int:
     """A line for what holds, one for each thing that does not; how many."""
     if not problems:
-        print(f"✓ {title}")
+        print(title if title.startswith("not compared") else f"✓ {title}")
     for problem in problems:
         print(f"✕ {problem}")
     return len(problems)

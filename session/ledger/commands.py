@@ -59,7 +59,7 @@ def run_command(args: argparse.Namespace, home: Path, project: Path) -> int:
             return open_ledger(home)
         case "check":
             from session.ledger.check import check_ledger
-            return check_ledger(args, home)
+            return check_ledger(args, home, project)
         case "export":
             from session.ledger.export import export_rows
             return export_rows(args, home)

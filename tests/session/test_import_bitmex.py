@@ -15,6 +15,7 @@ from core.rows import BookRow, CoinRow, RobotAdded, RobotRow
 from db.reading import Reading
 from db.store import Store
 from session import lock
+from session.ledger.check import inside
 
 D = Decimal
 
@@ -77,6 +78,12 @@ def take(home: Path, path: Path) -> int:
     return main.main(["ledger", "import-bitmex", str(path), "--home", str(home)])
 
 
+def clean(home: Path) -> bool:
+    """Whether the ledger proves itself."""
+    with Reading.sqlite(home / "sim.db") as ledger:
+        return not any(problems for _, problems in inside(ledger, ledger.count()))
+
+
 def booked(home: Path) -> list[CoinRow]:
     """The ledger's rows."""
     store = Store.sqlite(home / "sim.db")
@@ -111,7 +118,7 @@ def test_history_is_booked_in_the_order_of_time_to_its_owners(home: Path, saved:
     said = capsys.readouterr().out
     assert "booked 5 fills and 1 fundings; 0 were there already" in said
     assert "skipped 1 of OLDM18: no execCost tells what a contract is worth" in said
-    assert main.main(["ledger", "check", "--home", str(home)]) == 0
+    assert clean(home)
 
 
 def test_a_second_run_adds_nothing(home: Path, saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +140,7 @@ def test_pieces_in_any_order_give_the_same_sums(home: Path, tmp_path: Path) -> N
     kept = books(home)
     assert (kept[("alfa", "XBt")].funding, kept[("alfa", "XBt")].pos) == (D("0.0000005"), D(200))
     assert sum(book.funding for book in kept.values()) == D("0.0000005")
-    assert main.main(["ledger", "check", "--home", str(home)]) == 0
+    assert clean(home)
 
 
 @pytest.mark.parametrize("form", ["csv", "lines"])
