@@ -204,9 +204,23 @@ class Store:
     def robots(self) -> tuple[RobotRow, ...]:
         """All rows of `robots` in SORT order, unchecked."""
         def read(connection: Connection) -> tuple[RobotRow, ...]:
-            rows = connection.execute(sa.select(t.robots).order_by(t.robots.c.SORT, t.robots.c.ID)).all()
+            with self._any_text(connection):
+                rows = connection.execute(sa.select(t.robots).order_by(t.robots.c.SORT, t.robots.c.ID)).all()
             return tuple(v.robot(row) for row in rows)
         return self._ask(read)
+
+    @contextmanager
+    def _any_text(self, connection: Connection) -> Iterator[None]:
+        """SQLite takes text that is no UTF-8 from whoever types it; it is read with marks in its place, not refused."""
+        driver = connection.connection.driver_connection
+        if self.kind != "sqlite" or driver is None:
+            yield
+            return
+        usual, driver.text_factory = driver.text_factory, lambda raw: raw.decode("utf-8", "replace")
+        try:
+            yield
+        finally:
+            driver.text_factory = usual
 
     def books_of(self, emis: Collection[str]) -> tuple[BookRow, ...]:
         """The kept sums of these owners, in every account this ledger has ever held."""

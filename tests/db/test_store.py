@@ -246,6 +246,17 @@ def test_robots_typed_by_hand_have_defaults(store: Store) -> None:
         RobotRow("second", "BTCUSDT", "linear", "Binance", 2, 5, D(3), "", "", "WORK", ""))
 
 
+def test_text_that_is_no_utf_8_spoils_its_own_row_only(store: Store) -> None:
+    if store.kind == "mysql":
+        return                           # a server refuses it when it is typed
+    raw(store, "INSERT INTO robots (EMI, SYMBOL, CATEGORY, SORT) VALUES ('A', 'BTCUSDT', 'linear', 1), "
+               "(CAST(X'C3416C66E4' AS TEXT), 'BTCUSDT', 'linear', 2)")
+
+    assert [robot.emi for robot in store.robots()] == ["A", "\ufffdAlf\ufffd"]
+    with pytest.raises(StoreAway):       # elsewhere such text is damage, and said to be
+        store._ask(lambda c: c.execute(sa.select(sa.literal_column("CAST(X'E4' AS TEXT)"))).all())
+
+
 def test_words_typed_where_numbers_belong_are_for_the_reader_to_judge(store: Store) -> None:
     statement = ("INSERT INTO robots (EMI, SYMBOL, CATEGORY, SORT, TIMEFR, CAPITAL) "
                  "VALUES ('A', 'BTCUSDT', 'linear', 'first', '5m', 'ten')")
