@@ -29,9 +29,9 @@ Row = dict[str, Any]
 Id = tuple[str, str]                # market and the exchange's id of a fact
 Read = Callable[[], "Ledger"]
 
-TABLES = ("coins", "orders", "books", "robots", "counters")
+TABLES = ("coins", "orders", "books", "robots", "counters", "moves")
 MONEY = {"coins": ("QTY", "SUMREAL", "COMMISS", "TRADE_PRICE"), "orders": ("QTY", "BOOKED_QTY", "TOLD_QTY"),
-         "books": ("POS", "SUMREAL", "FEES", "FUNDING", "VOLUME")}
+         "books": ("POS", "SUMREAL", "FEES", "FUNDING", "VOLUME"), "moves": ("AMOUNT",)}
 OWN = ("OPEN:", "MOVE:")         # rows no execution stands behind: taken over, moved between owners
 OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL", "PENDING_REPLACE"}
 VENUE_OPEN = {"NEW", "PARTIALLY_FILLED"}
@@ -51,6 +51,7 @@ class Ledger:
     books: list[Row]
     robots: list[Row]
     counters: list[Row]
+    moves: list[Row]
     integrity: str = "ok"
 
 
@@ -162,7 +163,8 @@ def judge(truth: Row, ledger: Ledger, may_be_unknown: Iterable[str] = (), starte
     unknown = set(may_be_unknown)
     return Judged([_no_loss(truth, ledger), _no_double(ledger), _once(truth, ledger, unknown, started),
                    _positions(truth, ledger), *_money(truth, ledger), _funding(truth, ledger),
-                   _open_orders(truth, ledger, unknown, started), _owners(truth, ledger), _storage(truth, ledger)])
+                   _moves(truth, ledger, started), _open_orders(truth, ledger, unknown, started),
+                   _owners(truth, ledger), _storage(truth, ledger)])
 
 
 def _facts(ledger: Ledger) -> dict[Id, Row]:
@@ -277,6 +279,12 @@ def _funding(truth: Row, ledger: Ledger) -> Finding:
     kept = _sums(((row["EMI"], *instrument(row), row["CURRENCY"]), row["FUNDING"]) for row in ledger.books)
     return Finding("I5 funding", _shown(ours), _shown(theirs),
                    (*wrong, *_differences("kept funding of", kept, rows)))
+
+
+def _moves(truth: Row, ledger: Ledger, started: bool) -> Finding:
+    """I1, I2 and I5 of movements, of the wallets that were read to the end."""
+    wrong, ours, theirs = referee_money.faults_of_moves(truth["movements"], ledger.moves, started)
+    return Finding("I5 movements", _shown(ours), _shown(theirs), tuple(wrong))
 
 
 def _each_fill(truth: Row, facts: list[Row]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -50,6 +50,36 @@ def faults_of(truth: Iterable[Row], coins: Iterable[Row]) -> tuple[list[str], di
     return wrong, dict(ours), dict(theirs)
 
 
+def faults_of_moves(truth: Iterable[Row], moves: Iterable[Row],
+                    started: bool) -> tuple[list[str], dict[str, Decimal], dict[str, Decimal]]:
+    """What is wrong, and the sums of both sides. A wallet was read to the end when its opening row is there; what moves
+    later is missing only while nobody listens (`started`)."""
+    rows = list(moves)
+    opened = {(row["MARKET"], row["WALLET"]) for row in rows if row["KIND"] == "OPENING"}
+    booked = {(row["MARKET"], row["MOVEID"]): row["AMOUNT"] for row in rows if row["KIND"] != "OPENING"}
+    told = {(one["market"], one["id"]): Decimal(one["amount"]) for one in truth}
+    due = {(one["market"], one["id"]) for one in truth if (one["market"], _wallet(one)) in opened}
+    wrong = [f"movement invented: {' '.join(name)}" for name in sorted(booked.keys() - told.keys())]
+    wrong += [f"{name[1]}: {booked[name]:f} is kept, {told[name]:f} moved"
+              for name in sorted(booked.keys() & told.keys()) if booked[name] != told[name]]
+    if started:
+        wrong += [f"movement lost: {' '.join(name)}" for name in sorted(due - booked.keys())]
+    ours: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    theirs: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for row in rows:
+        if row["KIND"] != "OPENING":
+            ours[f"{row['MARKET']} {row['WALLET']} {row['CURRENCY']}"] += row["AMOUNT"]
+    for one in truth:
+        if (one["market"], one["id"]) in due:
+            theirs[f"{one['market']} {_wallet(one)} {one['asset']}"] += Decimal(one["amount"])
+    return wrong, dict(ours), dict(theirs)
+
+
+def _wallet(one: Row) -> str:
+    """Whose money it is: BitMEX's categories share one wallet."""
+    return "account" if one["market"] == "Bitmex" else str(one["category"])
+
+
 def _wrong_shares(one: Row, mine: list[Row], rows: list[Row]) -> list[str]:
     amount, at = Decimal(one["amount"]), int(one["time"])
     held: dict[str, Decimal] = defaultdict(lambda: ZERO)
