@@ -266,9 +266,10 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     out.owners.add(owner.emi)
     first = booking.coins[0]
     fee = next((row for row in booking.coins if row.commiss), first)
+    kept = next(row for row in booking.books if row.currency == first.currency)
     out.changes.append(AddTrade(TradeLine(
         0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
-        owner.emi, execution.exec_id, booking.realised)))
+        owner.emi, execution.exec_id, booking.realised, first.sumreal, kept.pos, booked)))
     if execution.kind is not ExecKind.TRADE:
         out.note(title_of(key), f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
                              f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")

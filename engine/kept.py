@@ -56,7 +56,8 @@ def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
         if is_transfer(row):
             continue
         lines.append(TradeLine(row.id, row.key, row.time, Side.SELL if row.side == 1 else Side.BUY, abs(row.qty),
-                               row.trade_price, row.commiss, row.currency, row.emi, row.exec_id, gained))
+                               row.trade_price, row.commiss, row.currency, row.emi, row.exec_id, gained,
+                               row.sumreal, after, row.booked))
     lines.reverse()
     return lines
 

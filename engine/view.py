@@ -143,6 +143,9 @@ class TradeLine:
     owner: str
     exec_id: str
     pnl: Decimal | None              # realised by this fill, before fees
+    sumreal: Decimal = ZERO
+    pos: Decimal | None = None       # its owner's position after it; None: not known
+    booked: int = 0                  # µs: the order of booking
 
 
 @dataclass(frozen=True, slots=True)

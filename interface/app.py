@@ -33,7 +33,7 @@ from engine.commands import Command
 from engine.view import View
 from interface.desk import Desk, Note
 from interface.export import Exports
-from interface.history import NOTHING, OlderTrades
+from interface.history import NOTHING, Ask, Read
 from interface.keys import HotKeys
 from interface.layout import Layout
 from interface.mainthread import guard
@@ -86,8 +86,8 @@ class Hooks:
     dead_threads: Callable[[], tuple[str, ...]] = _no_threads
     about: Callable[[], About] = About
     quote: bool = False                              # ORDER_BOOK_DEPTH=quote: best prices only
-    older: Callable[[int], None] | None = None       # trades below this id (0 = the newest), from the ledger
-    older_trades: Callable[[], OlderTrades] = lambda: NOTHING     # what has been read of them
+    older: Callable[[Ask], None] | None = None       # the next page of a list of the ledger
+    pages: Read = lambda _ask: NOTHING               # what has been read of it
     remember: Callable[[Memory], None] = _forget     # another layout, tab, quantity…: for the next run
 
 
@@ -142,7 +142,7 @@ class App:
         self.hooks = hooks
         self.desk.attach(hooks.board, hooks.post, hooks.quote)
         self.shell.about = hooks.about
-        self.shell.ask_older, self.shell.older = hooks.older, hooks.older_trades
+        self.shell.ask_older, self.shell.pages = hooks.older, hooks.pages
         self.refresh()
 
     def first_start(self, choose: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from interface.desk import Desk
-from interface.history import NOTHING, OlderTrades
+from interface.history import NOTHING, Ask, Read
 from interface.setup import Setup
 from interface.table_layout import ColumnSet
 from interface.theme import Theme
@@ -59,8 +59,8 @@ class Shell:
     tick_words: Callable[[], str] = str               # how long the window's ticks take
     layers: list[Layer] = field(default_factory=list)
     sheets: dict[str, Layer] = field(default_factory=dict)
-    ask_older: Callable[[int], None] | None = None    # trades below this id, read from the ledger
-    older: Callable[[], OlderTrades] = lambda: NOTHING           # what has been read of them
+    ask_older: Callable[[Ask], None] | None = None    # the next page of a list of the ledger
+    pages: Read = lambda _ask: NOTHING                # what has been read of it
     problems: dict[str, str] = field(default_factory=dict)       # settings that cannot be used: key → sentence
     column_sets: dict[str, ColumnSet] = field(default_factory=dict)  # by table, as a person arranged them
     reset_layout: Callable[[], None] = lambda: None

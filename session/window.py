@@ -23,7 +23,6 @@ from core.setting_file import SettingFile
 from core.setting_keys import ENV, KEYS, MARKETS, Kind, SettingKey
 from core.settings import Settings, load_settings
 from interface.app import About, App, Hooks, Look, SettingLine
-from interface.history import NOTHING
 from models import Mode, Timings
 from session.layout_file import LayoutFile, read_layout
 from session.run import VERSION, check_live, confirmed, flag_of, logging_to, open_control
@@ -166,7 +165,7 @@ class WindowRun:
             board=session.board, view=session.view, post=session.post, want_candles=session.want_candles,
             quit=self._begin_stop, dead_threads=session.dead_threads, about=lambda: self._about,
             quote=session.settings.general.quote_only, older=self._older.ask,
-            older_trades=lambda: self._older.trades if self._older else NOTHING, remember=self._layout.remember))
+            pages=self._older.pages, remember=self._layout.remember))
 
     # ------------------------------------------------------------ polling, on the window's timer
 

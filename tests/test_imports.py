@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
                "strategies.loader"),
     "backtest": ("models", "core", "accounting", "risk", "strategies.base", "strategies.loader", "engine.core",
                  "engine.orders", "engine.booking"),
-    "interface": ("models", "core", "engine.view", "engine.commands"),
+    "interface": ("models", "core", "engine.view", "engine.commands", "engine.trips"),
     "monitor": ("models", "core", "engine.view", "engine.commands"),
     "session": ("models", "core", "accounting", "risk", "db", "connectors", "strategies", "engine", "backtest",
                 "interface", "monitor"),

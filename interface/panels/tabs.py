@@ -1,4 +1,5 @@
-"""The tables at the bottom (Bots, Orders, Positions, Trades, Messages) under one bar of tabs; the Bots panel alone.
+"""The tables at the bottom (Bots, Orders, Positions, Trades, Funding, Messages) under one bar of tabs; the Bots panel
+alone.
 
 Only the open one is drawn.
 """
@@ -11,15 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from engine.trips import Trip
 from engine.view import BotLine, MessageLine, OrderLine, PositionLine, TradeLine, View
 from interface.bar import Bar, Segment
-from interface.history import History
+from interface.history import FundingLine
+from interface.panels.ledger_lists import LedgerLists
 from interface.panels.message_filter import MessageFilter
 from interface.panels.watchlist import message_facts
 from interface.presenters.bots import BOTS, bots_words, is_bot
 from interface.presenters.columns import Column
+from interface.presenters.fundings import FUNDING
 from interface.presenters.glance import Glance
 from interface.presenters.tables import MESSAGES, ORDERS, POSITIONS, TRADES
+from interface.presenters.trips import TRIPS
 from interface.sheets.bot import BotSheet
 from interface.sheets.facts import FactsSheet
 from interface.sheets.order import OrderSheet
@@ -48,7 +53,7 @@ class Tabs:
         self.bar = Bar(self.frame, self.theme, "panel", self.theme.bar + self.theme.px(2))
         self.bar.canvas.pack(fill="x")
         self.filter = MessageFilter(shell, self.bar)
-        self._history = History()
+        self.lists = LedgerLists(shell, self.bar)
         self.tabs: dict[str, Tab] = {}
         if with_bots:
             self._add("Bots", bots_table(self.frame, shell), lambda view: view.bots)
@@ -59,8 +64,14 @@ class Tabs:
         self._add("Positions", self._table("Positions", POSITIONS, lambda line: line.key, "No positions",
                                            Events[PositionLine](self._position, self._open_position)),
                   lambda view: view.positions)
-        self._add("Trades", self._table("Trades", TRADES, lambda line: (line.id, line.exec_id), "No trades yet",
-                                        Events[TradeLine](self._trade, more=self.load_older)), self._trades, False)
+        more = self.load_older
+        self._fills = self._table("Trades", TRADES, lambda line: (line.id, line.exec_id), "No trades yet",
+                                  Events[TradeLine](self._trade, more=more))
+        self._trips = self._table("Round trips", TRIPS, lambda trip: trip.id, "No trades yet",
+                                  Events[Trip](self._trip, more=more))
+        self._add("Trades", self._fills, self.lists.fills, False)
+        self._add("Funding", self._table("Funding", FUNDING, lambda line: line.id, "No funding yet",
+                                         Events[FundingLine](self._funding, more=more)), self.lists.fundings, False)
         self._add("Messages", self._table("Messages", MESSAGES,
                                           lambda line: (line.time, line.market, line.emi, line.text),
                                           "Nothing to report", Events[MessageLine](self._message, self._read)),
@@ -114,10 +125,11 @@ class Tabs:
         if self.desk.selected is not None:
             self.tabs["Orders"].table.selected = self.desk.selected
         tab = self.tabs[self.open]
-        if self.open == "Trades" and self.shell.ask_older is not None:
-            if self._history.is_fruitless(self.shell.older()):
-                self.load_older()
-            tab.table.say_more(self._history.words(view.trades if view else (), self.shell.older()))
+        if self.open in self.lists.NAMES:
+            self.lists.follow(self.open, view)
+            if self.lists.as_trips != (self.tabs["Trades"].table is self._trips):
+                tab = self._switch_trades()
+            tab.table.say_more(self.lists.words(self.open, view))
         tab.table.show(tab.records(view) if view is not None else (), glance)
 
     def _chosen(self, name: str, _time: int) -> None:
@@ -130,24 +142,28 @@ class Tabs:
                     Segment("ticks", self.shell.tick_words(), "dim", "small", right=True, drop=5, pad=16)]
         if self.open == "Bots":
             return bots_sums(glance)
-        if self.open == "Trades" and self.desk.view is not None and self.shell.ask_older is not None:
-            words = self._history.words(self.desk.view.trades, self.shell.older())
-            if words:
-                return [Segment("older", words, "dim", "small", lambda _time: self.load_older(), right=True, drop=5)]
+        if self.open in self.lists.NAMES:
+            return self.lists.segments(self.open, self.desk.view, self.load_older)
         chosen = self.table.chosen()
         if self.open == "Orders" and isinstance(chosen, OrderLine):
             return [Segment("keys", "F2 moves · Delete cancels", "dim", "small", right=True, drop=5)]
         return [Segment("keys", "Ctrl+C copies · Ctrl+E CSV", "dim", "small", right=True, drop=5)]
 
-    def _trades(self, view: View) -> Sequence[TradeLine]:
-        return self._history.lines(view.trades, self.shell.older())
-
     def load_older(self) -> None:
-        """The next page of trades, from the ledger."""
-        view, ask = self.desk.view, self.shell.ask_older
-        if view is not None and ask is not None:
-            self._history.ask(view.trades, self.shell.older(), ask)
-            self.shell.refresh()
+        """The next page of trades or fundings, from the ledger."""
+        self.lists.load_older(self.open if self.open in self.lists.NAMES else "Trades", self.desk.view)
+        self.shell.refresh()
+
+    def _switch_trades(self) -> Tab:
+        """Fills or round trips."""
+        old = self.tabs["Trades"]
+        table, records = (self._trips, self.lists.trips) if self.lists.as_trips else (self._fills, self.lists.fills)
+        new = self.tabs["Trades"] = Tab("Trades", table, records, False)
+        if self.open == "Trades":
+            old.table.canvas.pack_forget()
+            table.canvas.pack(fill="both", expand=True)
+            table.canvas.update_idletasks()
+        return self.tabs[self.open] if self.open != "Trades" else new
 
     def _messages(self, view: View) -> Sequence[MessageLine]:
         return self.filter.passed(view.messages)
@@ -179,6 +195,12 @@ class Tabs:
         self._close_position(line)
 
     def _trade(self, line: TradeLine, _column: str, _time: int) -> None:
+        self.shell.copy(line.exec_id)
+
+    def _trip(self, trip: Trip, _column: str, _time: int) -> None:
+        self.shell.copy(trip.exec_id)
+
+    def _funding(self, line: FundingLine, _column: str, _time: int) -> None:
         self.shell.copy(line.exec_id)
 
     def _message(self, line: MessageLine, _column: str, _time: int) -> None:

@@ -56,6 +56,8 @@ class Driver:
         app.layout.book._hint = ("", 0, 0.0)
         app.layout.chart.timeframe = "1m"
         app.layout.tabs.choose("Orders")
+        app.layout.tabs.lists.as_trips = False
+        app.layout.tabs.lists.choose()
         app.root.focus_force()
         app.layout.form.post.set(True)
         app.layout.form.kind.choose(OrdType.LIMIT)
