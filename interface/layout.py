@@ -19,12 +19,12 @@ from interface.panels.form import FormPanel
 from interface.panels.tabs import BotsPanel, Tabs
 from interface.panels.watchlist import AccountPanel, WatchPanel
 from interface.presenters.glance import Glance
-from interface.presenters.ladder import LEAST_ROWS
 from interface.shell import Shell
 from models import Key
 
 SMALL_WIDTH = 1500       # 100 % pixels: below this Bots is a tab
 FOLD = (1280, 720)
+WANTED_ROWS = 13         # of the book a side: the form is compact where it would take them
 TIGHT_HEIGHT = 640       # below this one strip is shown, and six rows of a table
 
 
@@ -111,7 +111,7 @@ class Layout:
             stretch.add(self.centre, minsize=px(280), stretch="always")
         stretch.add(self.right, width=self._size("right", px(322 if shape.small else 372), width * 2 // 5),
                     minsize=px(300), stretch="never")
-        self.form.lay_out(shape.small)
+        self.form.shape.put_in_a_row(shape.small)
         if tab in self.tabs.tabs:
             self.tabs.choose(tab)
 
@@ -194,7 +194,7 @@ class Layout:
             return
         right, row = self.right.winfo_height(), self.theme.row
         if right > 1:
-            self.form.squeeze(right - self.book.bar.height - row * (LEAST_ROWS * 2 + 1))
+            self.form.shape.fit(right - self.book.bar.height - row * (WANTED_ROWS * 2 + 1))
         failed: Exception | None = None
         for panel in (self.book, self.form, self.chart, self.watch, self.account, self.bots, self.tabs):
             if panel is None or not panel.frame.winfo_viewable():

@@ -139,6 +139,9 @@ class Theme:
                       bordercolor=[("focus", self["buy"]), ("disabled", self["line"])],
                       lightcolor=[("pressed", self[hover])], darkcolor=[("pressed", self[hover])])
         style.configure("Preset.TButton", padding=(self.px(1), self.px(1)))
+        style.configure("Compact.Preset.TButton", padding=(self.px(1), 0))
+        for name in ("Compact.TButton", "Compact.Buy.TButton", "Compact.Sell.TButton"):
+            style.configure(name, padding=(self.px(1), self.px(1)))
 
     def _fields(self, style: ttk.Style) -> None:
         pad = (self.px(4), self.px(1))

@@ -17,6 +17,7 @@ from interface.bar import Bar, Segment
 from interface.desk import Note, as_number, largest_qty
 from interface.draft import Draft, Reading, read_draft
 from interface.panels.form_kind import LeverageButton, OrderKind
+from interface.panels.form_shape import FormShape, Parts
 from interface.presenters.abilities import no_post, no_reduce
 from interface.presenters.glance import Glance, leverage_of, symbol_word
 from interface.presenters.slip import form_line
@@ -60,9 +61,7 @@ class FormPanel:
         self._line_shown: tuple[str, str] = ("", "")
         self._proposed = ""                                # the quantity that was filled in, not typed
         self._bad: set[str] = set()
-        self._squeezed = 0                                 # how much was given up for the book
         self._presets_shown: dict[str, str] = {}
-        self._tight = False
         self._no_post = self._no_reduce = ""               # why a box cannot be ticked
         self._build()
         fields: dict[str, tk.StringVar | tk.BooleanVar] = {
@@ -75,103 +74,54 @@ class FormPanel:
 
     def _build(self) -> None:
         theme, body = self.theme, self.body
-        pad = theme.px(1)
         self.owner_box = ttk.Combobox(body, textvariable=self.owner, state="readonly", font=theme.mono, width=10,
                                       height=12)
         self.qty_entry = ttk.Entry(body, textvariable=self.qty, font=theme.mono, width=10)
         self.price_entry = ttk.Entry(body, textvariable=self.price, font=theme.mono, width=10)
         self.owner_box.bind("<<ComboboxSelected>>", self._owner_chosen)
-        self.kind = OrderKind(body, self.shell, 3, self._kind_chosen, self._say)
-        self.market_word = tk.Label(body, text="market", background=theme["panel"], foreground=theme["dim"],
-                                    font=theme.mono, anchor="w")
-        for row, (label, widget) in enumerate((("Owner", self.owner_box), ("Qty", self.qty_entry),
-                                               ("Price", self.price_entry))):
-            words = tk.Label(body, text=label, background=theme["panel"], foreground=theme["dim"], font=theme.ui,
-                             anchor="w", padx=0)
-            words.grid(row=row, column=0, sticky="w", padx=(0, theme.px(6)))
-            widget.grid(row=row, column=1, sticky="ew", pady=pad)
-        self._price_label = words
-        for other in (self.market_word, self.kind.callback_entry):
-            other.grid(row=2, column=1, sticky="ew", pady=pad)
-            other.grid_remove()
+        self.kind = OrderKind(body, self.shell, self._kind_chosen, self._say)
+        self.market_word = self._label("market", mono=True)
+        labels = [self._label(words) for words in ("Owner", "Qty", "Price")]
+        self._price_label = labels[2]
         self.presets: dict[str, ttk.Button] = {}
-        places = (("1×", 0, 2), ("2×", 0, 3), ("3×", 1, 2), ("25 %", 1, 3), ("50 %", 2, 2), ("max", 2, 3))
-        for name, row, column in places:
-            button = ttk.Button(body, text=name, style="Preset.TButton", command=partial(self._preset, name),
-                                takefocus=1)
-            button.grid(row=row, column=column, sticky="nsew", padx=(theme.px(4), 0), pady=pad)
-            self.presets[name] = button
-        body.columnconfigure(1, weight=3, uniform="form")
-        body.columnconfigure((2, 3), weight=2, uniform="form")
-        self._build_flags()
+        for name in ("1×", "2×", "3×", "25 %", "50 %", "max"):
+            self.presets[name] = ttk.Button(body, text=name, style="Preset.TButton", takefocus=1,
+                                            command=partial(self._preset, name))
+        self.leverage = LeverageButton(body, self.shell, self._say)
+        flags = self._build_flags()
         self._build_buttons()
         self.line = tk.Label(self.frame, background=theme["panel"], foreground=theme["dim"], font=theme.small,
                              anchor="nw", justify="left", padx=theme.px(7), pady=0, height=2)
-        self.line.pack(fill="x", pady=(theme.px(2), theme.px(3)))
         self.line.bind("<Configure>", lambda event: self.line.configure(wraplength=event.width - theme.px(14)))
+        self.shape = FormShape(theme, Parts(
+            self.frame, self.bar, body, tuple(labels), self.owner_box, self.qty_entry,
+            (self.price_entry, self.market_word, self.kind.callback_entry), tuple(self.presets.values()), self.kind,
+            flags, self.leverage.button, self.button_frame, self.buttons, self.line))
 
-    def _build_flags(self) -> None:
+    def _label(self, words: str, mono: bool = False) -> tk.Label:
         theme = self.theme
-        flags = tk.Frame(self.body, background=theme["panel"])
-        flags.grid(row=5, column=0, columnspan=4, sticky="ew", pady=theme.px(3))
+        return tk.Label(self.body, text=words, background=theme["panel"], foreground=theme["dim"], anchor="w", padx=0,
+                        font=theme.mono if mono else theme.ui)
+
+    def _build_flags(self) -> tk.Frame:
+        flags = tk.Frame(self.body, background=self.theme["panel"])
         self.post_box = ttk.Checkbutton(flags, text="post-only", variable=self.post)
         self.reduce_box = ttk.Checkbutton(flags, text="reduce-only", variable=self.reduce)
         self.post_box.pack(side="left")
-        self.reduce_box.pack(side="left", padx=theme.px(10))
+        self.reduce_box.pack(side="left", padx=self.theme.px(10))
         self.post_box.bind("<ButtonPress-1>", lambda _event: self._say(self._no_post))
         self.reduce_box.bind("<ButtonPress-1>", lambda _event: self._say(self._no_reduce))
-        self.leverage = LeverageButton(flags, self.shell, self._say)
-        self.leverage.button.pack(side="right")
+        return flags
 
     def _build_buttons(self) -> None:
         self.buttons: dict[str, ttk.Button] = {}
         self.button_frame = tk.Frame(self.body, background=self.theme["panel"])
-        self.button_frame.grid(row=6, column=0, columnspan=4, sticky="ew")
-        for name, style, side, market in (("Buy limit", "Buy.TButton", Side.BUY, False),
-                                          ("Sell limit", "Sell.TButton", Side.SELL, False),
-                                          ("Buy market", "TButton", Side.BUY, True),
-                                          ("Sell market", "TButton", Side.SELL, True)):
-            button = ttk.Button(self.button_frame, text=name, style=style, command=partial(self.open, side, market))
+        for name, side, market in (("Buy limit", Side.BUY, False), ("Sell limit", Side.SELL, False),
+                                   ("Buy market", Side.BUY, True), ("Sell market", Side.SELL, True)):
+            button = ttk.Button(self.button_frame, text=name, command=partial(self.open, side, market))
             for event in ("<ButtonRelease-1>", "<KeyPress>"):
                 button.bind(event, self._note_time)
             self.buttons[name] = button
-        self.lay_out(False)
-
-    def squeeze(self, room: int) -> None:
-        """Take no more than `room` pixels where that can be: first the header goes, then the second line of words,
-        then the row of the type, for two presets."""
-        words = self.theme.small.metrics("linespace")
-        row = self.qty_entry.winfo_reqheight() + self.theme.px(2)
-        savings = (0, self.bar.height, self.bar.height + words, self.bar.height + words + row)
-        full = self.frame.winfo_reqheight() + savings[self._squeezed]
-        wanted = next((level for level, saved in enumerate(savings) if full - saved <= room), len(savings) - 1)
-        if wanted == self._squeezed:
-            return
-        if wanted == 0:
-            self.bar.canvas.pack(fill="x", before=self.body)
-        else:
-            self.bar.canvas.pack_forget()
-        self.line.configure(height=1 if wanted >= 2 else 2)
-        self.kind.fold(wanted == 3)
-        for name in ("50 %", "max"):
-            self.presets[name].grid_remove() if wanted == 3 else self.presets[name].grid()
-        self._squeezed = wanted
-
-    def lay_out(self, tight: bool) -> None:
-        """Limit buttons over market buttons, or all four side by side where there is no height."""
-        gap, waits = self.theme.px(2), self.kind.ord_type.is_conditional
-        self._tight = tight
-        for index, (name, button) in enumerate(self.buttons.items()):
-            word = name.replace("limit", self.kind.button_word)
-            button.configure(text=word.replace("market", "mkt") if tight else word)
-            row, column = (0, index) if tight else divmod(index, 2)
-            if waits and index > 1:              # a conditional order has two buttons
-                button.grid_remove()
-                continue
-            button.grid(row=row, column=column, sticky="ew", padx=(gap if column else 0, 0), pady=(0, gap))
-        for column in range(4):
-            weight = 1 if (tight and not waits) or column < 2 else 0
-            self.button_frame.columnconfigure(column, weight=weight, uniform="buttons" if weight else "")
 
     def _note_time(self, event: tk.Event[tk.Misc]) -> None:
         self._event_time = event.time
@@ -363,11 +313,8 @@ class FormPanel:
         kind = self.kind
         if kind.refresh(glance):
             trailing, priced = kind.ord_type is OrdType.TRAILING_STOP, kind.ord_type.has_price
-            for widget, wanted in ((self.price_entry, priced), (kind.callback_entry, trailing),
-                                   (self.market_word, not priced and not trailing)):
-                widget.grid() if wanted else widget.grid_remove()
             self._price_label.configure(text="Trail %" if trailing else "Price")
-            self.lay_out(self._tight)
+            self.shape.show_price(kind.callback_entry if trailing else self.price_entry if priced else self.market_word)
         self._no_post = no_post(kind.ord_type, kind.tif)
         self._no_reduce = no_reduce(glance.key.category if glance.key else None)
         for box, reason in ((self.post_box, self._no_post), (self.reduce_box, self._no_reduce)):
@@ -378,10 +325,11 @@ class FormPanel:
     def _show_header(self, glance: Glance) -> None:
         parts = [Segment("title", "Form", font="bold"),
                  Segment("symbol", symbol_word(glance.key, glance) if glance.key else "", "dim")]
-        if glance.view is not None and glance.view.locked:
-            parts.append(Segment("state", "locked", "error", right=True))
-        elif self.desk.trading():
-            parts.append(Segment("state", TRADING_HINT, "warning", "small", right=True))
+        state = _state(glance, self.desk.trading())
+        if state == TRADING_HINT:
+            parts.append(Segment("state", state, "warning", "small", right=True))
+        elif state:
+            parts.append(Segment("state", state, "error", right=True))
         self.bar.show(parts)
 
     def _show_presets(self) -> None:
@@ -389,7 +337,7 @@ class FormPanel:
         for times in (1, 2, 3):
             name = f"{times}×"
             shown = f"{name} {text(base * times)}" if base is not None else name
-            if len(shown) > 10:
+            if len(shown) > 10 or self.shape.is_compact:
                 shown = name
             if self._presets_shown.get(name) != shown:
                 self._presets_shown[name] = shown
@@ -420,8 +368,10 @@ class FormPanel:
         elif problems:
             name, sentence = next(iter(problems.items()))
             self._line(f"▲ {name}: {sentence}", "warning")
+        elif self.shape.is_compact and _state(glance, self.desk.trading()):
+            self._line(f"▲ {_state(glance, self.desk.trading())}", "warning")     # there is no header
         else:
-            self._line(form_line(reading, glance.instrument, *_free(glance)), "dim")
+            self._line(self.shape.fitting(form_line(reading, glance.instrument, *_free(glance))), "dim")
 
     def _mark_fields(self, problems: dict[str, str]) -> None:
         entries = {"qty": self.qty_entry, "price": self.price_entry, "trigger": self.kind.trigger_entry,
@@ -436,6 +386,14 @@ class FormPanel:
         if self._line_shown != (words, colour):
             self._line_shown = (words, colour)
             self.line.configure(text=words, foreground=self.theme[colour])
+            self.shape.keep_whole(words)
+
+
+def _state(glance: Glance, trading: bool) -> str:
+    """Why no order goes out from here, empty when one does."""
+    if glance.view is not None and glance.view.locked:
+        return "locked"
+    return TRADING_HINT if trading else ""
 
 
 def _free(glance: Glance) -> tuple[Decimal | None, Decimal | None]:

@@ -33,7 +33,7 @@ LAST, MARK = "last price", "mark price"
 class OrderKind:
     """Widgets in the form's grid; `on_kind` hears of another type, time in force or source."""
 
-    def __init__(self, body: tk.Frame, shell: Shell, row: int, on_kind: Callable[[], None],
+    def __init__(self, body: tk.Frame, shell: Shell, on_kind: Callable[[], None],
                  say: Callable[[str], None]) -> None:
         self.shell, self.theme, self._say, self._on_kind = shell, shell.theme, say, on_kind
         root, theme = shell.root, shell.theme
@@ -41,7 +41,6 @@ class OrderKind:
         self.source, self.trigger = tk.StringVar(root, LAST), tk.StringVar(root)
         self.callback = tk.StringVar(root, "1")
         self.reason = ""                        # why the source cannot be chosen
-        pad = theme.px(1)
         self.type_box = self._choice(body, self.word, [word for _type, word in TYPES])
         self.tif_box = self._choice(body, self.tif_word, [tif.value for tif in TIFS])
         self.source_box = self._choice(body, self.source, [LAST, MARK])
@@ -49,26 +48,9 @@ class OrderKind:
         self.tif_box.bind("<ButtonPress-1>", lambda _event: self._why_no_tif())
         self.trigger_entry = ttk.Entry(body, textvariable=self.trigger, font=theme.mono, width=10)
         self.callback_entry = ttk.Entry(body, textvariable=self.callback, font=theme.mono, width=10)
-        self._type_label, self._row = self._label(body, "Type"), row
-        self.fold(False)
-        self._trigger_label = self._label(body, "Trigger")
-        self._trigger_label.grid(row=row + 1, column=0, sticky="w", padx=(0, theme.px(6)))
-        self.trigger_entry.grid(row=row + 1, column=1, sticky="ew", pady=pad)
-        self.source_box.grid(row=row + 1, column=2, columnspan=2, sticky="ew", padx=(theme.px(4), 0), pady=pad)
+        self.type_label = self._label(body, "Type")
+        self.trigger_label = self._label(body, "Trigger")
         self._shown: tuple[object, ...] = ()
-
-    def fold(self, tight: bool) -> None:
-        """Where there is no height for a row of its own the type stands above, without a time in force."""
-        pad, left = self.theme.px(1), (self.theme.px(4), 0)
-        if tight:
-            self._type_label.grid_remove()
-            self.tif_box.grid_remove()
-            self.tif_word.set("GTC")
-            self.type_box.grid(row=self._row - 1, column=2, columnspan=2, sticky="ew", padx=left, pady=pad)
-            return
-        self._type_label.grid(row=self._row, column=0, sticky="w", padx=(0, self.theme.px(6)))
-        self.type_box.grid(row=self._row, column=1, columnspan=2, sticky="ew", padx=0, pady=pad)
-        self.tif_box.grid(row=self._row, column=3, sticky="ew", padx=left, pady=pad)
 
     def _choice(self, body: tk.Frame, variable: tk.StringVar, values: list[str]) -> ttk.Combobox:
         box = ttk.Combobox(body, textvariable=variable, values=values, state="readonly", font=self.theme.ui, width=5)
@@ -137,16 +119,13 @@ class OrderKind:
     # ------------------------------------------------------------ drawing
 
     def refresh(self, glance: Glance) -> bool:
-        """Show the rows this type needs; True when they are others than before."""
+        """Draw what differs; True when this type needs other rows than the one before."""
         category = glance.key.category if glance.key else None
         shown = (self.ord_type, category)
         if shown == self._shown:
             return False
         self._shown = shown
-        waits = self.ord_type.is_conditional
-        for widget in (self._trigger_label, self.trigger_entry, self.source_box):
-            widget.grid() if waits else widget.grid_remove()
-        self._trigger_label.configure(text="From" if self.ord_type is OrdType.TRAILING_STOP else "Trigger")
+        self.trigger_label.configure(text="From" if self.ord_type is OrdType.TRAILING_STOP else "Trigger")
         self.tif_box.configure(state="disabled" if no_tif(self.ord_type) else "readonly")
         self.reason = no_mark(category)
         if self.reason:
