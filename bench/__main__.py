@@ -20,8 +20,8 @@ from bench.row import LONG, QUICK, SIZES, TINY, Row, Size, number
 # Path → the longest it may take, long and quick, in seconds.
 PATHS: dict[str, tuple[int, int]] = {
     "depth": (60, 20), "ticker": (60, 20), "stream": (90, 25), "private": (180, 50), "signal": (150, 50),
-    "fill": (300, 60), "window": (60, 20), "start": (90, 30), "memory": (120, 40), "indicators": (60, 20),
-    "bots": (60, 20), "bitmex": (60, 20), "panels": (60, 20), "install": (170, 5),
+    "fill": (300, 60), "ledger": (900, 120), "window": (60, 20), "start": (90, 30), "memory": (120, 40),
+    "indicators": (60, 20), "bots": (60, 20), "bitmex": (60, 20), "panels": (60, 20), "install": (170, 5),
 }
 ONE = "import json, sys; from bench.__main__ import one; one(sys.argv[1], sys.argv[2])"
 

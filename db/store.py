@@ -50,6 +50,7 @@ from models import Key, OrdStatus
 log = logging.getLogger(__name__)
 _ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
 FOLD_AFTER = 400           # commits: some 2,000 pages of log. Seldom: an event that comes meanwhile waits for two syncs
+_PAGE = 5_000
 _TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
 _TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # a fact, not moved between owners
 _Answer = TypeVar("_Answer")
@@ -296,6 +297,18 @@ class Store:
                 c.CATEGORY == key.category.value, c.SYMBOL == key.symbol, c.TTIME > after,
             ).order_by(c.TTIME, c.ID)).all())
         return tuple(v.coin(row) for row in rows)
+
+    def coin_pages(self, market: str, account: str) -> Iterator[tuple[CoinRow, ...]]:
+        """The same, some thousand at a time."""
+        last, c = 0, t.coins.c
+        while True:
+            question = sa.select(t.coins).where(c.MARKET == market, c.ACCOUNT == account, c.ID > last).order_by(
+                c.ID).limit(_PAGE)
+            page = tuple(v.coin(row) for row in self._ask(lambda asked, q=question: asked.execute(q).all()))  # type: ignore[misc]  # mypy: lambda's default
+            if not page:
+                return
+            yield page
+            last = page[-1].id
 
     def count_fills(self, market: str, account: str) -> int:
         """How many fills the ledger holds for an account."""

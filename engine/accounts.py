@@ -84,11 +84,13 @@ class Accounts:
         return decision
 
     def _rebuild(self, market: str, account: str, kept: tuple[BookRow, ...], day: int) -> tuple[Loaded, str]:
-        rows = self._store.coin_rows(market, account)
-        self._store.write(zeroed(kept, fold(rows)))
-        if not rows:
+        right, count = tuple[BookRow, ...](), 0
+        for page in self._store.coin_pages(market, account):     # a million rows do not fit into memory at once
+            right, count = fold(page, right), count + len(page)
+        self._store.write(zeroed(kept, right))
+        if not count:
             self._store.forget_booked(market, account)
-        note = f"the kept sums of {account} did not fit its {len(rows)} ledger rows; made anew from them"
+        note = f"the kept sums of {account} did not fit its {count} ledger rows; made anew from them"
         return self._store.load(market, account, day), note
 
     def _earlier_cursors(self, market: str, account: str) -> None:

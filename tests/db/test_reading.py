@@ -164,3 +164,16 @@ def test_reading_is_marked_with_mode_and_version(opener: Opener, request: pytest
 
     with reading(request, store) as ledger:
         assert ledger.marks()["mode"] == "SIM"
+
+
+def test_pages_of_rows_are_all_rows_and_fold_alike(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.store._PAGE", 7)
+    store.write([row for row in mixed(60) if row.key.market == "Binance"])
+    whole, right = store.coin_rows("Binance", ACCOUNT), tuple[BookRow, ...]()
+
+    pages = list(store.coin_pages("Binance", ACCOUNT))
+    for page in pages:
+        right = fold(page, right)
+
+    assert tuple(row for page in pages for row in page) == whole and len(pages) > 3
+    assert right == fold(whole)
