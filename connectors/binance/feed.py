@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from connectors.binance.index import Indexes
 from connectors.binance.market import MarketSymbol
 from connectors.binance.parse import bad
 from connectors.binance.public import PublicSymbol, Snapshot
@@ -75,6 +76,7 @@ class MarketFeed:
         self._symbols: dict[Key, PublicSymbol | MarketSymbol] = {}
         self._subscriptions = Subscriptions(tell=tell)
         self._channels = self._subscriptions.channels
+        self._indexes = Indexes()
         self._changed: dict[Channel, None] = {}
         self._is_open = False
         self._is_ending = False
@@ -88,6 +90,7 @@ class MarketFeed:
         """Everything begins anew: books, and what candles were missed."""
         self._is_open = True
         self._subscriptions.opened(send, self._clock.monotonic())
+        self._indexes.opened()
         for symbol in self._symbols.values():
             symbol.opened()
 
@@ -170,7 +173,10 @@ class MarketFeed:
 
     def _watch(self, symbol: PublicSymbol | MarketSymbol) -> None:
         self._symbols[symbol.key] = symbol
-        self._subscriptions.add(symbol.channels(), self._clock.monotonic())
+        channels = symbol.channels()
+        if isinstance(symbol, MarketSymbol):
+            channels |= self._indexes.follow(symbol)
+        self._subscriptions.add(channels, self._clock.monotonic())
         if self._is_open:
             symbol.opened()
 
@@ -180,7 +186,7 @@ class MarketFeed:
             return
         names = list(symbol.channels())
         if isinstance(symbol, MarketSymbol):
-            names += symbol.candle_names()
+            names += symbol.candle_names() + self._indexes.leave(symbol)
         else:
             symbol.closed("not watched")
         self._subscriptions.drop(names)

@@ -26,7 +26,7 @@ class MarketSymbol:
 
     def __init__(self, key: Key, board: Board, clock: Clock, timings: Timings, on_candle: OnCandle,
                  ask_candles: Callable[[Key, str, int], None], wanted: int, only_candles: bool = False) -> None:
-        self.key, self._board, self._clock, self._timings = key, board, clock, timings
+        self.key, self._board, self.clock, self.timings = key, board, clock, timings
         self._on_candle, self._ask_candles, self._wanted = on_candle, ask_candles, wanted
         self._only_candles = only_candles      # the ticker's streams are on another connection
         self.series: dict[str, CandleBook] = {}
@@ -38,7 +38,7 @@ class MarketSymbol:
         self._last: Decimal | None = None
         self._last_side: Side | None = None
         self._mark: Decimal | None = None
-        self._index: Decimal | None = None
+        self.index: Decimal | None = None
         self._rate: Decimal | None = None
         self._next_funding: int | None = None
         self._change: Decimal | None = None
@@ -49,13 +49,13 @@ class MarketSymbol:
 
     def channels(self) -> dict[str, Channel]:
         """Stream names and what reads them."""
-        symbol, bound = self.key.symbol, self._timings.silence_stream
+        symbol, bound = self.key.symbol, self.timings.silence_stream
         if self._only_candles:
             return {}
-        told = {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self._publish, self._trade_overdue, bound),
-                stream.name(symbol, stream.DAY): Channel(self._on_day, self._publish, self._day_overdue, bound)}
+        told = {stream.name(symbol, stream.TRADES): Channel(self._on_trade, self.publish, self._trade_overdue, bound),
+                stream.name(symbol, stream.DAY): Channel(self._on_day, self.publish, self._day_overdue, bound)}
         if self.key.category is not Category.SPOT:       # which has neither mark price nor funding
-            told[stream.name(symbol, stream.MARK)] = Channel(self._on_mark, self._publish, self._mark_overdue, bound)
+            told[stream.name(symbol, stream.MARK)] = Channel(self._on_mark, self.publish, self._mark_overdue, bound)
         return told
 
     def candle_channel(self, timeframe: str) -> dict[str, Channel]:
@@ -67,7 +67,7 @@ class MarketSymbol:
         self.series[timeframe] = CandleBook(TIMEFRAMES[timeframe], self._wanted, tell)
         self._ask(timeframe)
         channel = Channel(partial(self._on_kline, timeframe), partial(self._show_bar, timeframe),
-                          partial(self._kline_overdue, timeframe), self._timings.silence_stream)
+                          partial(self._kline_overdue, timeframe), self.timings.silence_stream)
         return {stream.name(self.key.symbol, stream.KLINE + timeframe): channel}
 
     def candle_names(self) -> list[str]:
@@ -76,7 +76,7 @@ class MarketSymbol:
 
     def opened(self) -> None:
         """A new connection: candles may have been missed."""
-        self._mark_heard = self._clock.monotonic()
+        self._mark_heard = self.clock.monotonic()
         self._differs_since = None
         self._unanswered.clear()
         self._asking.clear()
@@ -96,32 +96,33 @@ class MarketSymbol:
         if timeframe in self.series:     # else it was asked before the symbol was left and watched again
             self.series[timeframe].load(rows, asked_ms)
 
-    def day_open(self, price: Decimal) -> None:
+    def day_open(self, first: Decimal) -> None:
         """First price since 00:00 UTC."""
-        self._day_open = price
-        self._publish()
+        self._day_open = first
+        self.publish()
 
     # ------------------------------------------------------------ frames
 
     def _on_trade(self, raw: bytes) -> None:
         told = stream.read_trade(raw).data
-        self._last = _price("p", told.price)
+        self._last = price("p", told.price)
         self._last_side = Side.SELL if told.buyer_made else Side.BUY      # m: the buyer waited
         self._time = told.time
         self._differs_since = None
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         for shown_on in (stream.DAY, *self.series):
             self._unanswered.setdefault(shown_on, now)
 
     def _on_mark(self, raw: bytes) -> None:
         told = stream.read_mark(raw).data
-        self._mark = _price("p", told.mark)
-        self._index = told.index if told.index is not None and told.index.is_finite() and told.index else None
+        self._mark = price("p", told.mark)
+        if self.key.category is not Category.INVERSE:        # whose index price has a stream of its own
+            self.index = told.index if told.index is not None and told.index.is_finite() and told.index else None
         rate = Decimal(told.rate) if told.rate else None
         self._rate = rate if rate is not None and rate.is_finite() else None
         self._next_funding = told.next_funding or None
         self._time = max(self._time, told.time)
-        self._mark_heard = self._clock.monotonic()
+        self._mark_heard = self.clock.monotonic()
 
     def _on_day(self, raw: bytes) -> None:
         told = stream.read_day(raw).data
@@ -130,11 +131,11 @@ class MarketSymbol:
         self._change = told.change
         self._unanswered.pop(stream.DAY, None)
         if self._last is None:
-            self._last = _price("c", told.last)
+            self._last = price("c", told.last)
         if told.last == self._last:
             self._differs_since = None
         elif self._differs_since is None:
-            self._differs_since = self._clock.monotonic()
+            self._differs_since = self.clock.monotonic()
 
     def _on_kline(self, timeframe: str, raw: bytes) -> None:
         bar = _read_kline(raw).data.bar
@@ -155,10 +156,11 @@ class MarketSymbol:
         if self.series[timeframe].update(candle(bar.time, *numbers), bar.is_closed):
             self._ask(timeframe)
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """The ticker as known now."""
         self._board.tickers[self.key] = Ticker(
-            self._last, self._last_side, self._mark, self._index, self._rate, self._next_funding, self._change,
-            self._day_open, self._time, self._clock.monotonic())
+            self._last, self._last_side, self._mark, self.index, self._rate, self._next_funding, self._change,
+            self._day_open, self._time, self.clock.monotonic())
 
     def _ask(self, timeframe: str) -> None:
         """History the first time, later as much as was missed."""
@@ -175,22 +177,23 @@ class MarketSymbol:
     # ------------------------------------------------------------ silence
 
     def _mark_overdue(self, now: float) -> bool:
-        return now - self._mark_heard > self._timings.silence_stream     # one each second
+        return now - self._mark_heard > self.timings.silence_stream     # one each second
 
     def _trade_overdue(self, now: float) -> bool:
         """The day's last price is not our last trade's, for too long."""
-        return self._differs_since is not None and now - self._differs_since > self._timings.silence_stream
+        return self._differs_since is not None and now - self._differs_since > self.timings.silence_stream
 
     def _day_overdue(self, now: float) -> bool:
         """There were trades, but the day's figures did not follow."""
-        return now - self._unanswered.get(stream.DAY, now) > self._timings.silence_stream
+        return now - self._unanswered.get(stream.DAY, now) > self.timings.silence_stream
 
     def _kline_overdue(self, timeframe: str, now: float) -> bool:
         """There were trades, but the candle did not move."""
-        return now - self._unanswered.get(timeframe, now) > self._timings.silence_stream
+        return now - self._unanswered.get(timeframe, now) > self.timings.silence_stream
 
 
-def _price(field: str, value: Decimal) -> Decimal:
+def price(field: str, value: Decimal) -> Decimal:
+    """A price as told; absurd ones are a BadMessage."""
     if not value.is_finite() or value <= 0:
         raise BadMessage(MARKET, f"field {field} = {value}: not a possible price")
     return value

@@ -17,7 +17,7 @@ from connectors.stream import Stream
 from connectors.timesync import TimeSync
 from connectors.venue import VenueConfig, VenueParts
 from connectors.wishes import Unwatch, WantCandles
-from models import TIMEFRAMES, Key, Notice
+from models import TIMEFRAMES, Category, Key, Notice
 
 MOST_STREAMS = 200
 
@@ -93,13 +93,15 @@ class Pool:
         self._begin(line, key, Watch(symbol), public.STREAMS)
 
     def _watch_market(self, key: Key, only_candles: bool) -> _Line:
-        line = self._line(self._market, self._config.market_ws, "market", market.STREAMS + 1)
+        needed = market.STREAMS + 2      # with the index price and one timeframe
+        line = self._line(self._market, self._config.market_ws, "market", needed)
         post, loader, parts = line.stream.post, self._loader, self._parts
         symbol = market.MarketSymbol(
             key, parts.board, parts.clock, parts.timings, parts.on_candle,
             lambda key, timeframe, since: loader.ask_candles(key, timeframe, since, post),
             self._config.candles, only_candles)
-        self._begin(line, key, Watch(symbol), 0 if only_candles else market.STREAMS)
+        streams = market.STREAMS + (key.category is Category.INVERSE)        # the index price
+        self._begin(line, key, Watch(symbol), 0 if only_candles else streams)
         if not only_candles:
             loader.ask_day_open(key, post)
         return line

@@ -11,6 +11,7 @@ import msgspec
 
 DEPTH, TOP = "@depth@100ms", "@bookTicker"                              # served on /public
 TRADES, MARK, DAY, KLINE = "@aggTrade", "@markPrice@1s", "@ticker", "@kline_"    # served on /market
+INDEX = "@indexPrice@1s"                                                # of a pair; COIN-M only
 
 
 def name(symbol: str, kind: str) -> str:
@@ -63,6 +64,10 @@ class _Mark(msgspec.Struct, gc=False):
     next_funding: int = msgspec.field(name="T", default=0)
 
 
+class _Index(msgspec.Struct, gc=False):
+    price: Decimal = msgspec.field(name="p")
+
+
 class _Day(msgspec.Struct, gc=False):
     last: Decimal = msgspec.field(name="c")
     change: Decimal = msgspec.field(name="P")
@@ -105,6 +110,10 @@ class _MarkFrame(msgspec.Struct, gc=False):
     data: _Mark
 
 
+class _IndexFrame(msgspec.Struct, gc=False):
+    data: _Index
+
+
 class _DayFrame(msgspec.Struct, gc=False):
     data: _Day
 
@@ -118,6 +127,7 @@ read_spot_depth = msgspec.json.Decoder(_SpotDepthFrame).decode
 read_top = msgspec.json.Decoder(_TopFrame).decode
 read_trade = msgspec.json.Decoder(_TradeFrame).decode
 read_mark = msgspec.json.Decoder(_MarkFrame).decode
+read_index = msgspec.json.Decoder(_IndexFrame).decode
 read_day = msgspec.json.Decoder(_DayFrame).decode
 read_kline = msgspec.json.Decoder(_KlineFrame).decode
 

@@ -27,6 +27,7 @@ from models import (
     AskOrder,
     BalanceReport,
     Book,
+    Category,
     Execution,
     Health,
     Notice,
@@ -98,7 +99,8 @@ class ConnectorSuite(MoneySuite):
                              for name in ("1m", "3m")))
         controls.trade("BUY", self.product.qty)
 
-        ticker = wait_for(lambda: (told := terminal.board.tickers.get(key)) and told.last and told.day_open and told)
+        ticker = wait_for(lambda: (told := terminal.board.tickers.get(key)) and told.last and told.day_open
+                          and (told.index or key.category is Category.SPOT) and told)
         wait_for(lambda: terminal.board.candles[(key, "1m")].forming and terminal.board.candles[(key, "3m")].forming)
         top = wait_for(lambda: terminal.board.tops.get(key))
         assert ticker and top and top.bid < top.ask
