@@ -95,6 +95,8 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out:
         return
     if any(d.key[:2] in {one.id for one in venues} for d in state.differences.values()):
         return                           # said already; until they agree no balance can
+    if wallet not in state.opened and any(one.next_money for one in venues):
+        return                           # money moves: what is not told yet would count as there at the opening
     rows = rows_of(state, venues)
     told: dict[str, BalanceReport] = {}
     for report in sorted((b for one in venues for b in one.balances), key=lambda b: b.time):

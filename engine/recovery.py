@@ -43,7 +43,7 @@ from models import (
 )
 
 DAY_MS = 86_400_000
-FILLS = "fills"
+FILLS, AGAIN = "fills", "again"        # a kind of cursor; why the day is read once more while a difference stays
 RECENT_S = 5.0                        # a snapshot may show what we held this long ago: it was taken meanwhile
 # Then it is left: of an order that is not ours, fills may have been booked before its row was made.
 MISSING_TRIES = 8
@@ -116,7 +116,8 @@ def history_end(state: State, page: HistoryPage, now: Now, timings: Timings, out
     venue = state.venues.get((page.key.market, page.key.category))
     if venue is None:
         return
-    if page.reason == "difference":
+    known = state.differences.get(page.key)
+    if page.reason == "difference" or (page.reason == AGAIN and known and known.ours != state.position(page.key)):
         out.requests.append(AskAccount(page.key.market, page.key.category, "difference"))
     if page.reason == "recovery" and not venue.recovered and venue.up:
         new = replace(venue, waiting=venue.waiting - {f"history {page.key.symbol}"})
@@ -136,7 +137,9 @@ def _finish(state: State, venue: VenueBook, now: Now, timings: Timings, out: Dec
 
 def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, multiplier: money.Multiplier,
              out: Decision) -> None:
-    """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks."""
+    """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks, and each
+    later comparison reads the day again: the venue's history may lag behind its positions.
+    """
     told = {report.key: report for report in message.positions}
     is_spot = venue.category is Category.SPOT            # coins are held there, no positions: nothing to compare
     keys = set() if is_spot else {key for key in state.configured if _is_of(key, venue)} | set(told) | {
@@ -168,8 +171,10 @@ def _differ(key: Key, ours: Decimal, theirs: Decimal, entry: Decimal | None, kno
             message: AccountSnapshot, out: Decision) -> None:
     stage = 0 if known is None else min(known.stage + 1, 2)
     difference = Difference(key, ours, theirs, stage, entry)
-    if known is not None and known.stage == 2 and (known.ours, known.theirs) == (ours, theirs):
-        return
+    if known is not None and known.stage == 2:
+        out.requests.append(AskHistory(key, message.asked - DAY_MS, AGAIN))
+        if (known.ours, known.theirs) == (ours, theirs):
+            return
     out.changes.append(SetDifference(key, difference))
     if stage < 2:
         days = 1 if stage == 0 else 7

@@ -169,3 +169,22 @@ def test_products_with_one_wallet_are_compared_together() -> None:
     told(driver, "5")
 
     assert driver.state.controls[(("Binance", ACCOUNT, "margin"), "USDT")].agrees is True
+
+
+def test_nothing_is_opened_while_money_moves() -> None:
+    """The balance has the deposit already, its row comes with the next reading: it must not count twice."""
+    driver = Driver()
+    driver.send(page())
+    driver.send(MoneyMoved("Binance", Category.LINEAR))
+
+    told(driver, "1003")
+    assert not driver.state.opened
+
+    driver.send(page(transfer("3"), reason="hint"))
+    for _ in range(40):                              # the later readings of the hint bring nothing new
+        driver.tick(7)
+    assert not driver.state.venues[("Binance", Category.LINEAR)].next_money
+    told(driver, "1003")
+    assert moves(driver) == {"USDT": D(1003)}
+    control = driver.state.controls[(WALLET, "USDT")]
+    assert control.agrees and not driver.said("more than trades")

@@ -291,14 +291,22 @@ def test_difference_is_read_again_a_day_then_a_week_then_blocks() -> None:
     assert driver.verdict(place(reduce_only=True, price=None)).ok
 
 
-def test_difference_that_stays_is_not_read_or_said_again() -> None:
+def test_difference_that_stays_is_read_again_with_each_comparison_and_said_once() -> None:
+    """The venue's history may lag behind its positions."""
     driver = Driver()
     blocked(driver)
-    before = len(driver.requests), len(driver.notices)
+    before, asked = len(driver.notices), driver.now.venue
+    driver.requests.clear()
 
     checked(driver, "5")
+    driver.send(page("again"))
 
-    assert (len(driver.requests), len(driver.notices)) == before
+    assert driver.requests == [AskHistory(BTC, asked - 86_400_000, "again")], "one read, and no question behind it"
+    assert len(driver.notices) == before
+    driver.send(HistoryPage(BTC, ACCOUNT, (execution(last_qty="5"),), True, T0 + 900, 0, "again"))
+    assert driver.asked(AskAccount) == [AskAccount(*LINEAR, "difference")], "what was found is compared at once"
+    checked(driver, "5")
+    assert not driver.state.differences
 
 
 def test_difference_that_history_explains_is_cleared() -> None:

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
+from tests.faults.worth import multiple
+
 Row = dict[str, Any]
 
 ZERO = Decimal(0)
 EIGHT, SIX = Decimal("1e-8"), Decimal("1e-6")
-COIN_DOLLARS = {"BTC": Decimal(100)}
 
 
 def millis(moment: object) -> int:
@@ -105,5 +106,6 @@ def _share(one: Row, qty: Decimal, account: Decimal, amount: Decimal) -> Decimal
             exact = amount * qty / account if account else ZERO
             return exact.quantize(EIGHT, ROUND_HALF_UP)
         mark, rate = Decimal(one["mark"]), Decimal(one["rate"])
-        value = qty / mark if one["category"] == "inverse" else qty * mark * SIX
+        size = multiple(one["symbol"], one["category"])
+        value = qty * size / mark if one["category"] == "inverse" else qty * mark * size
         return (value * rate).quantize(SIX if one["asset"] == "USDt" else EIGHT, ROUND_HALF_UP)

@@ -1,8 +1,8 @@
 """All products at once: random orders on every one of them while faults come and the program is killed, then compared.
 
 A child (`driver.py`) trades USD-M, COIN-M, spot and BitMEX's four categories, with stops, take-profits and trailing
-stops on futures and contracts; faults of the list below are switched on at random beside it; it is killed between its
-lives. At the end a session recovers and the referee compares all.
+stops on futures and contracts; faults of the list below are switched on at random beside it, fundings fall due, money
+comes and goes; it is killed between its lives. At the end a session recovers and the referee compares all.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
+from models import Category
 from tests.faults.harness import Ground, Program, driver, until
 from tests.faults.products import ALL, ORDER_PATHS, SPOT_BTCUSDT, SPOT_ETHUSDT, first_budgets, lift_limits, words
 
@@ -53,6 +54,26 @@ def strangers_trade(ground: Ground, chance: random.Random) -> None:
     requests.post(f"{ground.control_url}/trade", json=body, timeout=10)
 
 
+WALLETS = (("Binance", "linear", "USDT", "10"), ("Binance", "linear", "BNB", "0.5"),
+           ("Binance", "inverse", "BTC", "0.01"), ("Binance", "inverse", "ETH", "0.2"),
+           ("Binance", "spot", "USDT", "25"), ("Binance", "spot", "ETH", "0.1"),
+           ("Bitmex", "inverse", "XBt", "0.002"), ("Bitmex", "linear", "USDt", "15"))
+
+
+def money_moves(ground: Ground, chance: random.Random) -> None:
+    """Funding falls due on some symbols, or money comes and goes."""
+    if chance.random() < 0.5:
+        market, category, asset, amount = chance.choice(WALLETS)
+        sign = chance.choice(("", "", "-"))
+        ground.exchange.control("deposit", market=market, category=category, asset=asset, amount=sign + amount)
+        return
+    funded = [one.key for one in ALL if one.key.category is not Category.SPOT]
+    for key in chance.sample(funded, chance.randint(1, 3)):
+        rate = Decimal(chance.randint(-300, 300)) / 1_000_000
+        ground.exchange.control("funding", market=key.market, category=key.category.value, symbol=key.symbol,
+                                rate=str(rate))
+
+
 def calm(ground: Ground) -> None:
     """End all faults but the lifted limits."""
     ground.calm()
@@ -69,6 +90,7 @@ def life(ground: Ground, seed: int, seconds: float, chance: random.Random) -> Pr
         assert child.is_running(), child.text()[-2000:]
         ground.exchange.fault(**some_fault(chance))
         strangers_trade(ground, chance)
+        money_moves(ground, chance)
         time.sleep(PAUSE_S)
     return child
 
@@ -77,6 +99,15 @@ def spot_wallets(ground: Ground) -> dict[str, Decimal]:
     """What the exchange holds of each coin for us."""
     return {one["asset"]: Decimal(one["wallet"]) for one in ground.exchange.truth()["balances"]
             if (one["market"], one["category"]) == ("Binance", "spot")}
+
+
+def spot_movements(ground: Ground) -> dict[str, Decimal]:
+    """What came to each coin of it by deposits."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for one in ground.exchange.truth()["movements"]:
+        if (one["market"], one["category"]) == ("Binance", "spot"):
+            sums[one["asset"]] += Decimal(one["amount"])
+    return sums
 
 
 def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, seconds: float) -> None:
@@ -90,7 +121,7 @@ def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, sec
     for one in ALL:
         key = one.key
         ground.robot(BOTS[" ".join(words([one])[0])], key.symbol, category=key.category.value, market=key.market)
-    before, chance = spot_wallets(ground), random.Random(SEED)
+    before, paid_in, chance = spot_wallets(ground), spot_movements(ground), random.Random(SEED)
     for number in range(lives):
         child = life(ground, SEED * 100 + number, seconds, chance)
         child.kill()
@@ -102,10 +133,13 @@ def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, sec
     truth = ground.exchange.truth()
     traded = Counter((one["market"], one["category"], one["symbol"]) for one in truth["executions"])
     assert len(traded) == len(ALL), f"not all were traded: {traded}"
+    assert len({(one["market"], one["symbol"], one["category"]) for one in truth["funding"]}) == 7, "one was not funded"
+    come = spot_movements(ground)
     coins = [row for row in ground.read().coins if (row["MARKET"], row["CATEGORY"]) == ("Binance", "spot")]
     for coin, amount in spot_wallets(ground).items():
         booked = sum((row["SUMREAL"] - row["COMMISS"] for row in coins if row["CURRENCY"] == coin), Decimal(0))
-        assert booked == amount - before[coin], f"{coin}: {booked} booked, the wallet grew by {amount - before[coin]}"
+        grew = amount - before[coin] - (come[coin] - paid_in[coin])
+        assert booked == grew, f"{coin}: {booked} booked, the wallet grew by {grew} otherwise than by deposits"
     for one in (SPOT_BTCUSDT, SPOT_ETHUSDT):
         assert terminal.session.board.instruments[one.key].base in before
 

@@ -16,7 +16,8 @@ PLACES = Decimal("1e-12")                                       # of SUMREAL
 MINOR = {"XBt": Decimal("1e-8"), "USDt": Decimal("1e-6")}       # BitMEX's units
 COINS = {"XBT": "XBt", "ETH": "ETH"}                            # what the ledger calls a base coin of BitMEX
 MILLIONTH = Decimal("1e-6")         # USDt in a contract of XBTUSDT per dollar; bitcoin in one of ETHUSD
-COIN_DOLLARS = {"BTC": Decimal(100)}                            # a COIN-M contract; other coins: 10
+COIN_DOLLARS = {"BTCUSD_PERP": Decimal(100), "ETHUSD_261225": Decimal(37)}     # a COIN-M contract; others: 10
+ODD = {"ODDUSD": Decimal("137e-8"), "ODDUSDT": Decimal("7e-6"), "ODXUSD": Decimal("0.37")}    # see odd_exchange
 QUOTES = ("USDT", "USDC", "BTC", "BNB", "ETH")
 
 
@@ -52,10 +53,15 @@ def legs(one: Row) -> dict[str, Decimal]:
         return {asset: -Decimal(one["exec_cost"]) * MINOR[asset], **coins}
     if category == "inverse":
         base = symbol.partition("USD")[0]
-        value = signed * COIN_DOLLARS.get(base, Decimal(10)) / price
+        value = signed * COIN_DOLLARS.get(symbol, Decimal(10)) / price
         return {base: value.quantize(PLACES, ROUND_HALF_UP)}
     base, quote = split(symbol)
     return {quote: -signed * price, **({base: signed} if category == "spot" else {})}
+
+
+def multiple(symbol: str, category: str) -> Decimal:
+    """What a contract of BitMEX is worth: dollars of an inverse one, else coins for each dollar of its price."""
+    return ODD.get(symbol, Decimal(1) if category in ("inverse", "spot") else MILLIONTH)
 
 
 def split(symbol: str) -> tuple[str, str]:
@@ -69,10 +75,11 @@ def told_wrong(one: Row) -> str:
     market, category = product(one)
     if market != "Bitmex":
         return ""
+    symbol = one["symbol"]
     qty, price, asset = Decimal(one["qty"]), Decimal(one["price"]), one["commission_asset"]
     signed = qty if one["side"] == "BUY" else -qty
-    size = Decimal(1) if category == "spot" else MILLIONTH
-    formula = signed / price if category == "inverse" else -signed * price * size
+    size = multiple(symbol, category)
+    formula = signed * size / price if category == "inverse" else -signed * price * size
     most = MINOR[asset] * (1 + (qty if category == "inverse" else 0))     # inverse lots are rounded one by one
     told = legs(one)[asset]
     return "" if abs(told - formula) <= most else f"{one['exec_id']}: told {told:f}, the formula gives {formula:f}"
