@@ -119,6 +119,18 @@ class BookRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DayRow:
+    """A row of `days`: what an owner's books are worth in one currency at `time` (ms)."""
+
+    market: str
+    account: str
+    emi: str
+    currency: str
+    time: int
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class CursorRow:
     """A row of `cursors`: up to where history is booked (ms)."""
 
@@ -204,7 +216,7 @@ class RobotRemoved:
 
 
 Row = (CoinRow | MoveRow | OrderRow | BookRow | CursorRow | CounterRow | RobotState | RobotAdded | RobotRenamed
-       | RobotRemoved | WatchRow | ConfirmRow)
+       | RobotRemoved | WatchRow | ConfirmRow | DayRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.mysql import pymysql as mysql_driver
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from db import schema as t
-from db.values import BOOKS, COINS, MOVES, ORDERS, ROBOTS, Values
+from db.values import BOOKS, COINS, DAYS, MOVES, ORDERS, ROBOTS, Values
 
 KEY_MARK = "key_"            # in names of bound values: the column of the row's key, not its new value
 PACKET_MOST = 200            # statements; more go in several packets of the same transaction
@@ -85,6 +85,7 @@ class Writes:
         self.orders = Kept(t.orders, kind, ORDERS, ("ORDERID",))
         self.books = Kept(t.books, kind, BOOKS)
         self.cursors = Kept(t.cursors, kind, ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "KIND", "TIME"))
+        self.days = Kept(t.days, kind, DAYS)
         self.counters = Kept(t.counters, kind, ("NAME", "VALUE"))
         robots, watched = t.robots.c, t.watchlist
         self.robots = Statement(

@@ -29,6 +29,7 @@ from core.rows import (
     ConfirmRow,
     CounterRow,
     CursorRow,
+    DayRow,
     Loaded,
     MoveRow,
     OrderRow,
@@ -323,6 +324,12 @@ class Store:
             connection.execute(sa.update(t.orders).where(
                 t.orders.c.MARKET == market, t.orders.c.ACCOUNT == account).values(BOOKED_QTY=Decimal(0)))
 
+    def forget_minutes(self, before: int) -> None:
+        """Net values of minutes before a time (ms) go; those of midnights stay."""
+        with self._begin() as connection:
+            connection.execute(sa.delete(t.days).where(
+                t.days.c.TTIME < before, sa.func.substr(t.days.c.TTIME, 12, 8) != "00:00:00"))
+
     # ------------------------------------------------------------ writing
 
     def write(self, rows: Iterable[Row]) -> bool:
@@ -370,6 +377,8 @@ class Store:
             case CursorRow():
                 market, category, symbol = row.key
                 writes.cursors.run(cursor, (market, row.account, category.value, symbol, row.kind, row.time))
+            case DayRow():
+                writes.days.run(cursor, v.day_values(row))
             case CounterRow():
                 writes.counters.run(cursor, (row.name, row.value))
             case RobotState():

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.errors import LedgerError
-from core.rows import CATEGORY_OF, BookRow, CoinRow, MoveRow, OrderRow, RobotRow
+from core.rows import CATEGORY_OF, BookRow, CoinRow, DayRow, MoveRow, OrderRow, RobotRow
 from models import Key, OrdStatus, OrdType, Side, TimeInForce
 
 Values = tuple[str | int | None, ...]
@@ -26,6 +26,7 @@ ORDERS = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "NAME", "CLORDID", "ORDERID
 MOVES = ("MARKET", "ACCOUNT", "WALLET", "MOVEID", "KIND", "CURRENCY", "AMOUNT", "TTIME", "DAT")
 BOOKS = ("MARKET", "ACCOUNT", "EMI", "CATEGORY", "SYMBOL", "CURRENCY", "POS", "VOLUME", "SUMREAL", "FEES", "FUNDING",
          "ENTRY", "FILLS")
+DAYS = ("MARKET", "ACCOUNT", "EMI", "CURRENCY", "TTIME", "NETVALUE")
 ROBOTS = ("EMI", "SYMBOL", "CATEGORY", "MARKET", "SORT", "TIMEFR", "CAPITAL", "STRATEGY", "PARAMS", "STATE", "REASON")
 
 # The column takes 16 characters.
@@ -86,6 +87,11 @@ def coin(row: Any) -> CoinRow:
     return CoinRow(row.EXECID, row.PART, row.EMI, row.REFER, key_of(row), row.ACCOUNT, row.CURRENCY, row.TICKER,
                    row.SIDE, row.QTY, row.QTY_REST, row.PRICE, row.THEOR_PRICE, row.TRADE_PRICE, row.SUMREAL,
                    row.COMMISS, row.TTIME, row.DAT, row.CLORDID, row.ID)
+
+
+def day_values(row: DayRow) -> Values:
+    """In the order of `DAYS`."""
+    return (row.market, row.account, row.emi, row.currency, moment(row.time), exact(row.value))
 
 
 def move_values(row: MoveRow) -> Values:

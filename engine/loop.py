@@ -49,6 +49,7 @@ from engine.commands import (
 )
 from engine.core import Core
 from engine.crew import Crew
+from engine.days import KEPT_MS, Days, net_values
 from engine.history_file import HistoryFile
 from engine.lines import Lines
 from engine.products import Exchange, Products
@@ -123,6 +124,7 @@ class Engine:
         self._overflow = False
         self._retry_at = 0.0
         self._commit_ms = 0.0
+        self._days = Days()
         self._tick_at = 0.0
         self._view_at = 0.0
         self._dirty = True
@@ -275,7 +277,25 @@ class Engine:
         decision = self._core.tick(now, self._stops)
         self._carry_out(decision, now, None, None)
         self._follow_cursors()
+        self._write_days(now)
         self._dirty = True
+
+    def _write_days(self, now: Now) -> None:
+        """Once a minute: what each owner's books are worth. Facts are not touched, so a failure costs a minute only."""
+        state, days, store = self._core.state, self._days, self._parts.store
+        if state.database_problem or not days.is_due(now.venue):
+            return
+        caught_up = {venue.id for venue in state.venues.values() if venue.recovered}
+        books = [row for row in state.books.values() if row.key[:2] in caught_up]
+        rows = days.rows(net_values(books, self._sights.multiplier, self._sights.top), now.venue)
+        try:
+            if rows:
+                store.write(rows)
+            if days.wants_pruning(now.venue):
+                store.forget_minutes(now.venue - KEPT_MS)
+        except StoreAway as error:
+            days.forget()
+            self._away(str(error), None, None)
 
     # ------------------------------------------------------------ one message
 

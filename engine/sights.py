@@ -49,6 +49,14 @@ class Sights:
         instrument = self._board.instruments.get(key)
         return instrument.multiplier if instrument is not None else None
 
+    def top(self, key: Key) -> tuple[Decimal | None, Decimal | None]:
+        """Best bid and ask, None while nobody quotes."""
+        top = self._board.tops.get(key)
+        if top is not None:
+            return top.bid, top.ask
+        book = self._board.books.get(key)
+        return (book.bids[0][0], book.asks[0][0]) if book is not None and book.bids and book.asks else (None, None)
+
     def quantity(self, robot: Robot) -> Decimal | None:
         """What one entry of this bot would trade now."""
         instrument, ticker = self._board.instruments.get(robot.key), self._board.tickers.get(robot.key)

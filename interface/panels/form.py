@@ -207,10 +207,14 @@ class FormPanel:
         share = {"25 %": Decimal("0.25"), "50 %": Decimal("0.5")}.get(name, Decimal(1))
         return most * share // glance.instrument.lot * glance.instrument.lot
 
-    def close_position(self, line: PositionLine) -> None:
-        """Set the form to close a position: reduce-only, the opposite side, at the best price there."""
+    def close_position(self, line: PositionLine, owner: str = "") -> None:
+        """Set the form to close a position: reduce-only, the opposite side, at the best price there; for its owner,
+        where it is one owner's alone or this one's part."""
         self.desk.select(line.key)
         self.refresh(self.desk.glance())
+        owner = owner or (line.by_owner[0][0] if len(line.by_owner) == 1 else "")
+        if owner in self._owners:
+            self.owner_box.current(self._owners.index(owner))
         glance = self.desk.glance()
         self._fill("qty", text(abs(line.qty)))
         side = Side.SELL if line.qty > 0 else Side.BUY

@@ -117,7 +117,7 @@ class LedgerLists:
         parts += [self._chooser("symbol", symbol, self._menu_symbol, self.key is not None),
                   self._chooser("owner", self._owner_word() or ALL_OWNERS, self._menu_owner, bool(self.emi))]
         if tab == "Trades":
-            parts.append(Segment("trips", "round trips" if self.as_trips else "fills", "text", "small",
+            parts.append(Segment("trips", "⇄ fills" if self.as_trips else "⇄ round trips", "text", "small",
                                  lambda _time: self.switch(), "raised", right=True, drop=3))
         return parts
 

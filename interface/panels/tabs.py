@@ -23,7 +23,8 @@ from interface.presenters.bots import BOTS, bots_words, is_bot
 from interface.presenters.columns import Column
 from interface.presenters.fundings import FUNDING
 from interface.presenters.glance import Glance
-from interface.presenters.tables import MESSAGES, ORDERS, POSITIONS, TRADES
+from interface.presenters.positions import POSITION_ROWS, PositionRow, PositionRows
+from interface.presenters.tables import MESSAGES, ORDERS, TRADES
 from interface.presenters.trips import TRIPS
 from interface.sheets.bot import BotSheet
 from interface.sheets.facts import FactsSheet
@@ -39,13 +40,13 @@ class Tab:
     name: str
     table: Table[Any]
     records: Callable[[View], Sequence[Any]]
-    counted: bool
+    count: Callable[[View], int] | None
 
 
 class Tabs:
     """See the module's docstring."""
 
-    def __init__(self, parent: tk.Misc, shell: Shell, close_position: Callable[[PositionLine], None],
+    def __init__(self, parent: tk.Misc, shell: Shell, close_position: Callable[[PositionLine, str], None],
                  with_bots: bool) -> None:
         self.shell, self.desk, self.theme = shell, shell.desk, shell.theme
         self._close_position = close_position
@@ -56,26 +57,26 @@ class Tabs:
         self.lists = LedgerLists(shell, self.bar)
         self.tabs: dict[str, Tab] = {}
         if with_bots:
-            self._add("Bots", bots_table(self.frame, shell), lambda view: view.bots)
+            self._add("Bots", bots_table(self.frame, shell), lambda view: view.bots, lambda view: len(view.bots))
         self._add("Orders", self._table("Orders", ORDERS, lambda line: (line.key, line.id),
                                         "No open orders. Click a price in the book.",
                                         Events[OrderLine](self._order, self._open_order, self._choose_order)),
-                  lambda view: view.orders)
-        self._add("Positions", self._table("Positions", POSITIONS, lambda line: line.key, "No positions",
-                                           Events[PositionLine](self._position, self._open_position)),
-                  lambda view: view.positions)
+                  lambda view: view.orders, lambda view: len(view.orders))
+        self._add("Positions", self._table("Positions", POSITION_ROWS, lambda row: row.id, "No positions",
+                                           Events[PositionRow](self._position, self._open_position)),
+                  PositionRows().of, lambda view: len(view.positions))
         more = self.load_older
         self._fills = self._table("Trades", TRADES, lambda line: (line.id, line.exec_id), "No trades yet",
                                   Events[TradeLine](self._trade, more=more))
         self._trips = self._table("Round trips", TRIPS, lambda trip: trip.id, "No trades yet",
                                   Events[Trip](self._trip, more=more))
-        self._add("Trades", self._fills, self.lists.fills, False)
+        self._add("Trades", self._fills, self.lists.fills)
         self._add("Funding", self._table("Funding", FUNDING, lambda line: line.id, "No funding yet",
-                                         Events[FundingLine](self._funding, more=more)), self.lists.fundings, False)
+                                         Events[FundingLine](self._funding, more=more)), self.lists.fundings)
         self._add("Messages", self._table("Messages", MESSAGES,
                                           lambda line: (line.time, line.market, line.emi, line.text),
                                           "Nothing to report", Events[MessageLine](self._message, self._read)),
-                  self._messages, False)
+                  self._messages)
         self.open = ""
         self.choose(next(iter(self.tabs)))
 
@@ -84,8 +85,8 @@ class Tabs:
         return Table(self.frame, self.theme, columns, row_id, empty, events, given=self.shell.columns_of(name))
 
     def _add(self, name: str, table: Table[Any], records: Callable[[View], Sequence[Any]],
-             counted: bool = True) -> None:
-        self.tabs[name] = Tab(name, table, records, counted)
+             count: Callable[[View], int] | None = None) -> None:
+        self.tabs[name] = Tab(name, table, records, count)
 
     def choose(self, name: str) -> None:
         """Open a tab."""
@@ -115,7 +116,7 @@ class Tabs:
         view = glance.view
         parts = []
         for name, tab in self.tabs.items():
-            count = len(tab.records(view)) if view is not None and tab.counted else 0
+            count = tab.count(view) if view is not None and tab.count is not None else 0
             here = name == self.open
             parts.append(Segment(name, f"{name} {count}" if count else name, "text" if here else "dim",
                                  "bold" if here else "ui", partial(self._chosen, name), "raised" if here else "",
@@ -158,7 +159,7 @@ class Tabs:
         """Fills or round trips."""
         old = self.tabs["Trades"]
         table, records = (self._trips, self.lists.trips) if self.lists.as_trips else (self._fills, self.lists.fills)
-        new = self.tabs["Trades"] = Tab("Trades", table, records, False)
+        new = self.tabs["Trades"] = Tab("Trades", table, records, None)
         if self.open == "Trades":
             old.table.canvas.pack_forget()
             table.canvas.pack(fill="both", expand=True)
@@ -187,12 +188,15 @@ class Tabs:
         """The order's sheet."""
         self.shell.sheet("order", partial(OrderSheet, self.shell, line))
 
-    def _position(self, line: PositionLine, column: str, _time: int) -> None:
-        self._close_position(line)
+    def _position(self, row: PositionRow, column: str, _time: int) -> None:
+        self._close(row)
         self.shell.refresh()
 
-    def _open_position(self, line: PositionLine, _time: int) -> None:
-        self._close_position(line)
+    def _open_position(self, row: PositionRow, _time: int) -> None:
+        self._close(row)
+
+    def _close(self, row: PositionRow) -> None:
+        self._close_position(row.part, row.owner.emi if row.owner is not None else "")
 
     def _trade(self, line: TradeLine, _column: str, _time: int) -> None:
         self.shell.copy(line.exec_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from decimal import Decimal
 
 from core.numbers import printable
-from engine.view import BotLine, View
+from engine.view import BotLine, Leg, View
+from interface.history import DayLine
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance, pnl_of_bot, symbol_word
 from interface.presenters.tables import owner_word
@@ -83,6 +86,31 @@ BOTS: tuple[Column[BotLine], ...] = (
            lambda b, g: b.sums.funding, drop=10),
     Column("event", "Last event", 12, lambda b, g: last_event(b), rest=True, drop=5),
 )
+
+
+def leg_words(leg: Leg) -> str:
+    """What an owner's books hold in one currency: the sum of its trades, fees and funding apart."""
+    sums = leg.sums
+    net, before = (s.sumreal - s.fees - s.funding for s in (sums, leg.day))
+    return (f"{signed_money(net, leg.currency).text} (day {signed_money(net - before, leg.currency).text}, "
+            f"fees {money(sums.fees, leg.currency)}, funding {money(sums.funding, leg.currency)})")
+
+
+def day_rows(days: Sequence[DayLine], market: str) -> list[tuple[str, Cell]]:
+    """What each day brought in each currency, the newest first: its value at the end less that of the day before."""
+    rows: list[tuple[int, str, Cell]] = []
+    before: dict[str, Decimal] = {}
+    for line in sorted((line for line in days if line.market == market), key=lambda line: line.time):
+        if line.currency in before:
+            gained = signed_money(line.value - before[line.currency], line.currency)
+            rows.append((line.time, f"{_day_word(line.time)} {line.currency}", gained))
+        before[line.currency] = line.value
+    return [(words, cell) for _time, words, cell in sorted(rows, key=lambda row: -row[0])]
+
+
+def _day_word(midnight: int) -> str:
+    """The day that this midnight ends."""
+    return time.strftime("%d %b", time.gmtime(midnight / 1000 - 1))
 
 
 def bots_words(view: View | None, glance: Glance) -> tuple[str, list[tuple[str, Cell]]]:

@@ -10,8 +10,9 @@ from tkinter import ttk
 
 from core.titles import full_name
 from engine.view import BotLine
+from interface.history import DAYS, Ask
 from interface.presenters.bot_actions import ActionForm, forms_of
-from interface.presenters.bots import BOTS, is_bot, status_cell
+from interface.presenters.bots import BOTS, day_rows, is_bot, leg_words, status_cell
 from interface.presenters.glance import pnl_of_bot
 from interface.presenters.tables import owner_word
 from interface.presenters.words import UNKNOWN, grouped_plain, money, price, signed_money, signed_quantity
@@ -20,6 +21,7 @@ from interface.sheets.sheet import Sheet
 from interface.shell import Shell
 from interface.table import Events, Table
 
+DAYS_SHOWN = 5
 LOOK_MS = 250            # between two looks at the engine's view
 LIST = ("mark", "emi", "symbol", "status")
 ACTIONS = ("New…", "Duplicate…", "Rename…", "Merge…", "Reassign…", "Delete…")
@@ -59,6 +61,7 @@ class BotSheet(Sheet):
         self.line: BotLine | None = None
         self._seen: object = None
         self._shown: object = ()
+        self._asked: object = ()
         self.place(theme.zero * 124, theme.row * 27)
         self.shell.root.update_idletasks()             # rows are known once the sheet has its size
         self._look()
@@ -75,7 +78,8 @@ class BotSheet(Sheet):
             return
         desk = self.shell.desk
         bots = desk.view.bots if desk.view is not None else ()
-        if bots is not self._seen:
+        days = self.shell.pages(self._days_of(self.line)) if self.line is not None else None
+        if bots is not self._seen or (self.line is not None and (self.line, days) != self._shown):
             self._seen = bots
             self.table.show(bots, desk.glance())
             line = self._now(self.line) if self.line is not None and self.line.emi == desk.bot else None
@@ -96,9 +100,14 @@ class BotSheet(Sheet):
         self.line = line
         if line is not None:
             self.shell.desk.bot = line.emi
-        if line == self._shown:
+        ask = self.shell.ask_older
+        if line is not None and ask is not None and (line.emi, line.sums) != self._asked:
+            self._asked = (line.emi, line.sums)      # what it was worth today has changed as well
+            ask(self._days_of(line))
+        days = self.shell.pages(self._days_of(line)) if line is not None else None
+        if (line, days) == self._shown:
             return
-        self._shown = line
+        self._shown = (line, days)
         for child in self.detail.winfo_children():
             child.destroy()
         if line is not None:
@@ -124,11 +133,26 @@ class BotSheet(Sheet):
                      ("CAPITAL", f"{bot.capital} × the smallest quantity{size}", "text")]
             rows += [(name, value, "text") for name, value in parameters(bot.params)]
         entry = f" @ {price(bot.entry, instrument)}" if bot.entry is not None else ""
-        return [*rows, ("Position", signed_quantity(bot.sums.pos, instrument) + entry, "text"),
+        rows += [("Position", signed_quantity(bot.sums.pos, instrument) + entry, "text"),
                 ("Open orders", str(bot.orders), "text"),
                 ("PnL day", *signed_money(day, bot.currency)[:2]), ("PnL", *signed_money(total, bot.currency)[:2]),
                 ("Fees", f"{money(bot.sums.fees, bot.currency)} {bot.currency}", "text"),
+                ("Funding", f"{money(bot.sums.funding, bot.currency)} {bot.currency}", "text"),
                 ("Volume", grouped_plain(bot.sums.volume), "text"), ("Last event", bot.last_event or UNKNOWN, "text")]
+        if len(bot.legs) > 1:
+            rows += [(f"in {leg.currency}", leg_words(leg), "text") for leg in bot.legs]
+        return rows + self._by_day(bot)
+
+    def _by_day(self, bot: BotLine) -> list[tuple[str, str, str]]:
+        """The newest days, by currency; read from the ledger, so they come a moment later."""
+        pages = self.shell.pages(self._days_of(bot))
+        rows = [("Days", pages.problem, "warning")] if pages.problem else []
+        newest = day_rows(pages.days, bot.key.market)[:DAYS_SHOWN]
+        return rows + [(words, value.text, value.colour) for words, value in newest]
+
+    @staticmethod
+    def _days_of(bot: BotLine) -> Ask:
+        return Ask(DAYS, bot.emi)
 
     # ------------------------------------------------------------ doing
 

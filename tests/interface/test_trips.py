@@ -116,7 +116,7 @@ def test_the_switch_shows_round_trips_and_a_choice_narrows_both(window: Driver) 
     window.draw()
     tabs.bar.invoke("trips", 1)
     window.draw()
-    assert tabs.table.columns[0].name == "opened" and tabs.bar.texts()["trips"] == "round trips"
+    assert tabs.table.columns[0].name == "opened" and tabs.bar.texts()["trips"] == "⇄ fills"
 
     tabs.lists.choose("grid1")
     window.draw()
