@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.dates import utc
+from core.numbers import text
 from core.rows import RobotState
 from db.store import Store
 from engine.commands import (
@@ -103,6 +104,20 @@ def test_fill_is_in_the_ledger_before_bots_and_view_know_it(desk: Desk) -> None:
     line = until(lambda: desk.view.trades)[0]
     assert (line.owner, line.qty, desk.view.positions[0].by_owner) == ("A", D(3), (("A", D(3)),))
     assert (desk.bots.positions["A"].entry, desk.bots.positions["A"].fills) == (D(50000), 1)
+
+
+def test_net_values_are_written_with_the_next_minute(desk: Desk) -> None:
+    desk.run()
+    desk.post(execution(cl_ord_id="1.A", last_qty="3"))
+    until(lambda: desk.view.trades)
+
+    desk.engine._days._minute = 0                      # another minute has begun
+
+    rows = until(lambda: desk.sql("SELECT EMI, CURRENCY, TTIME, NETVALUE FROM days ORDER BY TTIME"))
+    top = desk.board.tops[BTC]
+    value = text(D("-150000") + 3 * top.bid - D("0.1"))
+    assert [(emi, currency, net) for emi, currency, _time, net in rows] == [(HAND, "USDT", value)] * 2
+    assert str(rows[1][2]).endswith(" 00:00:00.000")
 
 
 def test_fill_told_before_the_venue_is_up_is_booked_to_its_account(desk: Desk) -> None:
