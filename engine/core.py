@@ -59,6 +59,7 @@ from engine.state import (
     SetControl,
     SetDifference,
     SetFlags,
+    SetFound,
     SetLastHand,
     SetLost,
     SetMissing,
@@ -373,6 +374,8 @@ class Core:
                 _set(state.replaced, change.order, change.old or None)
             case SetLost():
                 _set(state.lost_moves, change.key, change.text or None)
+            case SetFound():
+                state.found[change.wallet] = (change.since, change.found)
             case SetControl():
                 state.controls[(change.control.wallet, change.control.currency)] = change.control
             case Notice():

@@ -16,8 +16,20 @@ from accounting.value import COMMISS_PLACES
 from core.numbers import half_up, text
 from core.rows import BookRow, CursorRow, MoveRow
 from core.titles import product_title
-from engine.state import Control, Decision, Now, SetControl, SetVenue, State, VenueBook, WalletId
-from models import ZERO, AskAccount, AskMoney, BalanceReport, Key, MoneyMoved, MoneyPage, Movement, Timings
+from engine.state import Control, Decision, Now, SetControl, SetFound, SetVenue, State, VenueBook, WalletId
+from models import (
+    ZERO,
+    AskAccount,
+    AskMoney,
+    BalanceReport,
+    Category,
+    Key,
+    MoneyMoved,
+    MoneyPage,
+    Movement,
+    OrdStatus,
+    Timings,
+)
 
 FUNDING = "funding"               # the kind of cursor
 OPENING = "OPENING"
@@ -87,7 +99,7 @@ def page_end(state: State, page: MoneyPage, out: Decision) -> None:
 
 # ---------------------------------------------------------------- the proof
 
-def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out: Decision) -> None:
+def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, timings: Timings, out: Decision) -> None:
     """Compare the balances of a wallet with the ledger, once all its products were read to the end."""
     wallet = wallet_of(venue)
     venues = [venue if one.id == venue.id else one for one in state.venues.values() if wallet_of(one) == wallet]
@@ -97,29 +109,71 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, out:
         return                           # said already; until they agree no balance can
     if wallet not in state.opened and any(one.next_money for one in venues):
         return                           # money moves: what is not told yet would count as there at the opening
-    rows = rows_of(state, venues)
+    if not all(_is_told(state, one) for one in venues):
+        return                           # a fill is on its way: the balances and positions told are of two moments
     told: dict[str, BalanceReport] = {}
     for report in sorted((b for one in venues for b in one.balances), key=lambda b: b.time):
         told[report.currency] = report
-    for currency in sorted(told.keys() | {row.currency for row in rows}):
-        held = told[currency].wallet if currency in told else ZERO
-        mine = [row for row in rows if row.currency == currency]
-        control = control_of(held, mine, venues, multiplier)
-        moved = state.moved.get((wallet, currency), ZERO)
-        if wallet not in state.opened:
-            opening = half_up(control - moved, COMMISS_PLACES)
-            out.rows.append(MoveRow(*wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency, opening,
-                                    now.venue, now.wall * 1000))
-            moved += opening
-        tolerance = max(A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
-        before = state.controls.get((wallet, currency))
-        misses = 0 if abs(control - moved) <= tolerance else (before.misses if before is not None else 0) + 1
-        new = Control(wallet, currency, control, moved, tolerance, misses)
-        if new != before:
-            out.changes.append(SetControl(new))
-        if misses == 1:
-            out.requests.append(ask_money(state, venue, "balance"))
-        _tell(venue, before, new, out)
+    rows: dict[str, list[BookRow]] = {currency: [] for currency in sorted(told)}
+    for row in rows_of(state, venues):
+        rows.setdefault(row.currency, []).append(row)
+    found = {currency: control_of(told[currency].wallet if currency in told else ZERO, mine, venues, multiplier)
+             for currency, mine in rows.items()}
+    if wallet not in state.opened:
+        _open(state, venue, wallet, found, now, timings, out)
+        return
+    for currency, control in found.items():
+        fills = sum(row.fills for row in rows[currency])
+        _compare(state, venue, (wallet, currency), control, fills, out)
+
+
+def _open(state: State, venue: VenueBook, wallet: WalletId, found: dict[str, Decimal], now: Now, timings: Timings,
+          out: Decision) -> None:
+    """Keep the opening balance: what two comparisons, some time apart, have found alike.
+
+    What is told of an account is not of one moment; a fill in between would be kept as an opening for ever.
+    """
+    apart = timings.check_account / 12
+    since, before = state.found.get(wallet, (now.mono, {}))
+    if found != before:
+        since = now.mono
+        out.changes.append(SetFound(wallet, since, found))
+    if now.mono - since < apart:
+        out.changes.append(SetVenue(replace(venue, next_check=now.mono + apart)))
+        return
+    for currency, control in found.items():
+        opening = half_up(control - state.moved.get((wallet, currency), ZERO), COMMISS_PLACES)
+        out.rows.append(MoveRow(*wallet, f"{OPENING}:{wallet[2]}:{currency}", OPENING, currency, opening, now.venue,
+                                now.wall * 1000))
+    out.requests.append(AskAccount(venue.market, venue.category, "check"))
+
+
+def _compare(state: State, venue: VenueBook, name: tuple[WalletId, str], control: Decimal, fills: int,
+             out: Decision) -> None:
+    wallet, currency = name
+    moved, before = state.moved.get(name, ZERO), state.controls.get(name)
+    tolerance = max(A_FILL * fills, minor_unit(wallet[0], currency))
+    misses = 0 if abs(control - moved) <= tolerance else (before.misses if before is not None else 0) + 1
+    new = Control(wallet, currency, control, moved, tolerance, misses)
+    if new != before:
+        out.changes.append(SetControl(new))
+    if misses == 1:
+        out.requests.append(ask_money(state, venue, "balance"))
+    _tell(venue, before, new, out)
+
+
+def _is_told(state: State, venue: VenueBook) -> bool:
+    """Whether the positions told are exactly the ledger's, and no order's fate or fills are open."""
+    if any(order.status is OrdStatus.UNKNOWN and key[:2] == venue.id for (key, _), order in state.orders.items()):
+        return False
+    if any(key[:2] == venue.id for key, _ in state.missing):
+        return False
+    if venue.category is Category.SPOT:
+        return True
+    told = {report.key: report.qty for report in venue.positions if report.qty}
+    ours = {row.key for row in state.books.values() if row.pos and row.account == venue.account
+            and row.key[:2] == venue.id}
+    return all(state.position(key) == told.get(key, ZERO) for key in ours | told.keys())
 
 
 def _tell(venue: VenueBook, before: Control | None, new: Control, out: Decision) -> None:

@@ -101,7 +101,7 @@ def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings,
     new = replace(venue, positions=message.positions, balances=message.balances, waiting=frozenset(waiting),
                   next_check=now.mono + timings.check_account)
     if new.recovered:
-        _compare(state, new, message, now, multiplier, out)
+        _compare(state, new, message, now, timings, multiplier, out)
     else:
         _finish(state, new, now, timings, out)
 
@@ -135,8 +135,8 @@ def _finish(state: State, venue: VenueBook, now: Now, timings: Timings, out: Dec
         out.changes.append(SetVenue(venue))
 
 
-def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, multiplier: money.Multiplier,
-             out: Decision) -> None:
+def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now, timings: Timings,
+             multiplier: money.Multiplier, out: Decision) -> None:
     """Positions exactly. A difference re-reads 24 hours, then 7 days; if it stays it is shown and blocks, and each
     later comparison reads the day again: the venue's history may lag behind its positions.
     """
@@ -159,7 +159,7 @@ def _compare(state: State, venue: VenueBook, message: AccountSnapshot, now: Now,
     compared = replace(venue, compared=now.wall)
     out.changes.append(SetVenue(compared))
     if not any(isinstance(change, SetDifference) and change.difference is not None for change in out.changes):
-        money.check(state, compared, multiplier, now, out)
+        money.check(state, compared, multiplier, now, timings, out)
 
 
 def _is_of(key: Key, venue: VenueBook) -> bool:

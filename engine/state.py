@@ -296,6 +296,15 @@ class MoveDay:
 
 
 @dataclass(frozen=True, slots=True)
+class SetFound:
+    """What a wallet without an opening balance holds beyond the ledger, and since when (monotonic) that is so."""
+
+    wallet: WalletId
+    since: float
+    found: dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class SetControl:
     """A currency of a wallet was compared with the ledger."""
 
@@ -303,7 +312,7 @@ class SetControl:
 
 
 Change = (SetWatch | SetMissing | SetVenue | SetDifference | SetFlags | AddTrade | SetRejects | SetLastHand | SetStop
-          | SetReplace | SetLost | SetRobot | MoveDay | SetControl | Notice)
+          | SetReplace | SetLost | SetRobot | MoveDay | SetFound | SetControl | Notice)
 
 
 @dataclass(slots=True)
@@ -335,6 +344,7 @@ class State:
         self.funded: dict[tuple[str, Key], int] = {}                # time of the newest funding booked
         self.moved: dict[tuple[WalletId, str], Decimal] = {}        # wallet, currency → net movements
         self.openings: dict[tuple[WalletId, str], Decimal] = {}     # of that: what was there when the books began
+        self.found: dict[WalletId, tuple[float, dict[str, Decimal]]] = {}   # see SetFound
         self.opened: set[WalletId] = set()                          # wallets whose opening balance is booked
         self.controls: dict[tuple[WalletId, str], Control] = {}
         self.cursors: dict[tuple[str, Key, str], int] = {}   # account, key, kind → ms

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -31,6 +32,11 @@ ORDER = ("", "core", "models", "accounting", "risk", "strategies", "engine", "db
 OTHERS = ORDER.index("interface")
 # They watch the clock, the screen or whole processes: make test runs them after the others, fewer at a time.
 ALONE = ("bench", "session", "window", "terminal", "faults")
+
+
+# How long an example takes says how busy the machine is, not whether it is right.
+settings.register_profile("botbook", deadline=None)
+settings.load_profile("botbook")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -180,7 +180,9 @@ def test_account_line_tells_the_proof_and_what_it_is_made_of() -> None:
     driver = Driver()
     driver.send(money_page(Movement("Binance", Category.LINEAR, ACCOUNT, "x:1", "TRANSFER", "USDT", D(300), T0)))
     told = BalanceReport("Binance", Category.LINEAR, "USDT", D(1300), D(1300), D(1300), T0)
-    driver.send(replace(snapshot(), balances=(told,)))
+    for seconds in (0, 6, 0):            # two comparisons some time apart, then what they made of it
+        driver.clock.advance(seconds)
+        driver.send(replace(snapshot(), balances=(told,)))
 
     line = seen(driver).balances[0]
     assert (line.control, line.opening, line.moved, line.off, line.agrees) == (D(1300), D(1000), D(300), D(0), True)

@@ -18,9 +18,10 @@ from models import (
     MoneyMoved,
     MoneyPage,
     Movement,
+    OrdStatus,
     PositionReport,
 )
-from tests.support.build import ACCOUNT, BTC, T0, execution, position
+from tests.support.build import ACCOUNT, BTC, T0, execution, order, position
 from tests.support.drive import Driver
 
 D = Decimal
@@ -43,6 +44,14 @@ def told(driver: Driver, wallet: str, *positions: PositionReport, currency: str 
     driver.send(AccountSnapshot("Binance", Category.LINEAR, ACCOUNT, T0 + 1000, (), positions, (balance,)))
 
 
+def told_for_a_while(driver: Driver, wallet: str) -> None:
+    """The same balance, told often enough to be kept as the opening one and compared."""
+    told(driver, wallet)
+    driver.clock.advance(6)
+    told(driver, wallet)
+    told(driver, wallet)
+
+
 def moves(driver: Driver) -> dict[str, Decimal]:
     """Net movements by currency."""
     return {currency: amount for (_, currency), amount in driver.state.moved.items()}
@@ -52,7 +61,7 @@ def opened(wallet: str = "1000") -> Driver:
     """Books whose opening balance is written."""
     driver = Driver()
     driver.send(page())
-    told(driver, wallet)
+    told_for_a_while(driver, wallet)
     driver.notices.clear()
     driver.requests.clear()
     return driver
@@ -87,8 +96,9 @@ def test_first_comparison_writes_the_opening_balance_and_later_ones_agree() -> N
     driver = Driver()
     driver.send(page(transfer("300")))
     told(driver, "1300")
+    assert moves(driver) == {"USDT": D(300)}
+    told_for_a_while(driver, "1300")
     assert moves(driver) == {"USDT": D(1300)}
-    told(driver, "1300")
 
     control = driver.state.controls[(WALLET, "USDT")]
     assert (control.control, control.moved, control.agrees) == (D(1300), D(1300), True)
@@ -99,6 +109,36 @@ def test_nothing_is_opened_before_the_money_was_read() -> None:
     told(driver, "1000")
 
     assert not driver.state.opened and not moves(driver)
+
+
+def test_what_a_fill_on_its_way_moves_is_not_kept_as_an_opening_balance() -> None:
+    driver = Driver()
+    driver.send(page())
+    told(driver, "1000")
+    driver.send(execution(last_qty="1", last_px="50000", fee="0", cl_ord_id=None))
+    told(driver, "1000")                 # told before the fill: no position yet
+    told(driver, "51000", position("1"))   # and this is of two moments
+    driver.clock.advance(3)
+    told(driver, "1000", position("1"))
+    driver.clock.advance(3)
+    told(driver, "1000", position("1"))
+    assert not driver.state.opened
+    driver.clock.advance(3)
+    told(driver, "1000", position("1"))
+
+    assert moves(driver) == {"USDT": D(1000)}
+
+
+def test_nothing_is_opened_while_an_orders_fate_is_open() -> None:
+    driver = Driver()
+    driver.send(page())
+    driver.remember(order(OrdStatus.UNKNOWN))
+    told_for_a_while(driver, "1000")
+    assert not driver.state.opened
+
+    driver.remember(order(OrdStatus.REJECTED))
+    told_for_a_while(driver, "1000")
+    assert moves(driver) == {"USDT": D(1000)}
 
 
 def test_transfer_moves_both_sides() -> None:
