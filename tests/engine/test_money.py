@@ -224,7 +224,7 @@ def test_nothing_is_opened_while_money_moves() -> None:
     for _ in range(40):                              # the later readings of the hint bring nothing new
         driver.tick(7)
     assert not driver.state.venues[("Binance", Category.LINEAR)].next_money
-    told(driver, "1003")
+    told_for_a_while(driver, "1003")
     assert moves(driver) == {"USDT": D(1003)}
     control = driver.state.controls[(WALLET, "USDT")]
     assert control.agrees and not driver.said("more than trades")
