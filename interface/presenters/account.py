@@ -109,7 +109,7 @@ def account_facts(line: AccountLine, glance: Glance) -> list[tuple[str, Cell]]:
              ("AVAILABLE", amount(line.available)), ("LEVERAGE", Cell(_leverage(line))),
              ("RESULT", signed_money(result_of(line, glance), line.currency)),
              ("COMMISS", amount(line.commission)), ("FUNDING", amount(line.funding)),
-             ("CONTROL", control_cell(line))]
+             ("CONTROL", _alone(control_cell(line)))]
     if line.control is None:
         return [*facts, ("", Cell("What the venue holds is compared with the books once all trades, fundings and "
                                   "transfers were read, then each minute.", "dim"))]
@@ -118,6 +118,11 @@ def account_facts(line: AccountLine, glance: Glance) -> list[tuple[str, Cell]]:
               ("not explained", Cell(_exact(line.off), "text" if line.agrees is not False else "warning")),
               ("allowed", Cell(f"{grouped_plain(line.tolerance.normalize())} (the venue rounds each fill)", "dim"))]
     return [*facts, ("", Cell(_meaning(line), "warning" if line.agrees is False else "dim"))]
+
+
+def _alone(cell: Cell) -> Cell:
+    """Beside its own name."""
+    return cell._replace(text=cell.text.replace("CONTROL ", ""))
 
 
 def _meaning(line: AccountLine) -> str:

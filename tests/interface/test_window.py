@@ -96,7 +96,7 @@ def test_f_keys_work_with_the_cursor_in_an_entry_and_in_the_messages(window: Dri
 
 
 def test_tabs_by_number_and_full_screen(window: Driver) -> None:
-    for number, name in enumerate(("Orders", "Positions", "Trades", "Messages"), 1):
+    for number, name in enumerate(("Orders", "Positions", "Trades", "Funding", "Messages"), 1):
         window.key(str(number), state=4)
         assert window.app.layout.tabs.open == name
     window.key("F11")
@@ -344,7 +344,7 @@ def test_empty_states_have_their_words(window: Driver) -> None:
         window.draw()
         table = layout.tabs.table
         words.append(window.item(table.canvas, table._note, "text"))
-    assert words == ["No open orders. Click a price in the book.", "No positions", "No trades yet",
+    assert words == ["No open orders. Click a price in the book.", "No positions", "No trades yet", "No funding yet",
                      "Nothing to report"]
     ladder = layout.book.ladder_canvas
     assert window.item(ladder.canvas, ladder._note, "text") == "Waiting for the first book…"
