@@ -397,6 +397,7 @@ class Timings:
     resync: float = 1.0              # first pause before another snapshot
     backoff_first: float = 0.5
     backoff_max: float = 30.0
+    connections: float = 10.0        # at most five are made to a host in this time, as far as they can wait
     day_cut: float = 86_000.0        # a connection is renewed before the venue's 24 h
     stop: float = 5.0                # everything has ended by then
     stop_requests: float = 3.0       # requests in flight are waited for

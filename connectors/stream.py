@@ -22,6 +22,7 @@ from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from connectors.http import tls_context
 from connectors.line import Greeting, Line, Renew, greet
+from connectors.pace import Pace
 from connectors.reader import LARGEST_FRAME, Limited, Reader, plain
 from core.backoff import backoff
 from core.clock import Clock
@@ -88,14 +89,15 @@ class Stream:
 
     `renewed`: before the exchange's 24 hours are over, or when it says that it will close, another connection is made
     first; `renewed` says on it what its address does not ask for, and may give what has to be answered before the
-    takeover. For a while both carry the same: what the old one has brought is not taken again, so that nothing is
-    missed and nothing comes twice. Without it the connection is simply made anew.
+    takeover. `pace` spaces these among the streams of a host. For a while both carry the same: what the old one has
+    brought is not taken again, so that nothing is missed and nothing comes twice. Without `renewed` the connection is
+    simply made anew.
     """
 
     def __init__(self, name: str, feed: Feed, clock: Clock, timings: Timings, silence: float,
                  on_death: Callable[[str, BaseException], None], held: bool = False,
                  headers: Callable[[], list[str]] = list, text_ping: bool = False,
-                 renewed: Renewed | None = None) -> None:
+                 renewed: Renewed | None = None, pace: Pace | None = None) -> None:
         self.status = StreamStatus()
         self.last_data: float | None = None     # monotonic; written by the thread only
         self._feed, self._clock, self._timings, self._silence = feed, clock, timings, silence
@@ -105,7 +107,8 @@ class Stream:
         self._headers, self._text_ping = headers, text_ping
         self._held, self._restart = held, False
         self._socket: socket.socket | None = None
-        self._renewed = renewed
+        self._renewed, self._pace = renewed, pace or Pace()
+        self._host = ""                 # of the connection that stands
         self._now: Line             # set before it is read
         self._next: Line | None = None
         self._seen: set[bytes] | None = None     # frames of the old connection while another one takes over
@@ -204,7 +207,10 @@ class Stream:
         """One connection from its making to its end: why it ended, and whether the keys were refused."""
         self._drain()
         try:
-            self._now = self._connect(self._feed.address())
+            address = self._feed.address()
+            self._host = urlsplit(address).netloc
+            self._pace.note(self._host, self._clock.monotonic())
+            self._now = self._connect(address)
         except KeysRejected as error:
             return error.text, True
         except VenueError as error:
@@ -336,8 +342,9 @@ class Stream:
     def _renewal(self, now: float, stop: threading.Event, is_quiet: bool) -> bool:
         """Make the next connection when it is due, and let it take over after a while; whether it did just now."""
         if self._next is None:
-            if self._renewed is not None and now > self._due:
-                self._prepare(self._renewed, now, stop)
+            renewed, window = self._renewed, self._timings.connections
+            if renewed is not None and now > self._due and self._pace.claim(self._host, self._due, now, window):
+                self._prepare(renewed, now, stop)
             return False
         if self._next.outbox:
             self._next.line.send(self._next.outbox.popleft())

@@ -24,9 +24,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.limiter import Limiter
+from connectors.pace import Pace
 from core.board import Board
 from core.clock import Clock
 from core.errors import Throttled, VenueError
@@ -70,6 +71,7 @@ class VenueParts:
     credentials: Credentials | None  # None: market data only
     known: KnownSecrets | None = None  # listen keys are added to what the log hides
     limiter: Limiter | None = None   # one for all products whose requests the venue counts together
+    pace: Pace = field(default_factory=Pace)     # of new connections, for all venues that are made from these
 
 
 @dataclass(frozen=True, slots=True)

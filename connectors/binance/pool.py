@@ -124,6 +124,6 @@ class Pool:
                           lambda text: parts.sink(Notice(MARKET, f"{self._config.title}: {text}", "warning")))
         # A quiet symbol sends nothing for long; pongs show that the line lives.
         stream = Stream(name, feed, parts.clock, parts.timings, parts.timings.silence_stream, self._on_death,
-                        renewed=feed.renewed)
+                        renewed=feed.renewed, pace=parts.pace)
         lines.append(_Line(stream))
         return lines[-1]

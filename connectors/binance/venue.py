@@ -75,7 +75,7 @@ class Binance(ProductVenue[Rest]):
                            parts.sink, self._up, lambda: self._standing.account, self._keys_refused,
                            Complaints(name), self._triggered, self._ask_join)
         return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True,
-                      renewed=feed.renewed)
+                      renewed=feed.renewed, pace=parts.pace)
 
     # ------------------------------------------------------------ what is asked (keeper)
 

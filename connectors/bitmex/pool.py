@@ -34,7 +34,7 @@ class Pool:
         self._feed = MarketFeed(auth.socket_of(config.public_ws), parts.clock, sync, Complaints(name),
                                 lambda text: parts.sink(Notice(auth.MARKET, f"{config.title}: {text}", "warning")))
         self._stream = Stream(name, self._feed, parts.clock, parts.timings, parts.timings.silence_stream,
-                              parts.on_death, text_ping=True, renewed=self._feed.renewed)
+                              parts.on_death, text_ping=True, renewed=self._feed.renewed, pace=parts.pace)
         self._watched: set[Key] = set()
         self._candles: set[tuple[Key, str]] = set()
         self._is_stopped = False

@@ -87,7 +87,8 @@ class Bitmex(ProductVenue[Rest]):
             self.config.category, door, parts.sink, self._up, lambda: self._standing.account,
             lambda: self._contracts, self._keys_refused, parts.clock, timings, Complaints(name))
         return Stream(name, self._private_feed, parts.clock, timings, timings.silence_private, parts.on_death,
-                      held=True, headers=door.headers, text_ping=True, renewed=self._private_feed.renewed)
+                      held=True, headers=door.headers, text_ping=True, renewed=self._private_feed.renewed,
+                      pace=parts.pace)
 
     # ------------------------------------------------------------ what is asked (keeper)
 

@@ -19,6 +19,7 @@ from connectors.binance.feed import SHUTDOWN, MarketFeed
 from connectors.bitmex.stream import Partials
 from connectors.complaints import Complaints
 from connectors.line import Greeting, Renew, Said
+from connectors.pace import Pace
 from connectors.stream import Stream
 from connectors.subscriptions import Channel, Subscriptions
 from connectors.timesync import TimeSync
@@ -41,6 +42,7 @@ class Broadcaster:
         self.port = self._server.getsockname()[1]
         self.lines: list[socket.socket] = []
         self.accepted = 0
+        self.times: list[float] = []
         self.refuses = self.answers_pings = False
         self.sent = 0
         self._stop = threading.Event()
@@ -80,6 +82,7 @@ class Broadcaster:
                               f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode())
                 self.lines.append(line)
                 self.accepted += 1
+                self.times.append(time.monotonic())
 
     @staticmethod
     def _answer(line: socket.socket) -> None:
@@ -363,3 +366,28 @@ def test_a_new_bitmex_connection_is_ready_when_every_topic_has_begun() -> None:
     assert (told, before, last, greeting.is_done) == ([True, True, True, False], False, True, True)
     with pytest.raises(VenueError, match="refused: no such"):
         greeting.takes(b'{"status":400,"error":"no such topic"}')
+
+
+def test_connections_that_can_wait_are_spaced_among_all_streams_of_a_host(server: Broadcaster) -> None:
+    pace, timings = Pace(), replace(Timings.quick(), connections=0.8)
+    feeds = [Listener(server.port) for _number in range(7)]
+    streams = [Stream(f"test {number}", feed, SystemClock(), timings, 1.0, lambda name, error: None,
+                      renewed=feed.renewed, pace=pace) for number, feed in enumerate(feeds)]
+    for one in streams:
+        one.worker.start()
+    wait_for(lambda: all(len(feed.frames) > 5 for feed in feeds))
+    begun = len(server.times)
+
+    for feed in feeds:
+        feed.wish = Renew("the exchange says that it will close")
+    wait_for(lambda: all(one.status.renewals == 1 for one in streams), 8.0)
+    for one in streams:
+        one.stop()
+        assert one.worker.join(1.0) and one.worker.error is None
+    made = server.times[begun:]
+
+    assert begun == 7 and len(made) == 7
+    # a sixth within the window would mean that nobody waited; the server may see them a little closer together
+    assert all(sixth - first > 0.7 for first, sixth in zip(made, made[5:], strict=False))
+    assert made[4] - server.times[begun - 1] > 0.6              # and what was made before counts too
+    assert all(is_whole(feed.frames) and feed.closes in ([], ["stopped"]) for feed in feeds)

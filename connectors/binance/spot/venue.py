@@ -72,7 +72,7 @@ class BinanceSpot(ProductVenue[Rest]):
                         self._ask_balances, parts.clock, timings, Complaints(name),
                         transfers.has_history(self.config.http))
         return Stream(name, feed, parts.clock, timings, timings.silence_private, parts.on_death, held=True,
-                      renewed=feed.renewed)
+                      renewed=feed.renewed, pace=parts.pace)
 
     # ------------------------------------------------------------ what is asked (keeper)
 
