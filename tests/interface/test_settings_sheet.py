@@ -121,7 +121,7 @@ def test_what_is_typed_is_judged_at_once_and_not_saved_while_wrong(window: Drive
     assert not setup.saves and "1 to 10" in sheet.note.cget("text")
 
     type_in(window, sheet, ".env", "REFRESH_RATE", "7")
-    assert "A change needs a restart" in sheet.hint.cget("text") and "Save 1 change" in read(sheet.actions)
+    assert "A change needs F3" in sheet.hint.cget("text") and "Save 1 change" in read(sheet.actions)
     sheet.save()
     assert setup.saves == [{(".env", "REFRESH_RATE"): "7"}]
 
