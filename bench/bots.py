@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 from bench.fill import ACCOUNT, KEY, PERP, T0
 from bench.row import Row, Size, share

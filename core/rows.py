@@ -1,15 +1,20 @@
-"""Rows of the ledger, as they travel between the engine and the database. One record per table, plain values."""
+"""Rows of the ledger, as they travel between the engine and the database. One record per table, plain values.
+
+The three that each fill makes are msgspec's records instead of dataclasses: frozen and compared alike, made and changed
+(`msgspec.structs.replace`) ten times as fast.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct
+
 from models import ZERO, Category, Key, OrdStatus, OrdType, Side, TimeInForce, Trigger
 
 
-@dataclass(frozen=True, slots=True)
-class CoinRow:
+class CoinRow(Struct, frozen=True):
     """A row of `coins`. `side` 0 buy, 1 sell, −1 funding; `qty` signed; `time` the venue's ms, `booked` ours in µs."""
 
     exec_id: str
@@ -52,8 +57,7 @@ class MoveRow:
     booked: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow:
+class OrderRow(Struct, frozen=True):
     """A row of `orders`: everything we know of one order. `name` = its clOrdID, or "#orderID" without our tag."""
 
     key: Key
@@ -101,8 +105,7 @@ class OrderRow:
         return ZERO if self.status.is_terminal else max(ZERO, self.qty - self.cum_qty)
 
 
-@dataclass(frozen=True, slots=True)
-class BookRow:
+class BookRow(Struct, frozen=True):
     """A row of `books`: kept sums of one owner in one instrument and currency."""
 
     key: Key

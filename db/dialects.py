@@ -19,6 +19,7 @@ from core.numbers import text
 from db.mysql_words import mysql_words
 
 MYSQL_DUPLICATE = 1062
+COMMIT = "COMMIT"
 BEGIN = "BEGIN IMMEDIATE"      # on SQLite: who writes says so first, a reader who writes later could be refused
 LOG_PAGES = 4_000      # a log this long is folded by the commit that meets it; before, in quiet moments (Store.fold)
 LOCK_WAIT_S = 0.2      # longer waits are the engine's: it shows them and goes on with cancels

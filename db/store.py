@@ -43,7 +43,7 @@ from core.rows import (
 )
 from db import schema as t
 from db import values as v
-from db.dialects import BEGIN, LOCK_WAIT_S, MySqlAddress, is_repeat, open_sqlite, plain_reason
+from db.dialects import BEGIN, COMMIT, LOCK_WAIT_S, MySqlAddress, is_repeat, open_sqlite, plain_reason
 from db.direct import Cursor, Packet, Writes, upsert
 from db.mysql import LOCK_S, check_rights, end_former, open_mysql
 from models import Key, OrdStatus
@@ -419,9 +419,10 @@ class Store:
         driver = self._driver()
         try:
             if self.kind == "sqlite":
-                driver.execute(BEGIN)
-                yield driver.cursor()
-                driver.commit()
+                cursor = driver.cursor()
+                cursor.execute(BEGIN)
+                yield cursor
+                cursor.execute(COMMIT)               # by the cursor, which keeps it compiled
                 self._unfolded += 1
             else:
                 packet = Packet(driver.cursor(), driver.max_allowed_packet)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from accounting.position import after_fill, realised
 from accounting.value import COMMISS_PLACES, SUMREAL_PLACES, commission, rounded_fee, sumreal
@@ -14,6 +16,7 @@ from core.rows import BookRow, CoinRow, OrderRow
 from models import ZERO, Category, ExecKind, Execution, Instrument, Key, Side
 
 LONGEST_REFER = 64
+_LARGEST_FEE = Decimal("0.02")     # no venue of ours takes 2 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,17 @@ def owner_of(cl_ord_id: str | None, key: Key, robots: Collection[str], holders: 
 
     `holders`: EMIs whose rows of this instrument sum to a position.
     """
+    reserved = key.reserved
     if kind is not ExecKind.TRADE:
-        return Owner(key.reserved, "", 0)
+        return Owner(reserved, "", 0)
     tag = ids.read(cl_ord_id, separator)
     if not tag.emi and not tag.number:
-        return Owner(key.reserved, "", 0)
-    if tag.emi == key.reserved:
-        return Owner(key.reserved, "", tag.number)
+        return Owner(reserved, "", 0)
+    if tag.emi == reserved:
+        return Owner(reserved, "", tag.number)
     if tag.number and (tag.emi in robots or tag.emi in holders):
         return Owner(tag.emi, "", tag.number)
-    return Owner(key.reserved, tag.emi[:LONGEST_REFER], tag.number)
+    return Owner(reserved, tag.emi[:LONGEST_REFER], tag.number)
 
 
 def book_fill(execution: Execution, owner: Owner, order: OrderRow | None, instrument: Instrument,
@@ -124,7 +128,7 @@ def fee_doubt(execution: Execution, instrument: Instrument) -> str:
     if execution.fee is None or (execution.fee_currency or instrument.settle) != instrument.settle:
         return ""
     value = abs(sumreal(execution.key.category, execution.last_qty, execution.last_px, instrument.multiplier))
-    most = half_up(value * Decimal("0.02"), COMMISS_PLACES)     # no venue of ours takes 2 %
+    most = half_up(value * _LARGEST_FEE, COMMISS_PLACES)
     if abs(execution.fee) > most:
         return f"{execution.exec_id}: fee {execution.fee:f} for a value of {value:f}, as the venue says; booked so"
     return ""

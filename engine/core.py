@@ -12,6 +12,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from core.dates import hms
 from core.rows import (
     BookRow,
@@ -384,7 +386,8 @@ class Core:
     def _say(self, notice: Notice, now: Now) -> None:
         lines = self.state.messages
         if lines and (lines[0].market, lines[0].text) == (notice.market, notice.text):
-            lines[0] = replace(lines[0], count=lines[0].count + 1, time=now.wall)
+            lines[0] = MessageLine(now.wall, notice.market, notice.text, lines[0].level, lines[0].emi,
+                                   lines[0].count + 1)
         else:
             lines.appendleft(MessageLine(now.wall, notice.market, notice.text, notice.level, notice.emi))
         if notice.emi:
@@ -525,7 +528,7 @@ def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tupl
         if old is None:
             continue
         is_funding = row.side < 0
-        result[name] = replace(
+        result[name] = structs.replace(
             old, pos=old.pos - (ZERO if is_funding else row.qty), sumreal=old.sumreal - row.sumreal,
             fees=old.fees - (ZERO if is_funding else row.commiss),
             funding=old.funding - (row.commiss if is_funding else ZERO),

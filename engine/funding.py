@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from accounting.funding import by_formula, by_position, minor_unit
 from accounting.value import COMMISS_PLACES
 from core.numbers import half_up, text
@@ -134,5 +136,5 @@ def _sums(state: State, rows: Iterable[CoinRow], made: Callable[[str], BookRow |
     for row in rows:
         old = changed.get(row.emi) or made(row.emi) or state.books.get(
             (row.account, row.key, row.emi, row.currency)) or BookRow(row.key, row.account, row.emi, row.currency)
-        changed[row.emi] = replace(old, funding=old.funding + row.commiss)
+        changed[row.emi] = structs.replace(old, funding=old.funding + row.commiss)
     return list(changed.values())

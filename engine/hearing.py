@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from core.numbers import text
 from core.rows import CounterRow, OrderRow, RobotState
 from core.titles import title_of
@@ -169,7 +171,7 @@ def hear_found(state: State, message: OrderFound, now: Now, sight: Sight, out: D
     name: OrderId = (order.key, order.name)
     watch = state.watches.get(name)
     if watch is not None and watch.compare and not _same(order, report):
-        out.rows.append(replace(order, status=S.REJECTED, text=orders.FOREIGN_ID))
+        out.rows.append(structs.replace(order, status=S.REJECTED, text=orders.FOREIGN_ID))
         out.changes.append(SetWatch(name, None))
         out.note(title_of(order.key), f"ALARM: the venue has another order under the id {order.name}; ours was not "
                                       "placed", "error", order.owner)
@@ -211,7 +213,8 @@ def hear_absent(state: State, message: OrderAbsent, now: Now, absent_margin_ms: 
     if order.status is S.UNKNOWN and not order.cum_qty and not order.order_id:
         put(state, out, order, orders.never_arrived(order), now)
     else:                                # it was there once: ended long ago, and forgotten
-        put(state, out, order, replace(order, status=S.CANCELED, text="the venue does not know it any more"), now)
+        gone = structs.replace(order, status=S.CANCELED, text="the venue does not know it any more")
+        put(state, out, order, gone, now)
 
 
 def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> None:
@@ -241,10 +244,11 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
 def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, booked: int, out: Decision) -> None:
     """A fact: booked to its owner in one transaction with the order's row and the kept sums."""
     key = execution.key
+    title = title_of(key)
     order = state.find(key, execution.cl_ord_id, execution.order_id)
     instrument = sight.instrument or _unlisted(execution)
     if sight.instrument is None:
-        out.note(title_of(key), f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
+        out.note(title, f"{key.symbol} is not listed any more; its fill is booked with multiplier 1", "error")
     cl_ord_id = execution.cl_ord_id or (order.cl_ord_id if order is not None else None)
     owner = owner_of(cl_ord_id, key, state.robots, Holders(state, key), execution.kind)
     booking = book_fill(execution, owner, order, instrument,
@@ -253,8 +257,8 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
     if sight.fundings:
         correct(state, booking.coins[0], sight.fundings, instrument, booked, out)
     gained = f", realised {text(booking.realised)} {booking.coins[0].currency}" if booking.realised is not None else ""
-    out.note(title_of(key), f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
-                         f"{text(execution.last_px)}{gained}", emi=owner.emi)
+    out.note(title, f"EXECUTION {execution.side.value} {text(execution.last_qty)} {key.symbol} at "
+                    f"{text(execution.last_px)}{gained}", emi=owner.emi)
     if order is not None:
         new = order if _is_counted(order, execution) else orders.filled(order, execution.last_qty, execution.order_id)
         put(state, out, order, new, now)
@@ -271,14 +275,17 @@ def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, b
         0, key, execution.time, execution.side, execution.last_qty, execution.last_px, fee.commiss, fee.currency,
         owner.emi, execution.exec_id, booking.realised, first.sumreal, kept.pos, booked)))
     if execution.kind is not ExecKind.TRADE:
-        out.note(title_of(key), f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
-                             f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")
-    for doubt in filter(None, (fee_doubt(execution, instrument), value_doubt(execution, instrument))):
-        out.note(title_of(key), doubt, "warning")
+        out.note(title, f"{execution.kind.value} of {key.symbol} by the venue: {execution.side.value} "
+                        f"{text(execution.last_qty)} at {text(execution.last_px)}, booked to {owner.emi}", "error")
+    for doubt in (fee_doubt(execution, instrument), value_doubt(execution, instrument)):
+        if doubt:
+            out.note(title, doubt, "warning")
 
 
 def _pass_by(state: State, number: int, out: Decision) -> None:
     """Ids never repeat, also with a new database on an old account: count on from the highest one it has seen."""
+    if number <= state.number:
+        return
     counted = max([state.number, *(row.value for row in out.rows if isinstance(row, CounterRow))])
     if counted < number < LARGEST_NUMBER:
         out.rows.append(CounterRow(ORDER_NUMBER, number))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from accounting.position import after_fill, realised
 from core.rows import BOOK_KEY, TRANSFER, BookRow, CoinRow, book_key

@@ -6,8 +6,9 @@ gave later. A status is never derived from what was asked, only from what the ve
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from core.rows import OrderRow
 from models import OrderReport, OrdStatus, OrdType

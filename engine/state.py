@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow, RobotRow
 from core.titles import full_name

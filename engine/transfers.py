@@ -8,8 +8,10 @@ such rows count neither as fills nor as volume.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from accounting.position import after_fill
 from accounting.value import SUMREAL_PLACES, sumreal

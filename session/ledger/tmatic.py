@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from accounting.value import COMMISS_PLACES, SUMREAL_PLACES
 from core.dates import to_ms

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from core.rows import BookRow, CounterRow, RobotAdded, RobotRemoved, RobotRenamed
 from db.store import Store
 from engine.kept import fold
@@ -60,14 +62,15 @@ def test_transfer_rows_are_no_fills_when_the_ledger_is_read(store: Store) -> Non
     assert {one.exec_id for one in loaded.trades[:2]} == {f"MOVE:{ACCOUNT}:linear:BTCUSDT:{T0 + 9}:5:all"}
 
     longest = Transfer(Key("Binance", Category.INVERSE, "X" * 40), "9" * 40, "a" * 20, "b" * 20, 10**9, 10**13, T0)
-    assert store.write([replace(coin(longest.exec_id + ":all", key=longest.key), account="9" * 40, refer="b" * 20)])
+    assert store.write([
+        structs.replace(coin(longest.exec_id + ":all", key=longest.key), account="9" * 40, refer="b" * 20)])
 
 
 def test_books_and_open_orders_are_found_in_every_account(store: Store) -> None:
     other = BookRow(ETH, "OTHER", "A", "USDT", pos=D(1), entry=D(2))
     store.write([BookRow(BTC, ACCOUNT, "A", "USDT"), other, BookRow(BTC, ACCOUNT, "B", "USDT"),
-                 order(name="1.A"), replace(order(name="2.A"), account="OTHER"), order(OrdStatus.FILLED, name="3.A"),
-                 order(name="4.B", owner="B")])
+                 order(name="1.A"), structs.replace(order(name="2.A"), account="OTHER"),
+                 order(OrdStatus.FILLED, name="3.A"), order(name="4.B", owner="B")])
 
     assert set(store.books_of(("A", "ghost"))) == {BookRow(BTC, ACCOUNT, "A", "USDT"), other}
     assert {(one.account, one.name) for one in store.open_orders_of(("A",))} == {(ACCOUNT, "1.A"), ("OTHER", "2.A")}

@@ -6,11 +6,11 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.errors import LedgerError
 from core.rows import BookRow, CoinRow, book_key

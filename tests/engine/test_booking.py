@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.rows import BookRow, CoinRow
 from engine.booking import Booking, Owner, book_fill, fee_doubt, opening, owner_of, value_doubt
@@ -113,7 +114,7 @@ def test_scenario_4_rest_of_the_order_after_each_fill() -> None:
         fact = execution(last_qty=qty)
         booking = book_fill(fact, A, open_order, instrument(), lambda e, c: BookRow(BTC, ACCOUNT, e, c), 0)
         rests.append(booking.coins[0].qty_rest)
-        open_order = replace(open_order, booked_qty=open_order.booked_qty + D(qty))
+        open_order = structs.replace(open_order, booked_qty=open_order.booked_qty + D(qty))
 
     assert rests == [D(200), D(50), D(0)]
 
@@ -200,7 +201,7 @@ def test_sold_quantity_is_negative() -> None:
 
 
 def test_prices_of_a_row_are_the_orders_the_wanted_one_and_the_fills() -> None:
-    ours = replace(order(price="50100"), wanted=D(50050))
+    ours = structs.replace(order(price="50100"), wanted=D(50050))
 
     row = book_fill(execution(last_px="50000"), A, ours, instrument(), lambda e, c: BookRow(BTC, ACCOUNT, e, c),
                     0).coins[0]

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.rows import BookRow, RobotAdded, RobotRemoved, RobotRenamed
 from engine.commands import (
@@ -468,9 +469,9 @@ def test_nothing_moves_while_fills_are_missing() -> None:
 def test_stop_at_the_venue_is_an_open_order_of_the_giver_and_follows_the_taker() -> None:
     driver = two_bots()
     driver.fill("B", BUY, "1", "50000")
-    stop = replace(order(name="9.A", order_id="s9", side=SELL, ord_type=OrdType.STOP_MARKET, price=None,
+    stop = structs.replace(order(name="9.A", order_id="s9", side=SELL, ord_type=OrdType.STOP_MARKET, price=None,
                          reduce_only=True), trigger=Trigger(D(40000)))
-    driver.remember(replace(stop, name="10.B", cl_ord_id="10.B", owner="B", order_id="s10"))
+    driver.remember(structs.replace(stop, name="10.B", cl_ord_id="10.B", owner="B", order_id="s10"))
 
     driver.do(ReassignPosition("1", BTC, "A", "B", D(1)))
     driver.remember(stop)
@@ -548,7 +549,7 @@ def test_rows_of_an_account_that_is_not_connected_hold_the_bot() -> None:
 
 def test_open_order_of_an_account_that_is_not_connected_holds_the_bot() -> None:
     driver = BotDriver(row("A"))
-    driver.forgotten = (replace(order(name="9.A"), account="OTHER"),)
+    driver.forgotten = (structs.replace(order(name="9.A"), account="OTHER"),)
 
     assert "an order of A is open: 9.A" in driver.no(DeleteBot("t", "A"))
 
@@ -600,7 +601,7 @@ def test_transfers_move_positions_in_the_trades_but_are_none() -> None:
     driver.do(ReassignPosition("t", BTC, "A", "B", price=D(51000)))
     driver.fill("B", SELL, "2", "51500", "0")
 
-    newest = [replace(coin, id=place) for place, coin in enumerate(driver.coins, 1) if coin.side >= 0][::-1]
+    newest = [structs.replace(coin, id=place) for place, coin in enumerate(driver.coins, 1) if coin.side >= 0][::-1]
     lines = trade_lines(driver.state.books.values(), newest, lambda key: D(1))
 
     assert [(line.owner, line.qty, line.pnl) for line in lines] == [

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from core.rows import BookRow
 from engine.commands import KillSwitch, SetTrading
@@ -59,7 +59,7 @@ def money_page(*facts: Movement) -> MoneyPage:
 def held(emi: str, pos: str, key: Key = BTC, entry: str | None = "50000", **more: str) -> BookRow:
     """Kept sums of an owner."""
     row = BookRow(key, ACCOUNT, emi, "USDT", D(pos), D(entry) if entry else None, D(3))
-    return replace(row, **{name: D(value) for name, value in more.items()})  # type: ignore[arg-type] # sums only
+    return structs.replace(row, **{name: D(value) for name, value in more.items()})  # type: ignore[arg-type] # sums only
 
 
 # ---------------------------------------------------------------- orders
@@ -82,7 +82,7 @@ def test_open_orders_are_shown_newest_first_and_ended_ones_not() -> None:
     (None, None, False, "stop_market"), (None, None, True, "stop_market")])
 def test_type_of_an_order_in_words(kind: OrdType | None, tif: TimeInForce | None, reduce_only: bool,
                                    words: str) -> None:
-    row = replace(order(ord_type=kind, reduce_only=reduce_only), tif=tif, type_text="STOP_MARKET")
+    row = structs.replace(order(ord_type=kind, reduce_only=reduce_only), tif=tif, type_text="STOP_MARKET")
 
     assert type_text(row) == words
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import main
 from core.rows import CoinRow

@@ -6,6 +6,8 @@ import itertools
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from core.rows import (
     BookRow,
     CoinRow,
@@ -92,7 +94,7 @@ class BotDriver(Driver):
         paid = CoinRow(f"F:{next(_facts)}", 0, emi, "", key, ACCOUNT, unit, key.symbol, -1, Decimal(0), Decimal(0),
                        Decimal(0), Decimal(0), Decimal(0), Decimal(0), Decimal(amount), T0, T0, 0)
         old = self.book(emi, key, unit)
-        self.carry_out(Decision(rows=[paid, replace(old, funding=old.funding + paid.commiss)]))
+        self.carry_out(Decision(rows=[paid, structs.replace(old, funding=old.funding + paid.commiss)]))
 
     def carry_out(self, decision: Decision) -> Decision:
         """The rows of `robots` follow."""

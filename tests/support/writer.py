@@ -6,10 +6,11 @@ commit.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from core.rows import BookRow, CounterRow
 from db.store import Store
