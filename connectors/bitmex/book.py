@@ -32,10 +32,11 @@ class Lost(Exception):
 class _Held:
     """A level that is kept: its place in the order, its price as told and, once it was asked for, as it is shown."""
 
-    __slots__ = ("id", "key", "price", "shown", "side", "size")
+    __slots__ = ("id", "key", "of", "price", "shown", "side", "size")
 
-    def __init__(self, row: Row, price: Raw, key: float) -> None:
+    def __init__(self, row: Row, price: Raw, key: float, of: _Side) -> None:
         self.id, self.side, self.size, self.price, self.key = row.id, row.side, row.size, price, key
+        self.of = of                 # its side of the book, as `side` says
         self.shown: Decimal | None = None
 
 
@@ -100,7 +101,7 @@ class IdBook:
 
     def insert(self, rows: list[Row]) -> bool:
         """New levels. Raises Lost when bids stand above asks afterwards."""
-        symbol, pools, ids, bids, asks = self.symbol, self.pools, self._ids, self.bids, self.asks
+        symbol, pools, ids = self.symbol, self.pools, self._ids
         has_best = has_others = False
         for row in rows:
             if row.symbol != symbol or row.pool not in pools:
@@ -111,7 +112,7 @@ class IdBook:
                 has_best |= self._place(row)
             else:
                 held.size = row.size           # it comes back to its place
-                side = bids if held.side == "Buy" else asks
+                side = held.of
                 if held.key > side.best:
                     side.best, has_best = held.key, True
         if has_best:
@@ -143,7 +144,7 @@ class IdBook:
 
     def delete(self, rows: list[Row]) -> bool:
         """Levels that are gone."""
-        symbol, pools, ids, bids, asks = self.symbol, self.pools, self._ids, self.bids, self.asks
+        symbol, pools, ids = self.symbol, self.pools, self._ids
         has_others = False
         for row in rows:
             if row.symbol != symbol or row.pool not in pools:
@@ -154,7 +155,7 @@ class IdBook:
                 raise Lost("a level that is not there was taken away")
             held.size = 0
             self._gone += 1
-            side = bids if held.side == "Buy" else asks
+            side = held.of
             if held.key == side.best:
                 side.step_back()
         if self._gone > _LEAST_GONE and self._gone * 2 > len(ids):
@@ -195,7 +196,7 @@ class IdBook:
             raise Lost("two levels at one price")
         else:
             del ids[there.id]
-        side.levels[key] = ids[row.id] = _Held(row, price, key)
+        side.levels[key] = ids[row.id] = _Held(row, price, key, side)
         if key <= side.best:
             return False
         side.best = key
@@ -203,7 +204,7 @@ class IdBook:
 
     def _remove(self, held: _Held) -> None:
         """Take a level and its place away."""
-        side = self.bids if held.side == "Buy" else self.asks
+        side = held.of
         del self._ids[held.id], side.levels[held.key], side.keys[bisect_left(side.keys, held.key)]
         if held.key == side.best:
             side.step_back()
