@@ -12,9 +12,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bench.fill import ACCOUNT, PERP, T0, Ledger
 from bench.fill import _coin as plain_coin

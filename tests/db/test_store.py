@@ -128,7 +128,7 @@ def test_execution_ids_differ_by_case(store: Store) -> None:
 
 
 @pytest.mark.parametrize("bad", [
-    replace(coin(), emi=None),  # type: ignore[arg-type] # what the database must not take
+    replace(coin(), emi=None),  # what the database must not take
     replace(coin(), exec_id="x" * 81), replace(coin(), refer="x" * 65), replace(coin(), emi="x" * 41),
     replace(coin(), account="x" * 41), replace(coin(), key=BTC._replace(symbol="x" * 41))],
     ids=["no owner", "long id", "long tag", "long owner", "long account", "long symbol"])

@@ -99,7 +99,7 @@ def test_fill_of_an_order_that_stands_rewrites_no_index_of_it(tmp_path: Path) ->
 def test_any_change_of_an_order_replaces_its_row(store: Store, change: dict[str, object]) -> None:
     before = order(OrdStatus.NEW)
     store.write([before])
-    after = replace(before, **change)  # type: ignore[arg-type]
+    after = replace(before, **change)
 
     store.write([after])
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.rows import book_key
 from engine.kept import fold
@@ -116,8 +117,8 @@ def test_any_order_split_and_repetition_of_the_same_facts_gives_the_same_books(
 
     assert sums(second) == sums(first)
     assert moved(second) == moved(first)
-    kept = {book_key(row): replace(row, entry=None) for row in second.state.books.values()}
-    assert kept == {book_key(row): replace(row, entry=None) for row in fold(second.coins)}
+    kept = {book_key(row): structs.replace(row, entry=None) for row in second.state.books.values()}
+    assert kept == {book_key(row): structs.replace(row, entry=None) for row in fold(second.coins)}
 
 
 @settings(max_examples=60, deadline=None)

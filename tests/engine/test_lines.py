@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -59,7 +60,7 @@ def money_page(*facts: Movement) -> MoneyPage:
 def held(emi: str, pos: str, key: Key = BTC, entry: str | None = "50000", **more: str) -> BookRow:
     """Kept sums of an owner."""
     row = BookRow(key, ACCOUNT, emi, "USDT", D(pos), D(entry) if entry else None, D(3))
-    return structs.replace(row, **{name: D(value) for name, value in more.items()})  # type: ignore[arg-type] # sums only
+    return structs.replace(row, **{name: D(value) for name, value in more.items()})  # sums only
 
 
 # ---------------------------------------------------------------- orders

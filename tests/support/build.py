@@ -137,4 +137,4 @@ def coin(exec_id: str = "linear:BTCUSDT:1", part: int = 0, emi: str = "A", qty: 
                   cl_ord_number=1)
     texts = {name: value for name, value in more.items() if isinstance(getattr(row, name), str)}
     numbers = {name: Decimal(value) for name, value in more.items() if name not in texts}
-    return structs.replace(row, **texts, **numbers)  # type: ignore[arg-type]
+    return structs.replace(row, **texts, **numbers)
