@@ -147,11 +147,12 @@ def why_not(state: State, command: PlaceOrder, now: Now, sight: Sight) -> Refusa
     instrument = sight.instrument
     if state.database_problem:
         return Refusal(f"the ledger cannot write: {state.database_problem}")
-    if instrument is None:
-        return Refusal(f"{key.symbol} is not known at {title_of(key)}", "symbol")
-    if key not in state.configured:
+    is_held = any(row.key == key and row.pos for row in state.books.values())
+    if key not in state.configured and (instrument is not None or is_held):
         return Refusal(f"{key.symbol} is not in the list: add it to {key.category.value.upper()}_SYMBOLS "
                        f"in .env.{key.market}", "symbol")
+    if instrument is None:
+        return Refusal(f"{key.symbol} is not known at {title_of(key)}", "symbol")
     if ids.emi_problem(owner) is not None and owner != key.reserved:
         return Refusal(f"owner “{owner}”: a bot's name or {key.reserved}", "owner")
     robot = state.robots.get(owner)

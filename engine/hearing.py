@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
+from core import ids
 from core.numbers import text
 from core.rows import CounterRow, OrderRow, RobotState
 from core.titles import title_of
@@ -234,11 +235,13 @@ def hear_report(state: State, report: OrderReport, now: Now, out: Decision) -> N
     is_ours = bool(report.cl_ord_id and owner.number)
     is_taken = (report.key, report.cl_ord_id or "") in state.orders      # by a row the venue's order does not belong to
     name = report.cl_ord_id if is_ours and report.cl_ord_id and not is_taken else f"#{report.order_id}"
-    row = orders.from_report(report, state.account(report.key), name, owner.emi)
+    # A bot's name that is not in `robots` is a line of its own while its order rests; its fills are RESERVED's.
+    shown = owner.refer if is_ours and owner.refer and ids.emi_problem(owner.refer) is None else owner.emi
+    row = orders.from_report(report, state.account(report.key), name, shown)
     out.rows.append(row)
     _pass_by(state, owner.number, out)
     out.note(title_of(report.key), f"{report.key.symbol}: order {row.name} is open at the venue, not placed by this "
-                                f"program; shown under {owner.emi}")
+                                f"program; shown under {shown}")
 
 
 def hear_execution(state: State, execution: Execution, now: Now, sight: Sight, booked: int, out: Decision) -> None:

@@ -131,8 +131,9 @@ class Lines:
     def _line(self, state: State, key: Key, emi: str, status: str, reason: str = "",
               robot: Robot | None = None) -> BotLine:
         instrument = self._instrument(key)
-        settle = instrument.settle if instrument else "USDT"
-        account = state.account(key)
+        held = next((r for r in state.books.values() if r.key == key and r.emi == emi and r.pos), None)
+        settle = instrument.settle if instrument else held.currency if held else "USDT"
+        account = state.account(key) or (held.account if held else "")       # of a product that is not connected
         name = (account, key, emi, settle)
         row, day = state.books.get(name), state.day_books.get(name)
         kept = sorted((r for r in state.books.values() if r.account == account and r.key == key and r.emi == emi),

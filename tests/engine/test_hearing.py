@@ -422,7 +422,7 @@ def test_order_of_our_form_with_an_unknown_bot_keeps_its_name() -> None:
     driver.send(report(S.NEW, "77.ghost", order_id="902"))
     driver.send(execution(cl_ord_id="77.ghost", order_id="902"))
 
-    assert driver.order("77.ghost").owner == HAND
+    assert driver.order("77.ghost").owner == "ghost", "a line of its own while it rests"
     assert (driver.coins[0].emi, driver.coins[0].refer, driver.coins[0].cl_ord_number) == (HAND, "ghost", 77)
 
 
