@@ -172,7 +172,8 @@ class Store:
         def read(connection: Connection) -> Loaded:
             mine = (t.coins.c.MARKET == market) & (t.coins.c.ACCOUNT == account)
             newest = connection.execute(
-                sa.select(t.coins).where(mine, sa.or_(t.coins.c.PART == 0, ~_TRADED), t.coins.c.SIDE >= 0)
+                sa.select(t.coins).where(mine, sa.or_(t.coins.c.PART == 0, ~_TRADED, t.coins.c.COMMISS != Decimal(0)),
+                                         t.coins.c.SIDE >= 0)
                 .order_by(t.coins.c.ID.desc()).limit(_TRADES_READ)).all()
             today = connection.execute(
                 sa.select(t.coins).where(mine, t.coins.c.TTIME >= since_today).order_by(t.coins.c.ID)).all()

@@ -37,14 +37,20 @@ def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
                 multiplier: Callable[[Key], Decimal | None]) -> list[TradeLine]:
     """The newest fills (given newest first) as shown, newest first; transfers among them move positions only.
 
-    What a fill realised is known from where its owner was flat within these rows; before that it stays unknown.
+    A fee paid in another currency is a row of its own: it is the fill's fee. What a fill realised is known from where
+    its owner was flat within these rows; before that it stays unknown.
     """
     lines: list[TradeLine] = []
+    fees = {(row.account, row.exec_id): row for row in newest if row.part and row.commiss and not is_transfer(row)}
+    newest = [row for row in newest if not row.part or is_transfer(row)]
     sums: dict[tuple[Key, str], Decimal] = {}
     for row in newest:
         sums[(row.key, row.emi)] = sums.get((row.key, row.emi), ZERO) + row.qty
+    positions: dict[tuple[Key, str], Decimal] = {}       # an owner has a row for each currency, one holds the position
+    for book in books:
+        positions[(book.key, book.emi)] = positions.get((book.key, book.emi), ZERO) + book.pos
     held: dict[tuple[Key, str], tuple[Decimal, Decimal | None]] = {
-        (row.key, row.emi): (row.pos - sums[(row.key, row.emi)], None) for row in books if (row.key, row.emi) in sums}
+        name: (positions.get(name, ZERO) - moved, None) for name, moved in sums.items()}
     for row in reversed(newest):
         name = (row.key, row.emi)
         pos, entry = held.get(name, (ZERO, None))
@@ -56,8 +62,9 @@ def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],
         held[name] = (after, new_entry if known or crossed else None)
         if is_transfer(row):
             continue
+        fee = row if row.commiss else fees.get((row.account, row.exec_id), row)
         lines.append(TradeLine(row.id, row.key, row.time, Side.SELL if row.side == 1 else Side.BUY, abs(row.qty),
-                               row.trade_price, row.commiss, row.currency, row.emi, row.exec_id, gained,
+                               row.trade_price, fee.commiss, fee.currency, row.emi, row.exec_id, gained,
                                row.sumreal, after, row.booked))
     lines.reverse()
     return lines

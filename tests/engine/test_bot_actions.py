@@ -28,7 +28,8 @@ from engine.kept import trade_lines
 from engine.state import Decision
 from models import BotState, Category, Instrument, Key, OrdStatus, OrdType, Side, Trigger, VenueDown
 from tests.support.bots import BotDriver, row
-from tests.support.build import ACCOUNT, BTC, ETH, execution, instrument, order
+from tests.support.build import ACCOUNT, BTC, ETH, execution, instrument, order, robot
+from tests.support.drive import Driver
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
@@ -606,6 +607,20 @@ def test_transfers_move_positions_in_the_trades_but_are_none() -> None:
 
     assert [(line.owner, line.qty, line.pnl) for line in lines] == [
         ("B", D(2), D(1000)), ("A", D(1), D(600)), ("A", D(3), None)]
+
+
+def test_a_fee_in_another_coin_is_the_fills_fee_after_a_restart() -> None:
+    driver = Driver(robot("A"))
+    driver.send(execution("x:1", "1.A", last_qty="2"))
+    driver.send(execution("x:2", "1.A", side=SELL, last_qty="1", last_px="51000", fee="0.003", fee_currency="BNB"))
+
+    newest = [replace(coin, id=place) for place, coin in enumerate(driver.coins, 1)][::-1]
+    lines = trade_lines(driver.state.books.values(), newest, lambda key: D(1))
+
+    assert [(line.exec_id, line.fee, line.fee_currency, line.pos, line.pnl) for line in lines] == [
+        ("x:2", D("0.003"), "BNB", D(1), D(1000)), ("x:1", D("0.1"), "USDT", D(2), None)]
+    assert [(line.exec_id, line.fee, line.fee_currency, line.pos) for line in driver.state.trades] == [
+        (line.exec_id, line.fee, line.fee_currency, line.pos) for line in lines]
 
 
 # ---------------------------------------------------------------- any sequence
