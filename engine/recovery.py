@@ -107,12 +107,16 @@ def snapshot(state: State, message: AccountSnapshot, now: Now, timings: Timings,
 
 
 def history_end(state: State, page: HistoryPage, now: Now, timings: Timings, out: Decision) -> None:
-    """A completed read moves the cursor to its start; only that does."""
+    """A completed read moves the cursor to its start, each page before to its newest fill; the stream never does.
+
+    Pages come oldest first, so what is older than a page's newest fill is booked: after a kill only the rest is read.
+    """
+    old = state.cursors.get((page.account, page.key, FILLS), 0)
+    reached = page.read_start if page.last else max((fill.time for fill in page.executions), default=0)
+    if page.reason in ("recovery", "hourly") and reached > old:
+        out.rows.append(CursorRow(page.key, page.account, FILLS, reached))
     if not page.last:
         return
-    old = state.cursors.get((page.account, page.key, FILLS), 0)
-    if page.reason in ("recovery", "hourly") and page.read_start > old:
-        out.rows.append(CursorRow(page.key, page.account, FILLS, page.read_start))
     venue = state.venues.get((page.key.market, page.key.category))
     if venue is None:
         return

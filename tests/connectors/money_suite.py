@@ -85,12 +85,14 @@ class MoneySuite:
 
         assert set(controls.moved(since)) > set(late) and self.moved(terminal, since) == controls.moved(since)
 
+
+class PositionMoneySuite(MoneySuite):
+    """What only products with positions have."""
+
     # ------------------------------------------------------------ funding
 
     def test_a_funding_is_told_once_by_stream_and_history(
             self, terminal: Terminal, controls: ExchangeProduct) -> None:
-        if self.product.is_spot:
-            pytest.skip("spot has no funding")
         order = terminal.order()
         terminal.answer(order)
         terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
@@ -121,8 +123,6 @@ class MoneySuite:
     @pytest.mark.parametrize("way", KINDS)
     def test_what_the_venue_does_to_a_position_is_a_fill_of_its_kind(
             self, terminal: Terminal, controls: ExchangeProduct, way: str) -> None:
-        if self.product.is_spot:
-            pytest.skip("spot has no position to take")
         order = terminal.order()
         terminal.answer(order)
         terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)

@@ -44,7 +44,7 @@ from models import (
     VenueUp,
 )
 from tests.connectors.conftest import Exchange, ExchangeProduct, Product, Terminal, wait_for
-from tests.connectors.money_suite import MoneySuite
+from tests.connectors.money_suite import MoneySuite, PositionMoneySuite
 
 Make = Callable[..., Terminal]
 # A request may wait for the limiter of a busy test run, or for the second that its time is rounded to.
@@ -392,3 +392,7 @@ class ConnectorSuite(MoneySuite):
         mine = {order.cl_ord_id for order in orders}
         states = {str(row["status"]).upper() for row in controls.truth("orders") if row["client_id"] in mine}
         assert states == {"CANCELED"}
+
+
+class DerivativeSuite(ConnectorSuite, PositionMoneySuite):
+    """The same, and what only products with positions have: funding, and what the venue does to a position."""

@@ -31,7 +31,7 @@ from models import (
     VenueUp,
 )
 from tests.connectors.conftest import COINM, USDM, Exchange, Product, Terminal, wait_for
-from tests.connectors.suite import PATIENT, ConnectorSuite
+from tests.connectors.suite import PATIENT, ConnectorSuite, DerivativeSuite
 
 pytestmark = pytest.mark.late
 Make = Callable[..., Terminal]
@@ -47,13 +47,13 @@ SPOT = Product(Bitmex, Key("Bitmex", Category.SPOT, "XBT_USDT"), Key("Bitmex", C
                "BitMEX-spot", "0.001", "0.05", "0.02", ORDER, "orderBook10:XBT_USDT")
 
 
-class TestBinanceLinear(ConnectorSuite):
+class TestBinanceLinear(DerivativeSuite):
     """Binance USD-M."""
 
     product = USDM
 
 
-class TestBinanceInverse(ConnectorSuite):
+class TestBinanceInverse(DerivativeSuite):
     """Binance COIN-M."""
 
     product = COINM
@@ -115,19 +115,19 @@ class TestBinanceInverseAlone:
         return terminal.got(AccountSnapshot)
 
 
-class TestBitmexInverse(ConnectorSuite):
+class TestBitmexInverse(DerivativeSuite):
     """BitMEX XBTUSD."""
 
     product = INVERSE
 
 
-class TestBitmexLinear(ConnectorSuite):
+class TestBitmexLinear(DerivativeSuite):
     """BitMEX XBTUSDT."""
 
     product = LINEAR
 
 
-class TestBitmexQuanto(ConnectorSuite):
+class TestBitmexQuanto(DerivativeSuite):
     """BitMEX ETHUSD."""
 
     product = QUANTO

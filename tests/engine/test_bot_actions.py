@@ -614,7 +614,7 @@ def test_a_fee_in_another_coin_is_the_fills_fee_after_a_restart() -> None:
     driver.send(execution("x:1", "1.A", last_qty="2"))
     driver.send(execution("x:2", "1.A", side=SELL, last_qty="1", last_px="51000", fee="0.003", fee_currency="BNB"))
 
-    newest = [replace(coin, id=place) for place, coin in enumerate(driver.coins, 1)][::-1]
+    newest = [structs.replace(coin, id=place) for place, coin in enumerate(driver.coins, 1)][::-1]
     lines = trade_lines(driver.state.books.values(), newest, lambda key: D(1))
 
     assert [(line.exec_id, line.fee, line.fee_currency, line.pos, line.pnl) for line in lines] == [

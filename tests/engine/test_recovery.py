@@ -102,7 +102,7 @@ def test_recovered_when_account_and_every_history_have_come_in_any_order() -> No
     assert driver.verdict(place()).ok
 
 
-def test_only_a_completed_read_moves_the_cursor_to_its_start() -> None:
+def test_a_completed_read_moves_the_cursor_to_its_start_and_the_stream_never() -> None:
     driver = Driver()
     where = (ACCOUNT, BTC, "fills")
     before = driver.state.cursors[where]
@@ -117,6 +117,21 @@ def test_only_a_completed_read_moves_the_cursor_to_its_start() -> None:
 
     assert decision.rows == [CursorRow(BTC, ACCOUNT, "fills", before + 20_000)]
     assert driver.state.cursors[where] == before + 20_000
+
+
+def test_a_page_moves_the_cursor_to_its_newest_fill() -> None:
+    driver = Driver()
+    where = (ACCOUNT, BTC, "fills")
+    before = driver.state.cursors[where]
+    fills = tuple(execution(f"x{number}", time=before + number * 1000) for number in (1, 3, 2))
+
+    driver.send(replace(page("difference", last=False), executions=fills))
+    assert driver.state.cursors[where] == before
+    driver.send(replace(page("recovery", last=False), executions=fills))
+    assert driver.state.cursors[where] == before + 3000
+    driver.send(replace(page("recovery", last=False), executions=(execution("x0", time=before - 1),)))
+
+    assert driver.state.cursors[where] == before + 3000
 
 
 def test_held_instruments_that_are_not_configured_are_read_too() -> None:

@@ -1,4 +1,4 @@
-"""Rows A4 to A6, A8 and A9 of the table of faults over the wire; fundings of every kind of contract by the referee.
+"""Rows A4 to A9 of the table of faults over the wire; fundings of every kind of contract by the referee.
 
 The exchange lists odd instruments too (`odd_exchange`): prices of 1e-8, a million million contracts, odd multipliers.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from models import Category, Key, Side
-from tests.faults.harness import BTC, BUY, QUICK, SELL, Ground, Terminal, until
+from tests.faults.harness import BTC, BUY, QUICK, SELL, Ground, Terminal, recorded, until
 from tests.faults.products import BTCUSDT, SPOT_BTCUSDT, XBTUSD, Traded, lift_limits
 
 D = Decimal
@@ -171,6 +171,37 @@ def test_a6_values_and_fundings_of_odd_multipliers(stage: Stage, one: Traded) ->
     stage.fill(one, SELL, str(unit * 9), bot(one, 1))         # crosses zero: a new entry at this price
     book = next(row for row in stage.ground.read().books if row["EMI"] == bot(one, 1) and row["POS"])
     assert book["POS"] == unit * -2
+
+
+# ---------------------------------------------------------------- A7: many at one time
+
+@pytest.mark.parametrize(("one", "each", "path"), [
+    (TENTH, "0.1", "/fapi/v1/userTrades"),
+    pytest.param(XBTUSD, "100", "/api/v1/execution/tradeHistory", marks=pytest.mark.long)], ids=["USD-M", "BitMEX"])
+def test_a7_2500_fills_of_one_millisecond(stage: Stage, one: Traded, each: str, path: str) -> None:
+    """More than a page holds (1,000; 500), and no time tells them apart; nobody hears of them but from history."""
+    key, ground, owner = one.key, stage.ground, bot(one, 2)
+    board = stage.terminal.session.board
+    ground.exchange.fault("freeze")
+    until(lambda: stage.terminal.is_live(key), 8, "a live book")
+    book, lot, whole = board.books[key], D(each), D(each) * 2500
+    price = book.bids[0][0]
+    ahead = sum((qty for at, qty in book.bids if at >= price), D(0))         # who came first is filled first
+    name = stage.terminal.place(BUY, str(whole), price, owner, key)
+    until(lambda: ground.status(name) == "NEW", 8, "NEW")
+    before = {(row["MARKET"], row["EXECID"]) for row in ground.read().coins}
+    with recorded() as wire:
+        ground.exchange.fault("mute", stream="" if key.market == "Bitmex" else "private", seconds=2)
+        ground.exchange.control("trade", market=key.market, category=key.category.value, symbol=key.symbol,
+                                side="SELL", qty=str(whole + ahead), parts=int((whole + ahead) / lot))
+
+        until(lambda: D(str(ground.order(name)["BOOKED_QTY"])) == whole, 60, "every fill is booked")
+        until(lambda: ground.status(name) == "FILLED", 10, "the order is filled")
+    made = [row for row in ground.read().coins if (row["MARKET"], row["EXECID"]) not in before and row["SIDE"] >= 0]
+
+    assert len(made) >= 2500 and {row["EMI"] for row in made} == {owner}
+    assert len({str(row["TTIME"]) for row in made}) == 1, "they have one time"
+    assert 3 <= wire.count("GET", path) <= 60, f"{wire.count('GET', path)} pages were asked for"
 
 
 # ---------------------------------------------------------------- A8, A9: history that lags; a position that differs

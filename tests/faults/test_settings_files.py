@@ -1,13 +1,17 @@
-"""Settings and history.ini as people leave them: rows G1 and G3 of the table of faults."""
+"""Settings and history.ini as people leave them: rows G1 to G3 of the table of faults."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import BUY, SELL, Ground, until
+from core.secrets import KnownSecrets
+from core.settings import load_settings
+from models import Mode
+from tests.faults.harness import BUY, SELL, Ground, until, write_private
 
 
 def test_g1_windows_line_ends_mark_quotes_and_a_double_key(ground: Ground) -> None:
@@ -101,3 +105,29 @@ def test_g1_no_settings_at_all_mean_the_bundled_exchange(ground: Ground) -> None
 
     assert "--demo" in program.text()
     assert (ground.home / "simulator.db").exists()
+
+
+@pytest.mark.parametrize(("env", "market", "words"), [
+    ("REFRESH_RATE=0", "", "REFRESH_RATE=0: 1 to 10. Using 5."),
+    ("ORDER_BOOK_DEPTH=-1", "", "ORDER_BOOK_DEPTH=-1: full, orderBook10 or quote. Using full."),
+    ("", "LINEAR_SYMBOLS=BTC/USDT", "LINEAR_SYMBOLS"),
+    ("MARKET_LIST=Kraken", "", "MARKET_LIST=Kraken: Kraken is no exchange known here"),
+    ("", "LINEAR_SYMBOLS=" + ",".join(f"S{n}USDT" for n in range(1_000_000)), "longer than 20000 characters")],
+    ids=["refresh", "depth", "symbol", "market", "million"])
+def test_g2_values_that_cannot_be_are_named_with_their_field(tmp_path: Path, env: str, market: str,
+                                                             words: str) -> None:
+    for name, text in ((".env", env), (".env.Binance", market)):
+        write_private(tmp_path / name, text)
+
+    settings = load_settings(tmp_path, KnownSecrets(), Mode.TESTNET)
+
+    said = [*map(str, settings.problems), *settings.notices]
+    assert any(words in sentence for sentence in said), said
+
+
+def test_g2_a_symbol_in_two_words_trades_nothing(ground: Ground) -> None:
+    ground.settings("MARKET_LIST=Binance", more='LINEAR_SYMBOLS="BTC USDT"')
+    program = ground.program("--headless")
+
+    assert program.wait(30) == 3, program.text()
+    assert "LINEAR_SYMBOLS" in program.text() and "Traceback" not in program.text()

@@ -72,7 +72,7 @@ class Spot:
 
     def truth(self, table: str) -> list[Row]:
         """The spot rows of what really happened."""
-        return [row for row in self.exchange.truth()[table] if row["category"] == "spot"]
+        return [row for row in self.exchange.truth()[table] if (row["market"], row["category"]) == ("Binance", "spot")]
 
     def calm(self) -> None:
         """End all faults, cancel everything, sell all coins, let fees be taken from what is received."""

@@ -1,8 +1,10 @@
-"""The worked scenarios 18 and 19 over the wire on both databases: whose fill it is, and a restart after chaos."""
+"""The worked scenarios 18 to 20 over the wire on both databases: whose fill it is, a restart after chaos, and a long
+history."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
@@ -16,8 +18,8 @@ from db import schema
 from engine.commands import Recover
 from models import Mode
 from session.build import open_store
-from tests.faults.harness import BUY, SELL, Ground, Terminal, until
-from tests.faults.products import ETHUSD, XBTUSD, lift_limits
+from tests.faults.harness import BUY, SELL, Ground, Terminal, driver, recorded, until
+from tests.faults.products import ETHUSD, XBTUSD, lift_limits, words
 from tests.simulator.bitmex_client import Bitmex
 from tests.terminal.test_scenarios import database
 
@@ -114,3 +116,35 @@ def forget(ground: Ground, emi: str) -> None:
 def shown(terminal: Terminal) -> dict[str, tuple[str, D]]:
     """Status and position of each line."""
     return {line.emi: (str(line.status), line.sums.pos) for line in terminal.view.bots}
+
+
+# ---------------------------------------------------------------- scenario 20
+
+def test_scenario_20_history_in_pages_with_a_kill_among_them(stage: tuple[Ground, Bitmex, str]) -> None:
+    """1,203 fills, a page has 500, six hundred of them share one moment; killed after the second page's first rows."""
+    ground, market, env = stage
+    ground.trades(XBTUSD, env=env)
+    for parts in (603, 400, 200):
+        market.middle("50000")
+        market.order("Buy", parts * 100, "50000")
+        ground.exchange.control("trade", market="Bitmex", category="inverse", symbol="XBTUSD", side="SELL",
+                                qty=str(parts * 100), parts=parts)
+    assert len(ground.exchange.truth()["executions"]) == 1203
+
+    child = driver(ground, kill="after commit", nth=1010, orders=0, stay=0, from_start=True, patience=60,
+                   products=words((XBTUSD,)))
+    child.wait(60)
+    first = len(ground.read().coins)
+    assert 500 < first < 1203, child.text()
+
+    with recorded() as wire:
+        terminal = ground.terminal()
+        until(lambda: len(ground.read().coins) == 1203, 20, "every fill")
+        ground.check()
+        assert wire.count("GET", "/api/v1/execution/tradeHistory") <= 8, "it goes round in circles"
+        terminal.end()
+    ground.terminal()
+    ground.check()
+
+    assert len(ground.read().coins) == 1203
+    assert max(Counter(str(row["TTIME"]) for row in rows(ground)).values()) >= 600
