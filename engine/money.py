@@ -94,7 +94,6 @@ def page_end(state: State, page: MoneyPage, out: Decision) -> None:
     venue = state.venues.get((page.market, page.category))
     if venue is not None and venue.up and not venue.money_read:
         out.changes.append(SetVenue(replace(venue, money_read=True)))
-        out.requests.append(AskAccount(venue.market, venue.category, "check"))   # now its balances can be compared
 
 
 # ---------------------------------------------------------------- the proof
@@ -139,7 +138,6 @@ def _open(state: State, venue: VenueBook, wallet: WalletId, found: dict[str, Dec
         since = now.mono
         out.changes.append(SetFound(wallet, since, found))
     if now.mono - since < apart:
-        out.changes.append(SetVenue(replace(venue, next_check=now.mono + apart)))
         return
     for currency, control in found.items():
         opening = half_up(control - state.moved.get((wallet, currency), ZERO), COMMISS_PLACES)

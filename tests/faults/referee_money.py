@@ -33,8 +33,10 @@ def faults_of(truth: Iterable[Row], coins: Iterable[Row]) -> tuple[list[str], di
     for row in rows:
         if row["SIDE"] < 0:
             booked[row["MARKET"], row["EXECID"]].append(row)
-    told = {(one["market"], one["id"]): one for one in truth if Decimal(one["amount"])}
-    wrong = [f"funding lost: {' '.join(name)}" for name in sorted(told.keys() - booked.keys())]
+    told = {(one["market"], one["id"]): one for one in truth}
+    # One of nothing, rounded to it, has rows only where owners on both sides share it.
+    wrong = [f"funding lost: {' '.join(name)}" for name in sorted(told.keys() - booked.keys())
+             if Decimal(told[name]["amount"])]
     wrong += [f"funding invented: {' '.join(name)}" for name in sorted(booked.keys() - told.keys())]
     ours: dict[str, Decimal] = defaultdict(lambda: ZERO)
     theirs: dict[str, Decimal] = defaultdict(lambda: ZERO)

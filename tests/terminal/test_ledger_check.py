@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 
-from tests.faults.harness import BUY, SELL, Ground, until
+from tests.faults.harness import BUY, QUICK, SELL, Ground, until
 
 
 def checked(ground: Ground, code: int) -> str:
@@ -23,7 +24,7 @@ def opened(ground: Ground) -> bool:
 
 def test_ledger_and_exchange_agree_until_a_fact_is_missing(ground: Ground) -> None:
     ground.settings("MARKET_LIST=Binance", more="LINEAR_SYMBOLS=BTCUSDT, ETHUSDT")
-    terminal = ground.terminal()
+    terminal = ground.terminal(replace(QUICK, check_account=1.0))
     for side, qty in ((BUY, "0.005"), (SELL, "0.002")):
         terminal.place(side, qty)
     until(lambda: terminal.session.engine.view and any(

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 
 from engine.commands import Recover
-from tests.faults.harness import BTC, BUY, SELL, Ground, until
+from tests.faults.harness import BTC, BUY, QUICK, SELL, Ground, until
 from tests.faults.products import BTCUSDT, XBTUSD, lift_limits
 from tests.terminal.test_scenarios import Stage as Scenario
 from tests.terminal.test_scenarios import database
@@ -54,7 +55,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for place, (bot, key) in enumerate(BOTS.items()):
             if "." not in bot:
                 ground.robot(bot, key.symbol, category=key.category.value, market=key.market, sort=place)
-        yield Stage(ground, BOTS)
+        yield Stage(ground, BOTS, replace(QUICK, check_account=1.0))
     finally:
         ground.close()
 

@@ -15,8 +15,8 @@ import pytest
 
 from engine.commands import MoveOrder, Recover
 from engine.view import bot_pnl
-from models import Key, Side, TimeInForce
-from tests.faults.harness import BUY, SELL, Ground, Terminal, until
+from models import Key, Side, TimeInForce, Timings
+from tests.faults.harness import BUY, QUICK, SELL, Ground, Terminal, until
 from tests.faults.products import ETHUSD, XBTUSD, XBTUSDT, lift_limits
 from tests.simulator.bitmex_client import Bitmex
 from tests.support.mariadb import PASSWORD, MariaDb
@@ -29,10 +29,10 @@ BOTS = {"One": INVERSE, "Three": INVERSE, "Four": INVERSE, "SixI": INVERSE, "Six
 class Stage:
     """A session on the bundled BitMEX, and its market."""
 
-    def __init__(self, ground: Ground, bots: Mapping[str, Key]) -> None:
+    def __init__(self, ground: Ground, bots: Mapping[str, Key], timings: Timings = QUICK) -> None:
         """`bots`: what each trades; more owners than bots are fine."""
         self.ground, self.market, self.bots = ground, Bitmex(ground.exchange), bots
-        self.terminal: Terminal = ground.terminal()
+        self.terminal: Terminal = ground.terminal(timings)
 
     def take(self, bot: str, side: Side, qty: str, price: str) -> None:
         """A taker's fill at exactly this price."""
