@@ -37,7 +37,7 @@ run: install
 	@$(PY) main.py $(ARGS)
 
 # Three at a time what only reckons or talks; two at a time what watches the clock or the screen, each on its own screen.
-# 300 + 420 s: all of it stays under twelve minutes, and says which test was running when it does not. With ARGS one
+# 310 + 410 s: all of it stays under twelve minutes, and says which test was running when it does not. With ARGS one
 # plain run of what they name.
 test: .venv/.dev
 	@tools/bootstrap.sh tools
@@ -45,8 +45,8 @@ ifdef ARGS
 	$(PY) -m pytest --session-timeout=700 $(ARGS)
 else
 	@beside=0; alone=0; \
-	$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --session-timeout=300 || beside=$$?; \
-	$(PY) -m pytest -n 2 --dist loadfile -m alone --session-timeout=420 || alone=$$?; \
+	$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --session-timeout=310 || beside=$$?; \
+	$(PY) -m pytest -n 2 --dist loadfile -m alone --session-timeout=410 || alone=$$?; \
 	exit $$((beside + alone))
 endif
 

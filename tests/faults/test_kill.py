@@ -64,7 +64,8 @@ def kill_at(ground: Ground, effect: str, nth: int, seed: int, from_start: bool =
 
 
 @pytest.mark.parametrize(("row", "effect", "nth", "database"), [
-    *((*one, "sqlite") for one in SHORT), ("K6", "inside commit", 11, "mariadb")])
+    *((*one, "sqlite") for one in SHORT),
+    pytest.param("K6", "inside commit", 11, "mariadb", marks=pytest.mark.long)])
 def test_killed_at_an_effect(ground: Ground, request: pytest.FixtureRequest, row: str, effect: str, nth: int,
                              database: str) -> None:
     keep_books_in(ground, database, request)
