@@ -27,7 +27,8 @@ def test_a_path_in_small_gives_numbers(name: str) -> None:
 
 
 @pytest.mark.late
-@pytest.mark.parametrize("name", ["stream", "fill", "ledger", "bots", pytest.param("private", marks=pytest.mark.long), "signal"])
+@pytest.mark.parametrize("name", [
+    "stream", "fill", "ledger", "bots", pytest.param("private", marks=pytest.mark.long), "signal"])
 def test_a_path_with_processes_in_small_gives_numbers(name: str) -> None:
     rows = command.measured(name, TINY)
 
