@@ -28,7 +28,7 @@ class Sights:
 
     def of(self, message: object, state: State) -> Sight:
         """The market a message is about; an empty sight for messages about none."""
-        key = getattr(message, "key", None)
+        key = getattr(message, "key", None) or getattr(getattr(message, "request", None), "key", None)
         if isinstance(message, TakeOver):
             key = Key(message.market, message.category, message.symbol)
         if not isinstance(key, Key):
