@@ -91,7 +91,16 @@ class Sheet:
         """Take it away; twice is harmless."""
         if self.frame.winfo_exists():
             self.frame.destroy()
+            self.shell.root.after_idle(self._let_go)
         self.shell.gone(self)
+
+    def _let_go(self) -> None:
+        """Tk's variables unset themselves when they are cleared up, which may happen on any thread: done here."""
+        mine = list(vars(self).values())
+        for one in [*mine, *(value for each in mine if isinstance(each, dict) for value in each.values())]:
+            if isinstance(one, tk.Variable):
+                one.__del__()
+                one._tk = None  # type: ignore[attr-defined]  # clearing up again does nothing then
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self.frame:
