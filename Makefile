@@ -46,7 +46,7 @@ ifdef ARGS
 else
 	@beside=0; alone=0; \
 	$(PY) -m pytest -n 3 --dist loadfile -m "not alone" --session-timeout=310 || beside=$$?; \
-	$(PY) -m pytest -n 2 --dist loadfile -m alone --session-timeout=410 || alone=$$?; \
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m alone --session-timeout=410 || alone=$$?; \
 	exit $$((beside + alone))
 endif
 

@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: only in the long form (BOTBOOK_LONG=1, make faults)")
     config.addinivalue_line("markers", "alone: set by folder; make test runs these after the rest, fewer at a time")
     config.addinivalue_line("markers", "late: starts processes or takes seconds; runs after the others of its folder")
+    config.addinivalue_line("markers", "lengthy: takes half a minute; where several run at a time its file begins first")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,7 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("long")]
         if long:
             config.hook.pytest_deselected(items=long)
-    items.sort(key=_rank)
+    is_beside = hasattr(config, "workerinput")           # nobody waits alone for the longest at the end
+    items.sort(key=lambda item: (not (is_beside and item.get_closest_marker("lengthy")), *_rank(item)))
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:

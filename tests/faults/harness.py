@@ -34,7 +34,7 @@ from core.secrets import KnownSecrets
 from core.settings import Demo, load_settings
 from db import schema
 from engine import asking
-from engine.commands import Cancel, Command, PlaceOrder, Verdict
+from engine.commands import Cancel, Command, PlaceOrder, Recover, Verdict
 from engine.view import View
 from models import Category, Health, Key, Mode, OrdType, Side, TimeInForce, Timings
 from session.build import Session, open_store
@@ -317,6 +317,18 @@ class Terminal:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         assert not self.fatal, self.fatal
+
+    def recover(self, limit: float = 15.0) -> None:
+        """F3, and until every product has recovered anew; right after the verdict all still looks as before."""
+        done = self._recoveries()
+        products = len({(key.market, key.category) for key in self.keys})
+        verdict = self.ask(Recover(self.ticket()))
+        assert verdict.ok, verdict.refusal
+        until(lambda: self._recoveries() >= done + products, limit, "recovered anew")
+        self.wait_recovered(limit)
+
+    def _recoveries(self) -> int:
+        return sum("recovered: account" in text for text in self.messages())
 
     def report(self) -> str:
         """How things stand, for a failure's text."""

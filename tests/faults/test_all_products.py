@@ -145,9 +145,10 @@ def all_at_once(ground: Ground, monkeypatch: pytest.MonkeyPatch, lives: int, sec
 
 
 @pytest.mark.late
+@pytest.mark.lengthy
 @pytest.mark.timeout(150)
 def test_all_products_under_faults(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    all_at_once(ground, monkeypatch, lives=2, seconds=24)
+    all_at_once(ground, monkeypatch, lives=2, seconds=28)
 
 
 @pytest.mark.long

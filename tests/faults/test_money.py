@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine.commands import Recover
 from tests.faults.harness import BTC, BUY, ETH, SELL, Ground, Terminal, until
 from tests.faults.products import lift_limits
 
@@ -95,8 +94,7 @@ def test_a2_funding_read_again_stays_one(stage: Stage) -> None:
     rows = len(stage.ground.read().coins)
 
     for _ in range(3):
-        assert stage.terminal.ask(Recover(stage.terminal.ticket())).ok
-        stage.terminal.wait_recovered()
+        stage.terminal.recover()
 
     stage.settled()
     assert len(stage.ground.read().coins) == rows

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 
-from engine.commands import Recover
 from tests.faults.harness import BTC, BUY, SELL, TURNER_PARAMS, Ground, Terminal, Wire, during, until
 
 ORDER = "/fapi/v1/order"
@@ -154,8 +153,7 @@ def test_o20_the_same_execution_again_and_again(ground: Ground, terminal: Termin
     ground.exchange.fault("cut", code=1006)
     until(lambda: not terminal.is_live(), 5, "the cut")
     terminal.wait_recovered()
-    terminal.ask(Recover(terminal.ticket()))
-    terminal.wait_recovered()
+    terminal.recover()
 
     ground.check()
 

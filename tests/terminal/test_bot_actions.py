@@ -22,7 +22,6 @@ from engine.commands import (
     MergeBot,
     NewBot,
     ReassignPosition,
-    Recover,
     RenameBot,
 )
 from engine.kept import fold
@@ -108,9 +107,8 @@ def test_rows_typed_by_hand_and_actions_of_the_window(books: Ground) -> None:
     type_sql(books, TYPED.format("beta", "BTCUSDT", 2, 5), TYPED.format("late", "BTCUSDT", 3, 7),
              TYPED.format("far", "XRPUSDT", 4, 1), TYPED.format("9lives", "BTCUSDT", 5, 1),
              TYPED.format("x'' OR ''1''=''1", "ETHUSDT", 6, 1))
-    terminal.ask(Recover(terminal.ticket()))
+    terminal.recover()
     until(lambda: len(terminal.view.bots) == 6, 5, "the rows typed by hand")
-    terminal.wait_recovered()
     shown = {emi: (line.status, line.reason[:40]) for emi, line in lines(terminal).items()}
     assert shown == {
         "alfa": ("WORK", ""), "beta": ("WORK", ""), "late": ("SUSPENDED", "TIMEFR 7: minutes, one of 1, 3, 5, 15, 3"),

@@ -9,7 +9,6 @@ from decimal import Decimal as D
 
 import pytest
 
-from engine.commands import Recover
 from tests.faults.harness import BTC, BUY, QUICK, SELL, Ground, until
 from tests.faults.products import BTCUSDT, XBTUSD, lift_limits
 from tests.terminal.test_scenarios import Stage as Scenario
@@ -76,8 +75,7 @@ def test_scenarios_14_and_11_bots_on_both_sides(stage: Stage) -> None:
     rows = [row for row in stage.ground.read().coins if row["SIDE"] < 0]
     newest = [row for row in rows if row["EXECID"] == max(rows, key=lambda row: int(row["ID"]))["EXECID"]]
     assert [row["PART"] for row in newest] == [0, 1, 2] and {row["CURRENCY"] for row in newest} == {"XBt"}
-    assert stage.terminal.ask(Recover("again")).ok
-    stage.terminal.wait_recovered()
+    stage.terminal.recover()
     stage.ground.check()
     assert len(stage.funded(0)) == len(rows) == 6
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.commands import MoveOrder, Recover
+from engine.commands import MoveOrder
 from engine.view import bot_pnl
 from models import Key, Side, TimeInForce, Timings
 from tests.faults.harness import BUY, QUICK, SELL, Ground, Terminal, until
@@ -147,8 +147,7 @@ def test_scenario_4_partial_fills_told_again_by_stream_and_history(stage: Stage)
     ahead = sum(int(row["size"]) for row in bids if D(row["price"]) >= D("49999.5"))
     stage.ground.trade("SELL", str(ahead), key=INVERSE)
     until(lambda: stage.ground.status(name) == "FILLED", 5, "FILLED")
-    terminal.ask(Recover(terminal.ticket()))
-    terminal.wait_recovered()
+    terminal.recover()
     until(lambda: all(line.id != name for line in terminal.view.orders), 5, "gone from the open orders")
 
     assert stage.column("Four", "SUMREAL") == [D("0.002"), D("0.003"), D("0.00100001")]

@@ -137,6 +137,7 @@ def place_by_hand(window: Live, qty: str, side: str, kind: str, price: str = "")
     assert window.app.desk.draft is None, window.note()
 
 
+@pytest.mark.lengthy
 def test_the_terminal_ends_with_the_recordings_market_and_its_orders_booked(
         replayed: tuple[Live, Exchange, dict[str, Expected]]) -> None:
     window, exchange, expected = replayed
