@@ -8,28 +8,17 @@ key says so) drops the whole decision: nothing was applied before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from msgspec import structs
-
-from core.dates import hms
 from core.rows import (
-    BookRow,
-    CoinRow,
-    ConfirmRow,
-    CounterRow,
-    CursorRow,
     Loaded,
-    MoveRow,
     OrderRow,
     RobotState,
-    WatchRow,
-    book_key,
 )
 from core.titles import market_title, product_title
-from engine import asking, bot_actions, funding, hearing, money, recovery, replacing, stops
+from engine import asking, bot_actions, funding, hearing, money, opinions, recovery, replacing, stops
+from engine.applying import apply_change, apply_row
 from engine.commands import (
     AskNow,
     BotAction,
@@ -48,38 +37,18 @@ from engine.commands import (
     TakeOver,
     Watch,
 )
-from engine.kept import is_transfer, moves_everything, trade_lines
+from engine.kept import books_before, trade_lines
 from engine.recovery import DAY_MS
 from engine.state import (
     VERDICTS_KEPT,
-    AddTrade,
-    Change,
     Decision,
-    MissingFills,
-    MoveDay,
     Now,
-    SetControl,
-    SetDifference,
-    SetFlags,
-    SetFound,
-    SetLastHand,
     SetLost,
-    SetMissing,
-    SetRejects,
-    SetReplace,
-    SetRobot,
-    SetStop,
-    SetVenue,
-    SetWatch,
     Sight,
     State,
-    VenueBook,
     VenueId,
-    together,
 )
-from engine.view import MessageLine
 from models import (
-    ZERO,
     AccountSnapshot,
     Ack,
     AskAccount,
@@ -107,9 +76,6 @@ from models import (
     VenueMessage,
     VenueUp,
 )
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 ENDED_KEPT_S = 600.0          # ended orders stay in memory this long, for late opinions and the window
 
@@ -156,9 +122,11 @@ class Core:
             case OrderAbsent():
                 hearing.hear_absent(state, message, now, round(timings.absent_margin * 1000), out)
             case LeverageReport():
-                _leverage(state, message, out)
-            case PositionReport() | BalanceReport():
-                self._opinion(message, out)
+                opinions.hear_leverage(state, message, out)
+            case PositionReport():
+                opinions.hear_position(state, message, out)
+            case BalanceReport():
+                opinions.hear_balance(state, message, out)
             case AccountSnapshot():
                 recovery.snapshot(state, message, now, timings, self._multiplier, out)
             case HistoryPage():
@@ -228,30 +196,6 @@ class Core:
         else:
             asking.move(self.state, message, now, sight, out)
 
-    def _opinion(self, message: PositionReport | BalanceReport, out: Decision) -> None:
-        key = message.key if isinstance(message, PositionReport) else None
-        where = (key.market, key.category) if key else (message.market, message.category)  # type: ignore[union-attr]
-        venue = self.state.venues.get(where)
-        if venue is None:
-            return
-        if isinstance(message, PositionReport):
-            old = next((p for p in venue.positions if p.key == message.key), None)
-            merged = replace(message, mark=message.mark or (old.mark if old else None),
-                             liquidation=message.liquidation or (old.liquidation if old else None),
-                             margin=message.margin or (old.margin if old else None),
-                             leverage=message.leverage or (old.leverage if old else None))
-            rest = tuple(p for p in venue.positions if p.key != message.key)
-            out.changes.append(SetVenue(replace(venue, positions=(*rest, merged))))
-        else:
-            before = next((b for b in venue.balances if b.currency == message.currency), None)
-            # A stream tells the wallet only: what hangs on it moves alike until the account is asked again.
-            moved = message.wallet - before.wallet if before else ZERO
-            merged_balance = message if before is None else replace(
-                message, margin_balance=_moved(message.margin_balance, before.margin_balance, moved),
-                available=_moved(message.available, before.available, moved))
-            others = tuple(b for b in venue.balances if b.currency != message.currency)
-            out.changes.append(SetVenue(replace(venue, balances=(*others, merged_balance))))
-
     def tick(self, now: Now, guard: stops.Stops | None = None) -> Decision:
         """What is due by itself. `guard`: bots' stop-losses are kept at the venue."""
         out = Decision()
@@ -266,132 +210,13 @@ class Core:
         """Make a decision true in memory, after its rows are committed."""
         state = self.state
         for row in decision.rows:
-            self._apply_row(row, now)
+            apply_row(state, row, now, self._timings)
         for change in decision.changes:
-            self._apply_change(change, now)
+            apply_change(state, change, now)
         if decision.verdict is not None and decision.verdict.ticket:
             state.verdicts[decision.verdict.ticket] = decision.verdict
             while len(state.verdicts) > VERDICTS_KEPT:
                 state.verdicts.popitem(last=False)
-
-    def _apply_row(self, row: object, now: Now) -> None:
-        state = self.state
-        match row:
-            case OrderRow():
-                name = (row.key, row.name)
-                old = state.orders.get(name)
-                state.orders[name] = row
-                if row.order_id:
-                    state.by_order_id[(row.key, row.order_id)] = row.name
-                if row.status.is_terminal:
-                    state.ended.setdefault(name, now.mono)
-                else:
-                    state.ended.pop(name, None)
-                gap = row.told_qty - row.booked_qty if row.cl_ord_id else ZERO
-                if gap <= 0:
-                    state.missing.pop(name, None)
-                elif name not in state.missing or (old is not None and gap > old.told_qty - old.booked_qty):
-                    state.missing[name] = MissingFills(now.mono + self._timings.ask_unknown)
-            case BookRow():
-                state.books[book_key(row)] = row
-            case CoinRow():
-                if row.side < 0:
-                    name_of = (row.account, row.key)
-                    if not is_transfer(row):
-                        state.funded[name_of] = max(row.time, state.funded.get(name_of, 0))
-                    return
-                if row.qty:
-                    state.add_fill(row)
-                if row.part == 0:
-                    state.remember_position(row.key, now.mono)
-            case MoveRow():
-                self._moved(row)
-            case ConfirmRow():
-                state.unconfirmed.discard((row.market, row.account))
-            case CursorRow():
-                state.cursors[(row.account, row.key, row.kind)] = row.time
-            case CounterRow():
-                if row.name == asking.ORDER_NUMBER:
-                    state.number = row.value
-            case RobotState():
-                robot = state.robots.get(row.emi)
-                if robot is not None:
-                    state.robots[row.emi] = replace(robot, state=BotState(row.state), reason=row.reason)
-            case WatchRow():
-                if row.on:
-                    state.configured.add(row.key)
-                    state.watched.add(row.key)
-                else:
-                    state.configured.discard(row.key)
-                    state.watched.discard(row.key)
-
-    def _moved(self, row: MoveRow) -> None:
-        wallet = (row.market, row.account, row.wallet)
-        sums = self.state.moved
-        sums[(wallet, row.currency)] = sums.get((wallet, row.currency), ZERO) + row.amount
-        if row.kind == money.OPENING:
-            self.state.openings[(wallet, row.currency)] = row.amount
-            self.state.opened.add(wallet)
-
-    def _apply_change(self, change: Change, now: Now) -> None:
-        state = self.state
-        match change:
-            case SetWatch():
-                if change.watch is None:
-                    state.watches.pop(change.order, None)
-                else:
-                    state.watches[change.order] = change.watch
-                    if change.watch.in_kill:
-                        state.kill_orders.add(change.order)
-            case SetMissing():
-                if change.order in state.missing:
-                    state.missing[change.order] = change.missing
-            case SetVenue():
-                state.venues[change.venue.id] = change.venue
-            case SetDifference():
-                if change.difference is None:
-                    state.differences.pop(change.key, None)
-                else:
-                    state.differences[change.key] = change.difference
-            case SetFlags():
-                state.trading = state.trading if change.trading is None else change.trading
-                if change.kill is not None:
-                    if not change.kill.locked:
-                        state.kill_orders.clear()
-                    state.kill = change.kill
-            case AddTrade():
-                state.trades.appendleft(change.trade)
-            case SetRejects():
-                state.rejects[change.owner] = change.count
-            case SetStop():
-                state.stops[change.emi] = change
-            case SetRobot():
-                state.set_robot(change)
-            case MoveDay():
-                state.move_day(change)
-            case SetLastHand():
-                state.last_hand = change
-            case SetReplace():
-                _set(state.replacing, change.order, change.command)
-                _set(state.replaced, change.order, change.old or None)
-            case SetLost():
-                _set(state.lost_moves, change.key, change.text or None)
-            case SetFound():
-                state.found[change.wallet] = (change.since, change.found)
-            case SetControl():
-                state.controls[(change.control.wallet, change.control.currency)] = change.control
-            case Notice():
-                self._say(change, now)
-
-    def _say(self, notice: Notice, now: Now) -> None:
-        lines = self.state.messages
-        if lines and (lines[0].market, lines[0].text) == (notice.market, notice.text):
-            lines[0] = MessageLine(now.wall, notice.market, notice.text, lines[0].level, lines[0].emi,
-                                   lines[0].count + 1)
-        else:
-            lines.appendleft(MessageLine(now.wall, notice.market, notice.text, notice.level, notice.emi))
-        if notice.emi:
-            self.state.last_event[notice.emi] = f"{hms(now.wall)[:5]} {notice.text}"
 
     # ------------------------------------------------------------ memory from the ledger
 
@@ -401,7 +226,7 @@ class Core:
         self.forget(market, account)
         state.complete_from[(market, account)] = day
         for row in (*loaded.orders, *loaded.books, *loaded.cursors, *loaded.moves):
-            self._apply_row(row, now)
+            apply_row(state, row, now, self._timings)
         for fill in (row for row in loaded.today if row.side >= 0):
             state.add_fill(fill)
         state.funded.update({(account, key): ms for key, ms in loaded.funded.items()})
@@ -466,11 +291,11 @@ class Core:
 
     def remember(self, order: OrderRow, now: Now) -> None:
         """Take an ended order's row back into memory: something came late for it."""
-        self._apply_row(order, now)
+        apply_row(self.state, order, now, self._timings)
 
     def force_bot(self, emi: str, bot_state: BotState, reason: str) -> None:
         """A bot's switch while the database is away: true at once in memory, stored when it is back."""
-        self._apply_row(RobotState(emi, bot_state.value, reason), Now(0, 0.0, 0))
+        apply_row(self.state, RobotState(emi, bot_state.value, reason), Now(0, 0.0, 0), self._timings)
 
     def set_robots(self, robots: Iterable[Robot], reasons: dict[str, str]) -> None:
         """The rows of `robots` as read anew; `reasons` says which cannot run and why."""
@@ -485,58 +310,8 @@ class Core:
         self.state.configured = {*listed, *self.state.watched}
 
 
-def _leverage(state: State, message: LeverageReport, out: Decision) -> None:
-    """How an instrument is margined now; what this report leaves open stays as it was told before."""
-    where = (message.key.market, message.key.category)
-    venue = state.venues.get(where) or VenueBook(*where)     # told while the account is read, before the venue is up
-    old = next((report for report in venue.leverages if report.key == message.key), message)
-    merged = replace(message, leverage=message.leverage if message.leverage is not None else old.leverage,
-                     isolated=message.isolated if message.isolated is not None else old.isolated,
-                     most=message.most if message.most is not None else old.most)
-    rest = tuple(report for report in venue.leverages if report.key != message.key)
-    out.changes.append(SetVenue(replace(venue, leverages=(*rest, merged))))
-
-
-def _set(kept: dict[A, B], key: A, value: B | None) -> None:
-    if value is None:
-        kept.pop(key, None)
-    else:
-        kept[key] = value
-
-
 def _named(command: Recover) -> str:
     """What is to be reconnected, as the window names it; "" = everything."""
     if command.category is not None:
         return product_title(command.market, command.category)
     return market_title(command.market)
-
-
-def _moved(told: Decimal | None, before: Decimal | None, by: Decimal) -> Decimal | None:
-    return told if told is not None or before is None else before + by
-
-
-def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[tuple[str, Key, str, str], BookRow]:
-    """The kept sums as they were before these rows: sums minus what the rows added (volume and fills included).
-
-    Who took over everything meanwhile has begun with both owners' sums.
-    """
-    rows = tuple(rows)
-    result = {book_key(row): row for row in books}
-    for row in rows:
-        name = (row.account, row.key, row.emi, row.currency)
-        old = result.get(name)
-        if old is None:
-            continue
-        is_funding = row.side < 0
-        result[name] = structs.replace(
-            old, pos=old.pos - (ZERO if is_funding else row.qty), sumreal=old.sumreal - row.sumreal,
-            fees=old.fees - (ZERO if is_funding else row.commiss),
-            funding=old.funding - (row.commiss if is_funding else ZERO),
-            volume=old.volume - (ZERO if is_funding or is_transfer(row) else abs(row.qty)), entry=None)
-    for row in rows:
-        giver, taker = ((row.account, row.key, emi, row.currency) for emi in (row.emi, row.refer))
-        if moves_everything(row) and not row.part % 2 and giver in result and taker in result:
-            given = result[giver]
-            result[taker] = together(result[taker], given)
-            result[giver] = BookRow(row.key, row.account, row.emi, row.currency)
-    return result

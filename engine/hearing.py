@@ -98,8 +98,6 @@ def hear_ack(state: State, message: Ack, now: Now, out: Decision) -> None:
     put(state, out, order, orders.reported(order, report, answer=isinstance(request, AmendOrder)), now)
 
 
-
-
 def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
     """The venue's no, or our limiter's."""
     request = message.request

@@ -1,4 +1,4 @@
-"""Kept sums from the rows they sum: the exact check, and rebuilding them after a change by hand. Pure."""
+"""Kept sums and the rows they sum: the exact check, rebuilding after a change by hand, and sums of earlier. Pure."""
 
 from __future__ import annotations
 
@@ -31,6 +31,39 @@ def fold(rows: Iterable[CoinRow], before: Iterable[BookRow] = ()) -> tuple[BookR
             volume=old.volume + (abs(row.qty) if not is_opening(row) and not is_transfer(row) else 0),
             fills=old.fills + (1 if row.part == 0 and not is_transfer(row) else 0))
     return tuple(books.values())
+
+
+def books_before(books: Iterable[BookRow], rows: Iterable[CoinRow]) -> dict[BOOK_KEY, BookRow]:
+    """The kept sums as they were before these rows: sums minus what the rows added (volume and fills included).
+
+    Who took over everything meanwhile has begun with both owners' sums.
+    """
+    rows = tuple(rows)
+    result = {book_key(row): row for row in books}
+    for row in rows:
+        name = (row.account, row.key, row.emi, row.currency)
+        old = result.get(name)
+        if old is None:
+            continue
+        is_funding = row.side < 0
+        result[name] = replace(
+            old, pos=old.pos - (ZERO if is_funding else row.qty), sumreal=old.sumreal - row.sumreal,
+            fees=old.fees - (ZERO if is_funding else row.commiss),
+            funding=old.funding - (row.commiss if is_funding else ZERO),
+            volume=old.volume - (ZERO if is_funding or is_transfer(row) else abs(row.qty)), entry=None)
+    for row in rows:
+        giver, taker = ((row.account, row.key, emi, row.currency) for emi in (row.emi, row.refer))
+        if moves_everything(row) and not row.part % 2 and giver in result and taker in result:
+            given = result[giver]
+            result[taker] = together(result[taker], given)
+            result[giver] = BookRow(row.key, row.account, row.emi, row.currency)
+    return result
+
+
+def together(one: BookRow, other: BookRow) -> BookRow:
+    """The sums of two owners, as the first one's; what was traded stays with who traded it."""
+    return replace(one, pos=one.pos + other.pos, sumreal=one.sumreal + other.sumreal, fees=one.fees + other.fees,
+                   funding=one.funding + other.funding, entry=None)
 
 
 def trade_lines(books: Iterable[BookRow], newest: Sequence[CoinRow],

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec.structs import replace
-
+from core import numbers
 from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow, RobotRow
 from core.titles import full_name
 from engine.commands import PlaceOrder, Verdict
+from engine.kept import together
 from engine.orders import FOREIGN_ID
 from engine.timeline import Timeline
 from engine.view import KillState, MessageLine, TradeLine
@@ -143,10 +143,9 @@ class Difference:
     @property
     def text(self) -> str:
         """For the strip and the position's line."""
-        from core.numbers import text
         off = self.theirs - self.ours
-        return f"{full_name(self.key)} books {text(self.ours)}, exchange {text(self.theirs)}, difference " \
-               f"{'+' if off > 0 else ''}{text(off)}"
+        return f"{full_name(self.key)} books {numbers.text(self.ours)}, exchange {numbers.text(self.theirs)}, " \
+               f"difference {'+' if off > 0 else ''}{numbers.text(off)}"
 
 
 WalletId = tuple[str, str, str]      # market, account, and the word of the wallet
@@ -457,12 +456,6 @@ class State:
         """Whether this bot may trade by itself, F9 apart."""
         robot = self.robots.get(emi)
         return robot is not None and robot.state is BotState.WORK and emi not in self.robot_reasons
-
-
-def together(one: BookRow, other: BookRow) -> BookRow:
-    """The sums of two owners, as the first one's; what was traded stays with who traded it."""
-    return replace(one, pos=one.pos + other.pos, sumreal=one.sumreal + other.sumreal, fees=one.fees + other.fees,
-                   funding=one.funding + other.funding, entry=None)
 
 
 class Holders:

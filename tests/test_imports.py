@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 NARROW = {"strategies": ("strategies.base", "strategies.indicators")}
 # Decided before anything runs, the same in a test, a backtest and live: no thread, clock, file, socket, database.
 PURE = ("accounting", "risk", "engine.core", "engine.orders", "engine.booking", "engine.recovery", "engine.hearing",
-        "engine.asking", "engine.kept", "engine.state", "engine.lines")
+        "engine.asking", "engine.applying", "engine.opinions", "engine.kept", "engine.state", "engine.lines")
 NOT_PURE = {"threading", "socket", "time", "os", "sqlite3", "subprocess", "asyncio", "queue", "pathlib", "shutil",
             "ssl", "selectors", "signal", "tempfile", "random", "requests", "sqlalchemy", "pymysql", "websocket",
             "tkinter", "multiprocessing", "concurrent", "urllib", "http"}

@@ -23,8 +23,7 @@ from engine.commands import (
     RenameBot,
     SetTrading,
 )
-from engine.core import books_before
-from engine.kept import trade_lines
+from engine.kept import books_before, trade_lines
 from engine.state import Decision
 from models import BotState, Category, Instrument, Key, OrdStatus, OrdType, Side, Trigger, VenueDown
 from tests.support.bots import BotDriver, row
