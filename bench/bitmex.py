@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from bench.row import Row, Size
 from connectors.bitmex import stream
+from connectors.bitmex.contracts import Contract
 from connectors.bitmex.feed import MarketFeed, Watch
 from connectors.bitmex.market import MarketSymbol
-from connectors.bitmex.parse import Contract
 from connectors.bitmex.public import PublicSymbol
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync

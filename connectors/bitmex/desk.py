@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from connectors.bitmex import conditional, errors, parse
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.contracts import Contracts
 from connectors.bitmex.rest import Endpoints, Rest
 from connectors.http import Call
 from connectors.keeper import Standing
@@ -38,7 +39,7 @@ class OrderDesk:
     """Sends order requests, each once."""
 
     def __init__(self, rest: Rest, calls: Endpoints, sync: TimeSync, clock: Clock, standing: Callable[[], Standing],
-                 contracts: Callable[[], parse.Contracts]) -> None:
+                 contracts: Callable[[], Contracts]) -> None:
         self._rest, self._calls, self._sync, self._clock = rest, calls, sync, clock
         self._standing, self._contracts = standing, contracts
 

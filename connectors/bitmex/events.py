@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.bitmex import money, parse
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.contracts import Contracts
 from connectors.bitmex.questions import balances
 from connectors.reading import bad
 from core.errors import BadMessage
@@ -64,7 +65,7 @@ def table_of(raw: bytes) -> str:
 class Tables:
     """The account's tables of one category."""
 
-    def __init__(self, category: Category, account: Callable[[], str], contracts: Callable[[], parse.Contracts],
+    def __init__(self, category: Category, account: Callable[[], str], contracts: Callable[[], Contracts],
                  complain: Callable[[str], None]) -> None:
         self._category, self._account, self._contracts, self._complain = category, account, contracts, complain
         self._rows: dict[str, Rows] = {}

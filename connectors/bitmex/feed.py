@@ -16,8 +16,8 @@ from connectors.bitmex import stream
 from connectors.bitmex.auth import MARKET
 from connectors.bitmex.book import IdBook, Lost
 from connectors.bitmex.market import MarketSymbol
-from connectors.bitmex.parse import time_ms
 from connectors.bitmex.public import PublicSymbol
+from connectors.bitmex.values import time_ms
 from connectors.complaints import Complaints
 from connectors.reading import READ_ERRORS, bad, beginning
 from connectors.subscriptions import Channel, Subscriptions

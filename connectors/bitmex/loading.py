@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from connectors.asker import Asker, Question
 from connectors.bitmex import parse
+from connectors.bitmex.contracts import Contract
 from connectors.bitmex.rest import CANDLES_A_PAGE, Endpoints
 from connectors.timesync import TimeSync
 from connectors.wishes import GotCandles, GotDayOpen
@@ -44,14 +45,14 @@ class Loader:
     def __init__(self, asker: Asker, calls: Endpoints, sync: TimeSync, wanted: int) -> None:
         self._asker, self._calls, self._sync, self._wanted = asker, calls, sync, wanted
 
-    def ask_candles(self, contract: parse.Contract, timeframe: str, since: int, deliver: Deliver) -> None:
+    def ask_candles(self, contract: Contract, timeframe: str, since: int, deliver: Deliver) -> None:
         """Candles since the newest closed one, or the whole history for `since` 0."""
         name = f"{timeframe} candles of {contract.instrument.key.symbol}"
         self._asker.drop(name)
         self._asker.post(name, lambda: self._candles(contract, timeframe, since, deliver),
                          RANK_CLOSE if since else RANK_HISTORY)
 
-    def ask_day_open(self, contract: parse.Contract, deliver: Deliver) -> None:
+    def ask_day_open(self, contract: Contract, deliver: Deliver) -> None:
         """The day's first price, now and after each midnight UTC."""
         symbol = contract.instrument.key.symbol
         self.forget_day_open(symbol)
@@ -61,7 +62,7 @@ class Loader:
         """Not watched any more."""
         self._asker.drop(f"day of {symbol}")
 
-    def _candles(self, contract: parse.Contract, timeframe: str, since: int, deliver: Deliver) -> Question:
+    def _candles(self, contract: Contract, timeframe: str, since: int, deliver: Deliver) -> Question:
         step, source = TIMEFRAMES[timeframe], SOURCES[timeframe]
         piece = TIMEFRAMES[source]
         asked_ms, key = self._sync.now_ms(), contract.instrument.key
@@ -81,7 +82,7 @@ class Loader:
         rows = [row for row in rows if row.time >= begin]
         deliver(GotCandles(key, timeframe, rows if piece == step else folded(rows, step), asked_ms))
 
-    def _day_open(self, contract: parse.Contract, deliver: Deliver) -> Question:
+    def _day_open(self, contract: Contract, deliver: Deliver) -> Question:
         while True:
             rows = parse.candles((yield self._calls.candles(contract.instrument.key.symbol, "1d", 2)), _DAY, contract)
             now = self._sync.now_ms()

@@ -15,7 +15,9 @@ from msgspec import UNSET
 
 from connectors.bitmex import stream
 from connectors.bitmex.auth import MARKET
-from connectors.bitmex.parse import Bin, Contract, candle, side, time_ms
+from connectors.bitmex.contracts import Contract
+from connectors.bitmex.parse import Bin, candle, side
+from connectors.bitmex.values import time_ms
 from connectors.candles import CandleBook
 from connectors.subscriptions import Channel
 from core.board import Board

@@ -11,7 +11,9 @@ from decimal import Decimal
 import msgspec
 
 from connectors.bitmex.auth import MARKET
-from connectors.bitmex.parse import MINOR, Contract, ExecutionRow, decoder, finite, time_ms
+from connectors.bitmex.contracts import Contract
+from connectors.bitmex.parse import ExecutionRow
+from connectors.bitmex.values import MINOR, decoder, finite, time_ms
 from core.errors import BadMessage
 from core.numbers import printable
 from models import Category, Funding, Movement

@@ -1,17 +1,13 @@
 """Wire objects → our records, and nothing else. Total: any bytes give records or `BadMessage` naming field and value.
 
-The wire's field names of REST answers and private tables stay in this file. Amounts of money are whole minor units of
-their currency on the wire ("XBt": 1e-8, "USDt": 1e-6) and whole coins in our records; quantities are contracts, of
-spot pairs minor units of the base coin (bitmex.md sections 7, 11, 12).
+The field names of REST answers and private tables stay in this file; `contracts` reads the instruments, `values` the
+single values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +15,8 @@ import msgspec
 from connectors import reading
 from connectors.bitmex import conditional
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.contracts import Contract
+from connectors.bitmex.values import MINOR, coin, decoder, finite, known, positive, price, time_ms
 from core.errors import BadMessage
 from core.numbers import printable
 from models import (
@@ -27,8 +25,6 @@ from models import (
     Category,
     ExecKind,
     Execution,
-    Instrument,
-    Key,
     LeverageReport,
     OrderReport,
     OrdStatus,
@@ -39,14 +35,7 @@ from models import (
 )
 
 T = TypeVar("T")
-_ZERO, _ONE = Decimal(0), Decimal(1)
-
-# Minor units of one coin. Further currencies have a line in GET /wallet/assets; their instruments are left out.
-MINOR: Mapping[str, int] = MappingProxyType({
-    "XBt": 10**8, "USDt": 10**6, "USDc": 10**6, "MAMUSd": 10**6, "BMEx": 10**6, "Gwei": 10**9, "LAMp": 10**9})
-# Our amounts are whole coins: where the minor unit has a name of its own, they are called by the coin's.
-_COINS: Mapping[str, str] = MappingProxyType({"Gwei": "ETH", "LAMp": "SOL"})
-_QUOTES: Mapping[str, str] = MappingProxyType({"USDT": "USDt", "USDC": "USDc", "XBT": "XBt", "ETH": "Gwei"})
+_ZERO = Decimal(0)
 
 _STATUSES = {
     "New": OrdStatus.NEW, "PartiallyFilled": OrdStatus.PARTIALLY_FILLED, "Filled": OrdStatus.FILLED,
@@ -65,101 +54,13 @@ _FORCED = (("liquidation", ExecKind.LIQUIDATION), ("deleverage", ExecKind.ADL))
 _NOBODY = "00000000-0000-0000-0000-000000000000"      # the order of a liquidation
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """An instrument and what its wire numbers mean."""
-
-    instrument: Instrument
-    scale: Decimal         # wire quantity of one of ours: 1, for spot the minor units of a coin
-    minor: int             # minor units of one coin of the settlement (spot: quote) currency
-    most_leverage: int | None = None
-
-    def qty(self, told: Decimal) -> Decimal:
-        """Our quantity."""
-        return told if self.scale == _ONE else told / self.scale
-
-    def money(self, told: Decimal) -> Decimal:
-        """Minor units as coins."""
-        return told / self.minor
-
-
-Contracts = Mapping[str, Contract]
-
-
-def coin(currency: str) -> str:
-    """What whole coins of one of the wire's currencies are called."""
-    return _COINS.get(currency, currency)
-
-
-def decoder(shape: type[T]) -> Callable[[bytes], T]:
-    """A function that decodes bytes into `shape` or raises `BadMessage`."""
-    return reading.decoder(MARKET, shape)
-
-
-def finite(name: str, value: Decimal, least: Decimal | None = None) -> Decimal:
-    """The number, if it is one, of a possible size and not below `least`."""
-    if value.is_finite() and abs(value.adjusted()) > 30 and value:
-        raise BadMessage(MARKET, f"field {name} = {printable(str(value), 40)}: not a possible number")
-    return reading.finite(MARKET, name, value, least)
-
-
-def positive(name: str, value: Decimal) -> Decimal:
-    """The number, if it is above 0."""
-    if finite(name, value) <= 0:
-        raise BadMessage(MARKET, f"field {name} = {value}: not a possible number")
-    return value
-
-
-def time_ms(told: str, name: str = "timestamp") -> int:
-    """ISO 8601 as the venue writes it, in milliseconds; "" is 0."""
-    if not told:
-        return 0
-    try:
-        moment = datetime.fromisoformat(told)
-    except ValueError:
-        raise BadMessage(MARKET, f"field {name} = {printable(repr(told), 40)}: not a time") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp()) * 1000 if not aware.microsecond else int(aware.timestamp() * 1000 + 0.5)
-
-
-def iso(ms: int) -> str:
-    """A time as the venue takes it."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"
-
-
-def _known(name: str, value: Decimal | None) -> Decimal | None:
-    """None for nothing and for 0 that stands for nothing."""
-    return finite(name, value) if value else None
-
-
-# ---------------------------------------------------------------- clock, instruments
+# ---------------------------------------------------------------- clock
 
 class _Time(msgspec.Struct):
     timestamp: int
 
 
-class _Instrument(msgspec.Struct, rename="camel"):
-    symbol: str
-    state: str = ""
-    typ: str = ""
-    underlying: str = ""
-    quote_currency: str = ""
-    settl_currency: str | None = ""
-    is_inverse: bool = False
-    is_quanto: bool = False
-    multiplier: Decimal | None = None
-    tick_size: Decimal | None = None
-    lot_size: Decimal | None = None
-    max_order_qty: Decimal | None = None
-    underlying_to_position_multiplier: Decimal | None = None
-    maker_fee: Decimal | None = None
-    taker_fee: Decimal | None = None
-    init_margin: Decimal | None = None
-
-
 _time = decoder(_Time)
-_instruments = decoder(list[msgspec.Raw])
-_instrument = decoder(_Instrument)
 
 
 def server_time(raw: bytes) -> int:
@@ -168,72 +69,6 @@ def server_time(raw: bytes) -> int:
     if not 1_000_000_000_000 <= told < 100_000_000_000_000:
         raise BadMessage(MARKET, f"field timestamp = {told}: not a time in milliseconds")
     return told
-
-
-def instruments(raw: bytes) -> tuple[tuple[Contract, ...], tuple[str, ...]]:
-    """What may be traded, of all categories, and why some rows could not be read. Indices are no instruments."""
-    contracts, problems = [], []
-    for row in _instruments(raw):
-        try:
-            told = _instrument(bytes(row))
-            if not told.symbol.startswith(".") and not told.typ.startswith("M"):
-                contracts.append(_contract(told))
-        except BadMessage as error:
-            problems.append(error.text)
-    return tuple(contracts), tuple(problems)
-
-
-def category(row: _Instrument) -> Category:
-    """How the instrument's value is computed (bitmex.md section 11)."""
-    if row.typ == "IFXXXP":
-        return Category.SPOT
-    if row.is_inverse:
-        return Category.INVERSE
-    return Category.QUANTO if row.is_quanto else Category.LINEAR
-
-
-def _contract(row: _Instrument) -> Contract:
-    name = row.symbol
-    if not name or not name.isprintable() or len(name) > 40 or " " in name:
-        raise BadMessage(MARKET, f"field symbol = {printable(repr(name), 60)}: not a symbol")
-    kind = category(row)
-    is_spot = kind is Category.SPOT
-    settle = _QUOTES.get(row.quote_currency, row.quote_currency) if is_spot else row.settl_currency or ""
-    # Of a pair the base is a wallet too, and called as that.
-    base = coin(_QUOTES.get(row.underlying, row.underlying)) if is_spot else row.underlying
-    minor = MINOR.get(settle)
-    if minor is None:
-        raise BadMessage(MARKET, f"field {name}.settlCurrency = {printable(repr(settle), 40)}: "
-                                 "a currency whose minor unit is not known")
-    scale = _need(name, "underlyingToPositionMultiplier", row.underlying_to_position_multiplier) \
-        if is_spot else _ONE
-    lot = _need(name, "lotSize", row.lot_size) / scale
-    most = finite("maxOrderQty", row.max_order_qty or Decimal(10**12)) / scale
-    instrument = Instrument(
-        key=Key(MARKET, kind, name), base=printable(base, 20), quote=printable(row.quote_currency, 20),
-        settle=coin(settle), tick=_need(name, "tickSize", row.tick_size), lot=lot, min_qty=lot, max_qty=most,
-        market_max_qty=most, min_notional=_ZERO, multiplier=_multiplier(row, kind, minor),
-        trading=row.state == "Open",
-        taker_fee=finite("takerFee", row.taker_fee if row.taker_fee is not None else Decimal("0.0005")),
-        maker_fee=finite("makerFee", row.maker_fee if row.maker_fee is not None else Decimal("0.0005")))
-    initial = finite("initMargin", row.init_margin) if row.init_margin is not None else _ZERO
-    return Contract(instrument, scale, minor, int(1 / initial) if initial > 0 else None)
-
-
-def _multiplier(row: _Instrument, kind: Category, minor: int) -> Decimal:
-    """Accounting, section 1: value of one contract per unit of price in the settlement currency."""
-    if kind is Category.SPOT:
-        return _ONE
-    told = row.multiplier
-    if told is None or not told.is_finite() or not told:
-        raise BadMessage(MARKET, f"field {row.symbol}.multiplier = {told}: not a possible number")
-    return abs(told) / (10**8 if kind is not Category.LINEAR else minor)
-
-
-def _need(symbol: str, name: str, value: Decimal | None) -> Decimal:
-    if value is None:
-        raise BadMessage(MARKET, f"field {symbol}.{name} = missing: not a possible number")
-    return positive(f"{symbol}.{name}", value)
 
 
 # ---------------------------------------------------------------- account
@@ -296,7 +131,7 @@ def one_position(raw: bytes) -> PositionRow:
 
 def leverage(row: PositionRow, contract: Contract) -> LeverageReport:
     """How one instrument is margined."""
-    return LeverageReport(contract.instrument.key, _known("leverage", row.leverage),
+    return LeverageReport(contract.instrument.key, known("leverage", row.leverage),
                           None if row.cross_margin is None else not row.cross_margin, contract.most_leverage)
 
 
@@ -329,12 +164,12 @@ def balance(row: MarginRow, kind: Category) -> BalanceReport | None:
 def position(row: PositionRow, contract: Contract) -> PositionReport:
     """One instrument's position."""
     minor = MINOR.get(row.currency, contract.minor)
-    margin = _known("posMargin", row.pos_margin)
+    margin = known("posMargin", row.pos_margin)
     return PositionReport(
         contract.instrument.key, contract.qty(finite("currentQty", row.current_qty)),
-        entry=_known("avgEntryPrice", row.avg_entry_price), mark=_known("markPrice", row.mark_price),
-        liquidation=_known("liquidationPrice", row.liquidation_price),
-        margin=None if margin is None else margin / minor, leverage=_known("leverage", row.leverage),
+        entry=known("avgEntryPrice", row.avg_entry_price), mark=known("markPrice", row.mark_price),
+        liquidation=known("liquidationPrice", row.liquidation_price),
+        margin=None if margin is None else margin / minor, leverage=known("leverage", row.leverage),
         time=time_ms(row.timestamp))
 
 
@@ -417,16 +252,16 @@ def report(row: OrderRow, contract: Contract) -> OrderReport:
     qty = finite("orderQty", row.order_qty if row.order_qty is not None else _ZERO, _ZERO)
     word = row.ord_type or ""
     kind = _TYPES.get(word) or conditional.kind(word, row.peg_type or "", row.ord_status or "", row.triggered or "")
-    trigger = conditional.trigger_of(kind, _known("stopPx", row.stop_px), _known("pegOffsetValue", row.peg_offset),
+    trigger = conditional.trigger_of(kind, known("stopPx", row.stop_px), known("pegOffsetValue", row.peg_offset),
                                      inst)
     return OrderReport(
         key=contract.instrument.key, order_id=printable(row.order_id, 64), cl_ord_id=row.cl_ord_id or None,
         side=side(row.side), ord_type=kind,
         tif=TimeInForce.GTX if POST_ONLY in inst else _TIFS.get(row.tif or ""), qty=contract.qty(qty),
-        price=_known("price", row.price) if word != "Market" else None,
+        price=known("price", row.price) if word != "Market" else None,
         cum_qty=contract.qty(finite("cumQty", row.cum_qty if row.cum_qty is not None else _ZERO, _ZERO)),
         status=status(row.ord_status), time=time_ms(row.timestamp or row.transact_time or ""),
-        reduce_only=REDUCE_ONLY in inst or CLOSE in inst, avg_px=_known("avgPx", row.avg_px),
+        reduce_only=REDUCE_ONLY in inst or CLOSE in inst, avg_px=known("avgPx", row.avg_px),
         type_text=printable(word, 40), reason=reason(row), trigger=trigger)
 
 
@@ -458,9 +293,9 @@ def execution(row: ExecutionRow, contract: Contract, account: str) -> Execution:
         key=contract.instrument.key, account=str(row.account or account), exec_id=printable(row.exec_id, 64),
         order_id=printable(row.order_id or "", 64), cl_ord_id=row.cl_ord_id or None, side=side(row.side),
         last_qty=contract.qty(positive("lastQty", row.last_qty or _ZERO)),
-        last_px=_price("lastPx", row.last_px), fee=fee, fee_currency=None if fee is None else told,
+        last_px=price("lastPx", row.last_px), fee=fee, fee_currency=None if fee is None else told,
         time=time_ms(row.transact_time or row.timestamp or ""), maker=_ROLES.get(row.role or ""),
-        order_price=_known("price", row.price),
+        order_price=known("price", row.price),
         order_qty=None if row.order_qty is None else contract.qty(finite("orderQty", row.order_qty, _ZERO)),
         leaves_qty=left, kind=_kind(row), value=value)
 
@@ -472,13 +307,6 @@ def _kind(row: ExecutionRow) -> ExecKind:
             if text.startswith(word):
                 return kind
     return _FILLS[row.exec_type or ""]
-
-
-def _price(name: str, value: Decimal | None) -> Decimal:
-    """Spreads trade below zero, so any price but nothing is possible."""
-    if value is None or not finite(name, value):
-        raise BadMessage(MARKET, f"field {name} = {value}: not a possible price")
-    return value
 
 
 def side(word: str | None) -> Side:
@@ -523,7 +351,7 @@ def candle(row: Bin, step: int, contract: Contract) -> Candle | None:
     """A start-stamped candle; None for a row without prices."""
     if row.open is None or row.close is None:
         return None
-    prices = [_price(name, told) for name, told in (
+    prices = [price(name, told) for name, told in (
         ("open", row.open), ("high", row.high if row.high is not None else max(row.open, row.close)),
         ("low", row.low if row.low is not None else min(row.open, row.close)), ("close", row.close))]
     volume = finite("volume", row.volume if row.volume is not None else _ZERO, _ZERO)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connectors.bitmex import auth, stream
+from connectors.bitmex.contracts import Contracts
 from connectors.bitmex.feed import MarketFeed, Watch
 from connectors.bitmex.loading import Loader
 from connectors.bitmex.market import MarketSymbol
-from connectors.bitmex.parse import Contracts
 from connectors.bitmex.public import PublicSymbol
 from connectors.complaints import Complaints
 from connectors.stream import Stream

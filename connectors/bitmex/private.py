@@ -13,8 +13,8 @@ import msgspec
 
 from connectors.bitmex import auth, stream
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.contracts import Contracts
 from connectors.bitmex.events import Tables
-from connectors.bitmex.parse import Contracts
 from connectors.bitmex.rest import Endpoints, Rest, expires
 from connectors.complaints import Complaints
 from connectors.http import Rank

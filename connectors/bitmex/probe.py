@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from connectors import probing
 from connectors.bitmex import auth, parse, stream
+from connectors.bitmex.contracts import instruments
 from connectors.bitmex.desk import take_clock
 from connectors.bitmex.rest import Endpoints, Rest, expires
 from connectors.bitmex.venue import is_public_address
@@ -70,7 +71,7 @@ class _Probe:
 
     def _symbols(self) -> Step:
         kind = self._config.category
-        contracts, _ = parse.instruments(self._rest.send(self._calls.instruments()))
+        contracts, _ = instruments(self._rest.send(self._calls.instruments()))
         mine = {one.instrument.key.symbol for one in contracts
                 if one.instrument.key.category is kind and one.instrument.trading}
         return probing.symbols(self._config.symbols, mine, f"{kind.value.upper()}_SYMBOLS")

@@ -15,7 +15,8 @@ import msgspec
 from connectors.bitmex import stream
 from connectors.bitmex.auth import MARKET
 from connectors.bitmex.book import MAIN_POOL, IdBook, Lost
-from connectors.bitmex.parse import Contract, time_ms
+from connectors.bitmex.contracts import Contract
+from connectors.bitmex.values import time_ms
 from connectors.subscriptions import Channel
 from core.backoff import backoff
 from core.board import Board

@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator
 from connectors.asker import Question
 from connectors.bitmex import money, parse
 from connectors.bitmex.auth import MARKET
+from connectors.bitmex.contracts import Contract, Contracts
 from connectors.bitmex.rest import EXECUTIONS_A_PAGE, MOVEMENTS_A_PAGE, ORDERS_A_PAGE, Endpoints
+from connectors.bitmex.values import time_ms
 from connectors.http import Call
 from connectors.pages import MOST_PAGES, MoneyPages, Pages, Sink
 from connectors.timesync import TimeSync
@@ -35,7 +37,7 @@ class Questions:
     """The questions about one category of the account. Used on the keeper's thread."""
 
     def __init__(self, calls: Endpoints, sync: TimeSync, sink: Sink, category: Category, account: Callable[[], str],
-                 contracts: Callable[[], parse.Contracts]) -> None:
+                 contracts: Callable[[], Contracts]) -> None:
         self._calls, self._sync, self._sink, self._category = calls, sync, sink, category
         self._account, self._contracts = account, contracts
 
@@ -65,7 +67,7 @@ class Questions:
         self._sink(AccountSnapshot(request.market, request.category, self._account(), asked, orders, positions,
                                    balances(margins, self._category, contracts)))
 
-    def _open_orders(self, contracts: parse.Contracts) -> Generator[Call | float, bytes, tuple[OrderReport, ...]]:
+    def _open_orders(self, contracts: Contracts) -> Generator[Call | float, bytes, tuple[OrderReport, ...]]:
         found: dict[str, OrderReport] = {}
         start = 0
         while True:
@@ -108,7 +110,7 @@ class Questions:
         since, start, seen = max(0, request.since), 0, set[str]()
         for _ in range(MOST_PAGES):
             rows = parse.executions((yield self._calls.trade_history(request.key.symbol, since, start)))
-            timed = sorted(((parse.time_ms(row.timestamp or ""), row) for row in rows), key=lambda one: one[0])
+            timed = sorted(((time_ms(row.timestamp or ""), row) for row in rows), key=lambda one: one[0])
             new = [row for _, row in timed if row.exec_id not in seen]
             told = (self._fact(row, contract) for row in new)
             pages.add([one for one in told if one is not None])
@@ -126,13 +128,13 @@ class Questions:
                 raise BadMessage(MARKET, "field execID: a full page of fills without a new one")
         raise BadMessage(MARKET, f"more than {MOST_PAGES} pages of fills")
 
-    def _fact(self, row: parse.ExecutionRow, contract: parse.Contract) -> Execution | Funding | None:
+    def _fact(self, row: parse.ExecutionRow, contract: Contract) -> Execution | Funding | None:
         if row.exec_type == money.FUNDING:
             return money.funding(row, contract, self._account())
         return parse.execution(row, contract, self._account()) if parse.is_fill(row) else None
 
 
-def balances(rows: list[parse.MarginRow], category: Category, contracts: parse.Contracts) -> tuple[BalanceReport, ...]:
+def balances(rows: list[parse.MarginRow], category: Category, contracts: Contracts) -> tuple[BalanceReport, ...]:
     """The currencies this category settles in; of spot, all."""
     mine = {contract.instrument.settle for contract in contracts.values()}
     told = (parse.balance(row, category) for row in rows)

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from connectors.bitmex import auth, conditional, errors, parse
+from connectors.bitmex.contracts import Contracts
+from connectors.bitmex.values import iso
 from connectors.http import Answer, Call, Client, Rank, Security
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.timesync import TimeSync
@@ -35,7 +37,7 @@ CLOCK = ""                 # the API's root; never signed: our time may be what 
 class Endpoints:
     """The calls. `contracts` gives what a symbol's wire quantities mean, `price` what it costs now."""
 
-    def __init__(self, contracts: Callable[[], parse.Contracts],
+    def __init__(self, contracts: Callable[[], Contracts],
                  price: Callable[[Key], Decimal | None] = lambda key: None) -> None:
         self._contracts, self.price = contracts, price
 
@@ -50,7 +52,7 @@ class Endpoints:
     def candles(self, symbol: str, size: str, count: int, end: int | None = None) -> Call:
         """The latest rows, or the latest stamped until `end`; the running one too. Newest first (section 4)."""
         params = [("symbol", symbol), ("binSize", size), ("count", str(count)), ("reverse", "true")]
-        params.append(("partial", "true") if end is None else ("endTime", parse.iso(end)))
+        params.append(("partial", "true") if end is None else ("endTime", iso(end)))
         return Call("GET", "/trade/bucketed", tuple(params), rank=Rank.MARKET)
 
     def keys(self) -> Call:
@@ -78,7 +80,7 @@ class Endpoints:
 
     def trade_history(self, symbol: str, since: int, start: int) -> Call:
         """A page of fills, funding and settlements, oldest first."""
-        return self._signed("/execution/tradeHistory", ("symbol", symbol), ("startTime", parse.iso(since)),
+        return self._signed("/execution/tradeHistory", ("symbol", symbol), ("startTime", iso(since)),
                             ("count", str(EXECUTIONS_A_PAGE)), ("start", str(start)), rank=Rank.HISTORY)
 
     def wallet_history(self, start: int) -> Call:

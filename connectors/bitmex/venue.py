@@ -14,10 +14,10 @@ from decimal import Decimal
 
 from connectors.asker import Question
 from connectors.bitmex import auth, parse
+from connectors.bitmex.contracts import Contract, instruments
 from connectors.bitmex.desk import OrderDesk, read_clock, take_clock
 from connectors.bitmex.errors import is_clock
 from connectors.bitmex.loading import Loader
-from connectors.bitmex.parse import Contract
 from connectors.bitmex.pool import Pool
 from connectors.bitmex.private import Doorkeeper, PrivateFeed
 from connectors.bitmex.questions import Questions
@@ -124,7 +124,7 @@ class Bitmex(ProductVenue[Rest]):
         take_clock(body, self._keeper_rest.date_ms, self._sync, sent, self._parts.clock.monotonic())
 
     def _read_instruments(self) -> Asking:
-        contracts, problems = parse.instruments((yield self._calls.instruments()))
+        contracts, problems = instruments((yield self._calls.instruments()))
         self._categories = {one.instrument.key.symbol: one.instrument.key.category for one in contracts}
         mine = {one.instrument.key.symbol: one for one in contracts
                 if one.instrument.key.category is self.config.category}

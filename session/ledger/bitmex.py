@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from connectors.bitmex import money, parse
+from connectors.bitmex.contracts import Contract
 from core.clock import SystemClock
 from core.errors import BadMessage, LedgerError
 from core.numbers import use_ledger_context
@@ -73,7 +74,7 @@ def import_bitmex(args: argparse.Namespace, home: Path) -> int:
     return 0
 
 
-def _facts(path: Path, found: list[tuple[str, SavedRow]], worth: dict[str, parse.Contract]) -> list[Fact]:
+def _facts(path: Path, found: list[tuple[str, SavedRow]], worth: dict[str, Contract]) -> list[Fact]:
     """The rows of contracts whose worth is known. Raises LedgerError naming the row that says something impossible."""
     made: list[Fact] = []
     for where, row in found:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.bitmex.contracts import Contract
 from connectors.bitmex.money import FUNDING
-from connectors.bitmex.parse import MINOR, Contract, ExecutionRow, is_fill, time_ms
+from connectors.bitmex.parse import ExecutionRow, is_fill
+from connectors.bitmex.values import MINOR, time_ms
 from core.errors import BadMessage, LedgerError
 from core.numbers import LEDGER_CONTEXT, printable
 from models import ZERO, Category, Instrument, Key

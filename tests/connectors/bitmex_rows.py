@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from connectors.bitmex import parse
+from connectors.bitmex.contracts import Contract, instruments
 from models import Category, Key
 
 XBT = Key("Bitmex", Category.INVERSE, "XBTUSD")
@@ -57,7 +57,7 @@ def frame(table: str, action: str, *rows: dict[str, Any], **more: Any) -> bytes:
     return raw({"table": table, "action": action, **more, "data": list(rows)})
 
 
-def contracts(*keys: Key) -> dict[str, parse.Contract]:
+def contracts(*keys: Key) -> dict[str, Contract]:
     """What the instruments above mean."""
-    told, _ = parse.instruments(raw(INSTRUMENTS))
+    told, _ = instruments(raw(INSTRUMENTS))
     return {one.instrument.key.symbol: one for one in told if not keys or one.instrument.key in keys}

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from connectors.asker import Question
-from connectors.bitmex import parse
 from connectors.bitmex.desk import OrderDesk
 from connectors.bitmex.events import Tables
 from connectors.bitmex.private import Doorkeeper, PrivateFeed
 from connectors.bitmex.questions import Questions
 from connectors.bitmex.rest import EXECUTIONS_A_PAGE, MOVEMENTS_A_PAGE, Endpoints, Rest
+from connectors.bitmex.values import iso, time_ms
 from connectors.complaints import Complaints
 from connectors.http import Answer, Call, Client, Prepared
 from connectors.keeper import Standing
@@ -119,7 +119,7 @@ def test_fills_and_funding_are_told_and_nothing_else() -> None:
                        FILL | {"execType": "SomethingNew"}, FILL)
 
     assert [type(one) for one in told] == [Funding, Execution]
-    assert told[0] == Funding(XBT, "42", "0193-f", Decimal("-0.0000002"), "XBt", parse.time_ms("2026-05-21T12:00:00Z"),
+    assert told[0] == Funding(XBT, "42", "0193-f", Decimal("-0.0000002"), "XBt", time_ms("2026-05-21T12:00:00Z"),
                               Decimal("-0.0001"), Decimal("50000.5"))
 
 
@@ -444,7 +444,7 @@ class Venue:
 
 
 def fills(count: int, apart_ms: int, begin: int = 1_779_374_347_060) -> list[dict[str, Any]]:
-    return [FILL | {"execID": f"e{number}", "timestamp": parse.iso(begin + number * apart_ms)}
+    return [FILL | {"execID": f"e{number}", "timestamp": iso(begin + number * apart_ms)}
             for number in range(count)]
 
 
@@ -480,7 +480,7 @@ def test_funding_in_the_history_is_told_beside_the_fills_of_its_page() -> None:
 MOVEMENT: dict[str, Any] = {
     "transactID": "m1", "account": 42, "currency": "XBt", "transactType": "Deposit", "amount": 100_000_000, "fee": 0,
     "transactStatus": "Completed", "transactTime": "2026-05-21T10:00:00.000Z", "timestamp": "2026-05-21T10:30:00.000Z"}
-DONE_MS = parse.time_ms(MOVEMENT["timestamp"])
+DONE_MS = time_ms(MOVEMENT["timestamp"])
 
 
 def test_movements_are_what_trades_and_funding_do_not_tell() -> None:
@@ -504,7 +504,7 @@ def test_movements_are_what_trades_and_funding_do_not_tell() -> None:
 @pytest.mark.parametrize(("count", "apart"), [(0, 1), (MOVEMENTS_A_PAGE, 1), (2_500, 0), (2_500, 60_000)])
 def test_the_wallets_history_brings_every_movement_once_and_oldest_first(count: int, apart: int) -> None:
     venue = Venue()
-    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": parse.iso(DONE_MS + number * apart)}
+    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": iso(DONE_MS + number * apart)}
                     for number in range(count)]
 
     told = venue.money(DONE_MS)
@@ -516,7 +516,7 @@ def test_the_wallets_history_brings_every_movement_once_and_oldest_first(count: 
 def test_the_wallets_history_is_read_back_to_what_may_still_have_waited() -> None:
     day = 86_400_000
     venue = Venue()
-    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": parse.iso(DONE_MS + number * day)}
+    venue.wallet = [MOVEMENT | {"transactID": f"m{number}", "timestamp": iso(DONE_MS + number * day)}
                     for number in range(-2_990, 10)]
 
     told = venue.money(DONE_MS)

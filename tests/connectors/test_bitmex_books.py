@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.bitmex import parse, stream
+from connectors.bitmex import stream
 from connectors.bitmex.feed import MarketFeed, Watch
 from connectors.bitmex.loading import folded
 from connectors.bitmex.market import MarketSymbol
 from connectors.bitmex.public import PublicSymbol
+from connectors.bitmex.values import iso
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
 from connectors.wishes import GotCandles, GotDayOpen, Unwatch, WantCandles
@@ -393,7 +394,7 @@ def loaded(timeframe: str) -> Market:
 
 
 def trade(market: Market, at: int, price: str, size: int = 100) -> None:
-    market.say("trade", "insert", {"side": "Buy", "size": size, "price": float(price), "timestamp": parse.iso(at)})
+    market.say("trade", "insert", {"side": "Buy", "size": size, "price": float(price), "timestamp": iso(at)})
 
 
 def closed(market: Market, timeframe: str) -> list[tuple[int, Decimal]]:
@@ -408,7 +409,7 @@ def test_the_venues_bar_closes_a_minute_and_trades_build_the_next() -> None:
 
     trade(market, T0 + MINUTE + 1, "98", 7)
     assert market.closes == []                       # the bar has not come yet
-    market.say("tradeBin1m", "insert", {"timestamp": parse.iso(T0 + MINUTE), "open": 96, "high": 99, "low": 96,
+    market.say("tradeBin1m", "insert", {"timestamp": iso(T0 + MINUTE), "open": 96, "high": 99, "low": 96,
                                         "close": 99, "volume": 110})
 
     assert market.closes == [Candle(T0, Decimal(96), Decimal(99), Decimal(96), Decimal(99), Decimal(110))]
@@ -477,7 +478,7 @@ def test_longer_frames_are_folded() -> None:
 def test_welcome_sets_the_clock_and_acknowledgements_are_fine() -> None:
     market = Market()
     market.feed.address()
-    for told in ({"info": "Welcome to the BitMEX Realtime API.", "timestamp": parse.iso(T0 + 9000), "limit": {}},
+    for told in ({"info": "Welcome to the BitMEX Realtime API.", "timestamp": iso(T0 + 9000), "limit": {}},
                  {"success": True, "subscribe": "trade:XBTUSD", "request": {"op": "subscribe", "args": []}},
                  {"status": 400, "error": "You are already subscribed to this topic: trade:XBTUSD", "request": {}}):
         market.feed.frame(json.dumps(told).encode(), market.clock.monotonic())
@@ -499,7 +500,7 @@ def test_leaving_a_symbol_ends_its_topics() -> None:
     market = loaded("1m")
     market.sent.clear()
     market.feed.take(Unwatch(XBT))
-    market.say("trade", "insert", {"side": "Buy", "size": 5, "price": 3, "timestamp": parse.iso(T0)})
+    market.say("trade", "insert", {"side": "Buy", "size": 5, "price": 3, "timestamp": iso(T0)})
 
     assert market.sent[0]["op"] == "unsubscribe"
     assert set(market.sent[0]["args"]) == {"orderBookL2:XBTUSD", "trade:XBTUSD", "instrument:XBTUSD",

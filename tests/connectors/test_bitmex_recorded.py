@@ -14,9 +14,11 @@ import msgspec
 import pytest
 
 from connectors.bitmex import auth, parse, stream
+from connectors.bitmex.contracts import Contract, instruments
 from connectors.bitmex.feed import MarketFeed, Watch
 from connectors.bitmex.market import MarketSymbol
 from connectors.bitmex.public import PublicSymbol
+from connectors.bitmex.values import time_ms
 from connectors.complaints import Complaints
 from connectors.timesync import TimeSync
 from core.board import Board
@@ -42,8 +44,8 @@ def exact(raw: bytes) -> Any:
     return json.loads(raw, parse_float=Decimal)
 
 
-def contracts(recorded: Path) -> dict[str, parse.Contract]:
-    told, problems = parse.instruments((recorded / "cryptofeed" / "http_instrument_active_20210722.json").read_bytes())
+def contracts(recorded: Path) -> dict[str, Contract]:
+    told, problems = instruments((recorded / "cryptofeed" / "http_instrument_active_20210722.json").read_bytes())
     assert problems == ()
     return {one.instrument.key.symbol: one for one in told}
 
@@ -101,7 +103,7 @@ def test_trades_and_quotes_are_read_exactly(recorded: Path) -> None:
             for row, read in zip(told["data"], stream.read_trades(raw).data, strict=True):
                 assert (read.symbol, read.side, read.size, read.price) == (
                     row["symbol"], row["side"], row["size"], row["price"])
-                assert parse.time_ms(read.timestamp) > 0
+                assert time_ms(read.timestamp) > 0
         elif told.get("table") == "quote":
             for row, quote in zip(told["data"], stream.read_quote(raw).data, strict=True):
                 assert [stream.read_number(one) for one in (quote.bid, quote.bid_qty, quote.ask, quote.ask_qty)] == [
@@ -132,7 +134,7 @@ def test_instruments_of_2021_and_2026(recorded: Path) -> None:
     assert kinds["XRPU21"] is Category.LINEAR
 
     rows = json.loads((recorded / "ccxt" / "instruments_20260521.json").read_text())["instruments"]
-    told, problems = parse.instruments(json.dumps(rows).encode())
+    told, problems = instruments(json.dumps(rows).encode())
     mine = {one.instrument.key.symbol: one for one in told}
     assert problems == () and set(mine) == {"XBT_USDT", "XBTUSDT", "XBTUSD"}
     assert (mine["XBTUSDT"].instrument.multiplier, mine["XBTUSDT"].instrument.settle) == (Decimal("0.000001"), "USDt")
@@ -146,7 +148,7 @@ def rows_of(recorded: Path, name: str) -> bytes:
 
 
 def test_single_rows_of_today(recorded: Path) -> None:
-    known = {one.instrument.key.symbol: one for one in parse.instruments(
+    known = {one.instrument.key.symbol: one for one in instruments(
         rows_of(recorded, "http_get_instrument_xbtusd.json"))[0]}
     contract = known["XBTUSD"]
     fill = parse.execution(parse.executions(rows_of(recorded, "http_get_executions.json"))[0], contract, "")

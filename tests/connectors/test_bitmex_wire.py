@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.bitmex import auth, errors, parse
+from connectors.bitmex.contracts import instruments
 from connectors.bitmex.rest import Endpoints, Rest, expires
+from connectors.bitmex.values import iso, time_ms
 from connectors.http import Answer, Call, Client, Prepared, Security
 from connectors.limiter import ORDERS, WEIGHT, Budget, Limiter
 from connectors.timesync import TimeSync
@@ -223,7 +225,7 @@ def test_amend_is_absolute_and_cancel_names_what_is_known() -> None:
 # ---------------------------------------------------------------- instruments
 
 def test_categories_multipliers_and_currencies() -> None:
-    told, problems = parse.instruments(raw(INSTRUMENTS))
+    told, problems = instruments(raw(INSTRUMENTS))
 
     assert problems == ()
     assert [(str(one.instrument.key.category), one.instrument.multiplier, one.instrument.settle) for one in told] == [
@@ -240,14 +242,14 @@ def test_categories_multipliers_and_currencies() -> None:
     ({"multiplier": 0}, "multiplier"), ({"symbol": "XBT USD"}, "symbol"), ({"tickSize": "x"}, "tickSize"),
 ])
 def test_absurd_instruments_are_left_out(changed: dict[str, Any], words: str) -> None:
-    told, problems = parse.instruments(raw([INSTRUMENTS[0] | changed, INSTRUMENTS[2]]))
+    told, problems = instruments(raw([INSTRUMENTS[0] | changed, INSTRUMENTS[2]]))
 
     assert [one.instrument.key.symbol for one in told] == ["ETHUSD"]
     assert len(problems) == 1 and words in problems[0]
 
 
 def test_closed_instruments_are_not_traded() -> None:
-    told, _ = parse.instruments(raw([INSTRUMENTS[0] | {"state": "Closed"}]))
+    told, _ = instruments(raw([INSTRUMENTS[0] | {"state": "Closed"}]))
 
     assert not told[0].instrument.trading
 
@@ -370,11 +372,11 @@ def test_rights_of_our_own_key() -> None:
 
 
 def test_times() -> None:
-    assert parse.time_ms("2021-07-22T22:36:10.014Z") == 1_626_993_370_014
-    assert parse.iso(1_626_993_370_014) == "2021-07-22T22:36:10.014Z"
-    assert parse.time_ms("") == 0
+    assert time_ms("2021-07-22T22:36:10.014Z") == 1_626_993_370_014
+    assert iso(1_626_993_370_014) == "2021-07-22T22:36:10.014Z"
+    assert time_ms("") == 0
     with pytest.raises(BadMessage):
-        parse.time_ms("tomorrow")
+        time_ms("tomorrow")
 
 
 def test_server_time() -> None:
@@ -393,7 +395,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
 def test_any_value_gives_records_or_a_bad_message(value: object) -> None:
     told = json.dumps(value).encode()
     known = contracts()
-    for read in (parse.instruments, parse.margins, parse.positions, parse.orders, parse.executions, parse.server_time,
+    for read in (instruments, parse.margins, parse.positions, parse.orders, parse.executions, parse.server_time,
                  parse.raw_rows, lambda one: [parse.report(row, known["XBTUSD"]) for row in parse.orders(one)],
                  lambda one: [parse.execution(row, known["XBTUSD"], "") for row in parse.executions(one)
                               if parse.is_fill(row)],
