@@ -353,6 +353,7 @@ class ProductVenue(Venue, Generic[R]):
                 and key.symbol in self._instruments]
         self._instruments = {one.key.symbol: one for one in instruments}
         for one in instruments:
+            self._parts.board.listed[one.key] = one
             if one.trading:
                 board[one.key] = one
         for key in gone:

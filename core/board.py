@@ -22,6 +22,7 @@ class Board:
         self.candles: dict[tuple[Key, str], CandleSeries] = {}
         self.venues: dict[tuple[str, Category], VenueState] = {}
         self.instruments: dict[Key, Instrument] = {}     # of every tradable symbol, configured or not
+        self.listed: dict[Key, Instrument] = {}          # … and of every other one the venue ever listed
         self.wanted_depth: dict[Key, int] = {}           # written by the window
 
     def depth(self, key: Key) -> int:

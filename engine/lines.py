@@ -188,7 +188,8 @@ class Lines:
                 held=tuple(sorted((r.key, r.pos) for r in open_rows)),
                 control=proof.control if proof else None, opening=opening,
                 moved=proof.moved - opening if proof else ZERO, off=proof.off if proof else ZERO,
-                tolerance=proof.tolerance if proof else ZERO, agrees=proof.agrees if proof else None))
+                tolerance=proof.tolerance if proof else ZERO, agrees=proof.agrees if proof else None,
+                unread=proof.unread if proof else ()))
         return lines
 
     def _leverage(self, venues: Sequence[VenueBook], currency: str, margin_balance: Decimal | None) -> Decimal | None:

@@ -130,7 +130,7 @@ class Engine:
         self._dirty = True
         self._urgent = False
         self._stops = None if parts.stop_loss is None else Stops(parts.stop_loss, self._sights.plain)
-        self._lines = Lines(parts.mode, parts.board.instruments.get, self._sights.quantity, self._stops)
+        self._lines = Lines(parts.mode, self._sights.known, self._sights.quantity, self._stops)
         self._worker = Worker("engine", self._run, parts.on_death)
         self.view: View | None = None
 

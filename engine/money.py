@@ -17,6 +17,7 @@ from core.numbers import half_up, text
 from core.rows import BookRow, CursorRow, MoveRow
 from core.titles import product_title
 from engine.state import Control, Decision, Now, SetControl, SetFound, SetVenue, State, VenueBook, WalletId
+from engine.view import not_compared
 from models import (
     ZERO,
     AskAccount,
@@ -118,11 +119,16 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, timi
         rows.setdefault(row.currency, []).append(row)
     found = {currency: control_of(told[currency].wallet if currency in told else ZERO, mine, venues, multiplier)
              for currency, mine in rows.items()}
+    unread = {currency: held_unread(mine, venues, multiplier, currency in told) for currency, mine in rows.items()}
     if wallet not in state.opened:
-        _open(state, venue, wallet, found, now, timings, out)
+        if not any(unread.values()):
+            _open(state, venue, wallet, found, now, timings, out)
         return
     for currency, control in found.items():
         fills = sum(row.fills for row in rows[currency])
+        if unread[currency]:
+            _leave(state, venue, (wallet, currency), control, unread[currency], out)
+            continue
         _compare(state, venue, (wallet, currency), control, fills, out)
 
 
@@ -160,6 +166,17 @@ def _compare(state: State, venue: VenueBook, name: tuple[WalletId, str], control
     _tell(venue, before, new, out)
 
 
+def _leave(state: State, venue: VenueBook, name: tuple[WalletId, str], control: Decimal, unread: tuple[Key, ...],
+           out: Decision) -> None:
+    """A currency that cannot be compared: said once, instead of a difference that is none."""
+    before = state.controls.get(name)
+    new = Control(*name, control, state.moved.get(name, ZERO), ZERO, unread=unread)
+    if new != before:
+        out.changes.append(SetControl(new))
+    if before is None or before.unread != unread:
+        out.note(product_title(*venue.id), f"{name[1]} is not compared with the venue: {not_compared(unread, name[1])}")
+
+
 def _is_told(state: State, venue: VenueBook) -> bool:
     """Whether the positions told are exactly the ledger's, and no order's fate or fills are open."""
     if any(order.status is OrdStatus.UNKNOWN and key[:2] == venue.id for (key, _), order in state.orders.items()):
@@ -189,6 +206,23 @@ def rows_of(state: State, venues: Sequence[VenueBook]) -> list[BookRow]:
     ids = {venue.id for venue in venues}
     return [row for row in state.books.values() if row.account == account and row.key.market == market
             and (bool(venues[0].wallet) or row.key[:2] in ids)]
+
+
+def held_unread(rows: Sequence[BookRow], venues: Sequence[VenueBook], multiplier: Multiplier,
+                is_told: bool) -> tuple[Key, ...]:
+    """Instruments of one currency whose worth cannot be told: their product is not connected, or lists them no more.
+
+    What their fundings and fills moved since is not read either, so that no other price would close the gap. Where
+    only products that are not connected use a currency, its balance is not told (`is_told`).
+    """
+    if not is_told and not {row.key[:2] for row in rows} & {venue.id for venue in venues}:
+        return tuple(sorted({row.key for row in rows}))
+    entries = {report.key for venue in venues for report in venue.positions if report.entry}
+    held: dict[Key, Decimal] = {}
+    for row in rows:
+        if row.key.category is not Category.SPOT:
+            held[row.key] = held.get(row.key, ZERO) + row.pos
+    return tuple(sorted(key for key, qty in held.items() if qty and (key not in entries or multiplier(key) is None)))
 
 
 def control_of(held: Decimal, rows: Sequence[BookRow], venues: Sequence[VenueBook], multiplier: Multiplier) -> Decimal:

@@ -204,8 +204,9 @@ def tick(state: State, now: Now, timings: Timings, out: Decision) -> None:
             out.requests.append(AskAccount(venue.market, venue.category, "check"))
             out.changes.append(SetVenue(replace(venue, next_check=now.mono + timings.check_account)))
         elif venue.recovered and venue.next_history <= now.mono:
+            held = {row.key for row in state.books.values() if row.pos and row.account == venue.account}
             out.requests += [AskHistory(key, state.read_from(venue.account, key, FILLS), "hourly")
-                             for key in sorted(state.configured) if _is_of(key, venue)]
+                             for key in sorted(state.configured | held) if _is_of(key, venue)]
             out.requests.append(money.ask_money(state, venue, "hourly"))
             out.changes.append(SetVenue(replace(venue, next_history=now.mono + timings.read_history)))
         elif (later := money.tick(state, venue, now, timings, out)) != venue:

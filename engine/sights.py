@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.titles import product_title
 from engine.commands import TakeOver
 from engine.state import Now, Sight, State
-from models import Category, Health, Key, Robot
+from models import Category, Health, Instrument, Key, Robot
 from risk.sizing import entry_quantity
 
 
@@ -44,9 +44,13 @@ class Sights:
         ticker = self._board.tickers.get(key)
         return Sight(self._board.instruments.get(key), mark=ticker.mark or ticker.last if ticker else None)
 
+    def known(self, key: Key) -> Instrument | None:
+        """The instrument, also while it is not traded: what is held of it has a value all the same."""
+        return self._board.instruments.get(key) or self._board.listed.get(key)
+
     def multiplier(self, key: Key) -> Decimal | None:
-        """Value of one contract per unit of price; None for an instrument that is not listed."""
-        instrument = self._board.instruments.get(key)
+        """Value of one contract per unit of price, also while it is not traded; None: it was never listed."""
+        instrument = self.known(key)
         return instrument.multiplier if instrument is not None else None
 
     def top(self, key: Key) -> tuple[Decimal | None, Decimal | None]:

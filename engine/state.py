@@ -164,6 +164,7 @@ class Control:
     moved: Decimal
     tolerance: Decimal
     misses: int = 0                  # how often in a row they differed
+    unread: tuple[Key, ...] = ()     # held, and not told of by the venue: nothing can be compared
 
     @property
     def off(self) -> Decimal:
@@ -173,7 +174,7 @@ class Control:
     @property
     def agrees(self) -> bool | None:
         """None: they differ for the first time, which a fill on its way explains."""
-        return None if self.misses == 1 else self.misses == 0
+        return None if self.misses == 1 or self.unread else self.misses == 0
 
 
 # ---------------------------------------------------------------- changes that are not rows

@@ -7,11 +7,12 @@ Values that move with the market (PnL) are computed by the reader from these sum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from accounting.value import closing_value
+from core.titles import full_name
 from engine.commands import Verdict
 from models import ZERO, Category, Key, LeverageReport, Mode, OrdStatus, OrdType, Side, TimeInForce, Trigger
 
@@ -126,6 +127,7 @@ class AccountLine:
     off: Decimal = ZERO              # what nothing explains
     tolerance: Decimal = ZERO
     agrees: bool | None = None       # None: not known (yet, or a fill is on its way)
+    unread: tuple[Key, ...] = ()     # held, and not told of by the venue: nothing can be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,14 @@ def account_result(line: AccountLine, multiplier: Callable[[Key], Decimal | None
             return None
         result += closing_value(key.category, qty, price, value)
     return result
+
+
+def not_compared(unread: Sequence[Key], currency: str) -> str:
+    """Why the books of a currency are not proved just now, and what to do."""
+    names = ", ".join(full_name(key) for key in unread)
+    settings = ", ".join(dict.fromkeys(f"{key.category.value.upper()}_SYMBOLS in .env.{key.market}" for key in unread))
+    return (f"the {currency} books hold {names}, whose entry price, fundings and balance are not read: its product is "
+            f"not connected, or lists it no more. Add it to {settings}, then press F3")
 
 
 def position_pnl(category: Category, qty: Decimal, entry: Decimal | None, multiplier: Decimal,

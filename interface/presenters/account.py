@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.titles import tail_of
-from engine.view import AccountLine, account_result
+from engine.view import AccountLine, account_result, not_compared
 from interface.presenters.columns import Column
 from interface.presenters.glance import Glance, tops_of
 from interface.presenters.words import EMPTY, UNKNOWN, Cell, grouped_plain, money, signed_money
@@ -34,10 +34,10 @@ def account_rows(lines: Sequence[AccountLine]) -> list[AccountRow]:
 
 def result_of(line: AccountLine, glance: Glance) -> Decimal | None:
     """RESULT, at the prices of now."""
-    instruments = glance.board.instruments
+    board = glance.board
 
     def multiplier(key: Key) -> Decimal | None:
-        instrument = instruments.get(key)
+        instrument = board.instruments.get(key) or board.listed.get(key)
         return instrument.multiplier if instrument else None
 
     return account_result(line, multiplier, lambda key: tops_of(glance.board, key))
@@ -47,6 +47,8 @@ def control_cell(line: AccountLine) -> Cell:
     """CONTROL 10 000.00 ✓; the difference first when the books do not explain what the venue holds; … while unknown."""
     if line.control is None:
         return Cell("CONTROL …", "dim")
+    if line.unread:
+        return Cell(f"CONTROL – not compared: {', '.join(key.symbol for key in line.unread)}", "dim")
     amount = money(line.control, line.currency)
     if line.agrees is None:
         return Cell(f"CONTROL {amount} …", "dim")
@@ -113,6 +115,8 @@ def account_facts(line: AccountLine, glance: Glance) -> list[tuple[str, Cell]]:
     if line.control is None:
         return [*facts, ("", Cell("What the venue holds is compared with the books once all trades, fundings and "
                                   "transfers were read, then each minute.", "dim"))]
+    if line.unread:
+        return [*facts, ("", Cell(f"Not compared: {not_compared(line.unread, line.currency)}.", "dim"))]
     facts += [("opening balance", Cell(grouped_plain(line.opening.normalize()))),
               ("transfers since", Cell(_exact(line.moved))),
               ("not explained", Cell(_exact(line.off), "text" if line.agrees is not False else "warning")),

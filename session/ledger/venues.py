@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from accounting.funding import minor_unit
 from connectors import limit_pool, venue_class
@@ -25,8 +26,9 @@ from core.secrets import KnownSecrets
 from core.settings import Settings
 from core.titles import full_name
 from db.reading import Reading
-from engine.money import A_FILL, control_of, wallet_of
+from engine.money import A_FILL, control_of, held_unread, wallet_of
 from engine.state import VenueBook
+from engine.view import not_compared
 from models import ZERO, AccountSnapshot, Category, HistoryPage, Key, PositionReport, Timings, VenueMessage
 from session.venues import plans
 
@@ -123,6 +125,9 @@ def _differences(ledger: Reading, look: Look) -> Iterator[str]:
 
 def _wallets(ledger: Reading, looks: list[Look], board: Board) -> Iterator[tuple[str, list[str]]]:
     """CONTROL of each currency against the movements."""
+    def multiplier(key: Key) -> Decimal | None:
+        return board.listed[key].multiplier if key in board.listed else None
+
     moved, books = ledger.movements(), list(ledger.books().values())
     wallets = {wallet_of(look.book): [one.book for one in looks if wallet_of(one.book) == wallet_of(look.book)]
                for look in looks}
@@ -138,8 +143,11 @@ def _wallets(ledger: Reading, looks: list[Look], board: Board) -> Iterator[tuple
         problems = []
         for currency in sorted(told.keys() | {row.currency for row in rows}):
             mine = [row for row in rows if row.currency == currency]
-            control = control_of(told.get(currency, ZERO), mine, venues, lambda key: (
-                board.instruments[key].multiplier if key in board.instruments else None))
+            unread = held_unread(mine, venues, multiplier, currency in told)
+            if unread:
+                yield f"not compared: {not_compared(unread, currency)}", []
+                continue
+            control = control_of(told.get(currency, ZERO), mine, venues, multiplier)
             net = moved.get((*wallet, currency), ZERO)
             tolerance = max(A_FILL * sum(row.fills for row in mine), minor_unit(wallet[0], currency))
             if abs(control - net) > tolerance:

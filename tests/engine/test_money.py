@@ -228,3 +228,18 @@ def test_nothing_is_opened_while_money_moves() -> None:
     assert moves(driver) == {"USDT": D(1003)}
     control = driver.state.controls[(WALLET, "USDT")]
     assert control.agrees and not driver.said("more than trades")
+
+
+def test_position_without_a_value_is_not_compared_and_said_once() -> None:
+    """What the venue lists no more, or tells no entry of, has no value: no number is made up for it."""
+    driver = opened()
+    driver.remember(BookRow(BTC, ACCOUNT, BTC.reserved, "USDT", pos=D(1), sumreal=D(-50000)))
+    for _ in range(3):
+        told(driver, "1000", replace(position("1"), entry=None))
+
+    control = driver.state.controls[(WALLET, "USDT")]
+    assert (control.unread, control.agrees) == ((BTC,), None)
+    assert sum("is not compared with the venue: the USDT books hold BTCUSDT_Binance-F" in notice.text
+               for notice in driver.notices) == 1
+    told(driver, "1000", position("1"))
+    assert driver.state.controls[(WALLET, "USDT")].agrees is True

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from interface.presenters.account import account_facts, account_rows, control_cell, result_of
+from models import Category, Key
 
 from .conftest import Driver
 from .demo_feed import make_view
@@ -55,3 +56,10 @@ def test_a_click_on_the_proof_explains_it(window: Driver) -> None:
     window.click(panel.table.canvas, x, y)
     assert "account" in window.app.shell.sheets
     window.app.shell.close_top()
+
+
+def test_what_cannot_be_compared_is_said_and_no_difference(window: Driver) -> None:
+    gone = replace(BNB, unread=(Key("Bitmex", Category.QUANTO, "ETHUSD"),), agrees=None)
+
+    assert control_cell(gone) == ("CONTROL – not compared: ETHUSD", "dim", "")
+    assert "QUANTO_SYMBOLS in .env.Bitmex" in account_facts(gone, window.app.desk.glance())[-1][1].text

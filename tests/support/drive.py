@@ -28,6 +28,7 @@ from models import (
 )
 from tests.support.build import ACCOUNT, BTC, sight, venue_up
 
+ONE = Decimal(1)       # of one contract, per unit of price
 Fact = tuple[str, str, str, int]
 
 
@@ -36,7 +37,7 @@ class Driver:
 
     def __init__(self, *robots: Robot, keys: tuple[Key, ...] = (BTC,), recovered: bool = True) -> None:
         self.clock = HandClock()
-        self.core = Core(Timings())
+        self.core = Core(Timings(), lambda key: ONE)
         self.state = self.core.state
         self.coins: list[CoinRow] = []
         self.counters: list[int] = []
