@@ -201,8 +201,17 @@ class BitmexVenue:
         self.account.pay_funding(self.contracts[market.symbol], rate, mark, now)
         self.settle()
 
+    def fall_due(self) -> None:
+        """Pay the funding that is due before anything else happens or is answered: the clock may have jumped."""
+        now = self.clock.now()
+        for market in self.markets.values():
+            if now >= market.next_funding:
+                due, market.next_funding = market.next_funding, next_funding(now)
+                self.fund(market, market.rate(), due)
+
     def beat(self, count: int) -> None:
-        """One heartbeat: strangers act, and what falls due: minutes, funding, the day, the dead-man switch."""
+        """One heartbeat: what falls due (funding, minutes, the day, the dead-man switch), and strangers act."""
+        self.fall_due()
         frozen = self.faults.first("freeze")
         now = self.clock.now()
         for index, market in enumerate(self.markets.values()):
@@ -210,9 +219,6 @@ class BitmexVenue:
                 market.crowd.step()
             if count % 5 == 0:
                 market.roll()
-                if now >= market.next_funding:
-                    due, market.next_funding = market.next_funding, next_funding(now)
-                    self.fund(market, market.rate(), due)
             if count % 100 == 50 + index:
                 market.series.save_running()
         if self.replay:

@@ -182,8 +182,17 @@ class Futures:
         self.account.pay_funding(market, rate, mark, now)
         self.settle()
 
+    def fall_due(self) -> None:
+        """Pay the funding that is due before anything else happens or is answered: the clock may have jumped."""
+        now = self.clock.now()
+        for market in self.markets.values():
+            if now >= market.next_funding:
+                due, market.next_funding = market.next_funding, (now // FUNDING_MS + 1) * FUNDING_MS
+                self.fund(market, market.rate(), due)
+
     def beat(self, count: int) -> None:
-        """One heartbeat of the markets: strangers act every second beat, minutes and funding fall due."""
+        """One heartbeat of the markets: funding and minutes fall due, strangers act every second beat."""
+        self.fall_due()
         category = self.product.category
         frozen = self.faults.first("freeze", category=category)
         for index, market in enumerate(self.markets.values()):
@@ -192,10 +201,6 @@ class Futures:
                 market.crowd.step()
             if count % 5 == 0:
                 market.roll()
-                if self.clock.now() >= market.next_funding:
-                    due = market.next_funding
-                    market.next_funding = (self.clock.now() // FUNDING_MS + 1) * FUNDING_MS
-                    self.fund(market, market.rate(), due)
             if count % 100 == index:
                 market.series.save_running()
         for symbol in [s for s, due in self.deadlines.items() if self.clock.now() >= due]:

@@ -76,6 +76,7 @@ class Application:
         control = scope["path"].startswith("/control")
         if self.venue.recording and not control:
             self.venue.clock.release()
+        self.venue.fall_due_everywhere()
         if not control and self._refusing(scope["type"]):
             self.reset(client)
         elif scope["type"] == "websocket":

@@ -74,6 +74,13 @@ class Venue(Futures):
         """USD-M and, unless a recording is played, COIN-M."""
         return [self, self.coin] if self.coin else [self]
 
+    def fall_due_everywhere(self) -> None:
+        """What `fall_due` does, of all products: before each request is looked at."""
+        for product in self.products():
+            product.fall_due()
+        if self.bitmex:
+            self.bitmex.fall_due()
+
     def beat(self, count: int) -> None:
         """One heartbeat of every market."""
         super().beat(count)

@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: only in the long form (BOTBOOK_LONG=1, make faults)")
     config.addinivalue_line("markers", "alone: set by folder; make test runs these after the rest, fewer at a time")
     config.addinivalue_line("markers", "late: starts processes or takes seconds; runs after the others of its folder")
-    config.addinivalue_line("markers", "lengthy: takes half a minute; where several run at a time its file begins first")
+    config.addinivalue_line("markers", "lengthy: takes half a minute; where several run beside, it begins first")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -71,10 +71,10 @@ class Soak:
             for shift in range(self.days * SHIFTS):
                 self._shift(ground, clock, chance, shift)
                 left = start + (shift + 1) * SHIFT_MS - clock.now()
-                clock.go(min(0, clock.world + max(left, 0)))
+                clock.set(min(0, clock.world + max(left, 0)))
                 if shift % SHIFTS == SHIFTS - 1 and self.each_day:
                     self._compare(ground)
-            clock.go(0)
+            clock.set(0)
             judged = self._compare(ground)
             self._check(ground)
             return judged
@@ -102,7 +102,7 @@ class Soak:
             assert child.is_running(), child.text()[-2000:]
             if not slept and time.monotonic() > end - self.seconds / 2:
                 slept = True                                     # the machine sleeps, the world goes on
-                clock.go(clock.world + chance.randint(1, 4) * HOUR_MS)
+                clock.set(clock.world + chance.randint(1, 4) * HOUR_MS)
             if shift % SHIFTS == 1:
                 clock.set(clock.world, ERRORS_MS[shift // SHIFTS % len(ERRORS_MS)])
             self._fault(ground, chance, shift)

@@ -17,8 +17,6 @@ from pathlib import Path
 from core.clock import SystemClock
 
 _TWO = struct.Struct("=qq")
-DUE_MS = 4 * 3_600_000       # every funding time is one of these: 00, 08, 16 UTC, and 04, 12, 20
-LEAD_MS, PAID_S = 100, 0.7   # stop so short before it, until the exchange's heart has beaten
 
 
 class SharedClock:
@@ -49,13 +47,6 @@ class SharedClock:
     def set(self, world: int, error: int = 0) -> None:
         """A step that everybody sees at once."""
         _TWO.pack_into(self._shared, 0, world, error)
-
-    def go(self, world: int) -> None:
-        """Many hours, no funding time jumped over: a venue pays at that time, not hours later with that time on it."""
-        while (due := (self.now() // DUE_MS + 1) * DUE_MS) <= self.now() - self.world + world:
-            self.set(self.world + max(0, due - LEAD_MS - self.now()), self.error)
-            time.sleep(PAID_S)
-        self.set(world, self.error)
 
 
 def bend_terminal(clock: SharedClock) -> None:

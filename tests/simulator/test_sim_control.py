@@ -75,6 +75,22 @@ def test_funding_is_booked_at_the_mark(exchange: Exchange) -> None:
     assert f"linear:ETHUSDT:F{row['tranId']}" == paid["id"] and D(row["income"]) == -D(paid["amount"])
 
 
+def test_a_jump_over_a_funding_time_is_paid_before_anything_is_answered(exchange: Exchange) -> None:
+    """Who reads the history right after the jump must find it: it stands hours back, at its own time."""
+    exchange.fault("freeze")
+    exchange.order("BUY", "1.000", symbol="ETHUSDT")
+    jump = 8 * 3_600_000
+    time_then = exchange.control("clock", offset_ms=jump)["time"]
+    try:
+        rows = exchange.ok("GET", "/fapi/v1/income", incomeType="FUNDING_FEE", symbol="ETHUSDT", timestamp=time_then)
+    finally:
+        exchange.control("clock", offset_ms=0)
+
+    assert rows[-1]["time"] == time_then // jump * jump
+    paid = exchange.truth()["funding"][-1]
+    assert (paid["id"], paid["position"]) == (f"linear:ETHUSDT:F{rows[-1]['tranId']}", "1")
+
+
 def test_bad_control_requests_name_the_field(exchange: Exchange) -> None:
     base = exchange.ready["control"]
     bad: list[tuple[str, Any, str]] = [
