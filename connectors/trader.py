@@ -116,9 +116,9 @@ class Trader:
         self._at_end()
 
     def _take(self, pause: float) -> None:
-        """Move the inbox into the heap; wait up to `pause` for the first, without limit when nothing waits."""
+        """Move the inbox into the heap; wait up to `pause` for the first."""
         try:
-            request = self._inbox.get(timeout=min(pause, SLICE)) if self._waiting else self._inbox.get(timeout=SLICE)
+            request = self._inbox.get(timeout=min(pause, SLICE))
             while True:
                 if request is not None:
                     self._number += 1

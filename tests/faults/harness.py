@@ -176,7 +176,7 @@ class Ground:
         """End terminals and exchange."""
         for thing in self.things:
             thing.end()
-        self.exchange.close()
+        self.exchange.kill()                     # nothing is wanted of it any more; its end in order has its own tests
 
     def read(self) -> referee.Ledger:
         """Our database, by the referee's eyes."""
