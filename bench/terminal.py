@@ -17,7 +17,8 @@ from core.secrets import Credentials, KnownSecrets
 from db.store import Store
 from engine.bots import BotParts, Bots
 from engine.commands import Command
-from engine.loop import Engine, EngineParts
+from engine.loop import Engine
+from engine.parts import EngineParts
 from engine.view import View
 from models import Category, Health, Key, Mode, Timings
 from strategies.loader import Loader

@@ -19,7 +19,8 @@ from db.dialects import MySqlAddress
 from db.store import Store
 from engine.bots import BotParts, Bots
 from engine.commands import AskNow, CancelAll, Command, KillSwitch, Recover, SetBot, SetTrading, Verdict
-from engine.loop import Engine, EngineParts
+from engine.loop import Engine
+from engine.parts import EngineParts
 from engine.view import View
 from models import BotState, Health, Key, Notice, Timings
 from session.child import Child

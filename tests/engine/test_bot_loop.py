@@ -203,7 +203,7 @@ def test_words_typed_for_numbers_are_named_and_hurt_nobody_else(desk: Desk) -> N
 
 def test_symbol_changed_by_hand_needs_position_zero(desk: Desk) -> None:
     desk.board.instruments[ETH] = instrument(ETH)
-    desk.engine._products.configured = (BTC, ETH)
+    desk.engine._books.products.configured = (BTC, ETH)
     write_robot(desk, "A")
     write_robot(desk, "B")
     desk.run()

@@ -111,7 +111,7 @@ def test_net_values_are_written_with_the_next_minute(desk: Desk) -> None:
     desk.post(execution(cl_ord_id="1.A", last_qty="3"))
     until(lambda: desk.view.trades)
 
-    desk.engine._days._minute = 0                      # another minute has begun
+    desk.engine._books._days._minute = 0                      # another minute has begun
 
     rows = until(lambda: desk.sql("SELECT EMI, CURRENCY, TTIME, NETVALUE FROM days ORDER BY TTIME"))
     top = desk.board.tops[BTC]

@@ -16,7 +16,8 @@ from core.errors import TerminalError
 from db.store import Store
 from engine.bots import Bots
 from engine.commands import Command, Verdict
-from engine.loop import Engine, EngineParts
+from engine.loop import Engine
+from engine.parts import EngineParts
 from engine.view import View
 from models import (
     AccountSnapshot,
