@@ -274,7 +274,10 @@ class Bookkeeper:
             return
         refusal = self.products.exchange(asked)
         if not refusal:
-            self._load_bots()            # a bot's symbol may have come, or gone
+            try:
+                self._load_bots()        # a bot's symbol may have come, or gone
+            except StoreAway as error:   # they are read again when it is back
+                self._away(str(error), None, None)
         asked.answer(refusal)
 
     # ------------------------------------------------------------ database away

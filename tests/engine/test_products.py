@@ -12,6 +12,7 @@ import pytest
 from core.rows import BookRow, Loaded
 from engine.commands import CancelAll, Recover
 from engine.lines import Lines
+from engine.products import Exchange
 from engine.view import LedgerState
 from models import (
     AccountSnapshot,
@@ -27,7 +28,7 @@ from models import (
     VenueUp,
 )
 from tests.support.build import ACCOUNT, BTC, execution, instrument, order, place, position, report, snapshot, venue_up
-from tests.support.desk import Desk, StubVenue, until
+from tests.support.desk import Desk, Lock, StubVenue, until
 from tests.support.drive import Driver
 
 S = OrdStatus
@@ -150,6 +151,22 @@ def test_f3_for_one_product_leaves_the_other_alone(desk: Desk) -> None:
 
     assert desk.ask(Recover("all")).ok
     until(lambda: desk.venue.reconnects == 1 and spot.reconnects == 2)
+
+
+def test_a_database_that_goes_away_while_a_product_is_exchanged_does_not_end_the_engine(desk: Desk) -> None:
+    desk.run()
+    desk.sql(ROBOT.format("A").replace("ma_cross", "nobody"))          # a reason to write when the rows are read
+    lock = Lock(desk.ledger)
+    spot = SpotVenue(desk.ledger)
+    try:
+        assert desk.engine.exchange(Exchange(("Binance", Category.SPOT), spot, (SPOT,)), 10.0) == ""
+        assert not desk.view.ledger.ok or until(lambda: not desk.view.ledger.ok)
+    finally:
+        lock.release()
+
+    desk.back()
+    assert desk.ask(Recover("spot", "Binance", Category.SPOT)).ok and until(lambda: spot.reconnects == 1)
+    assert desk.sql("SELECT STATE FROM robots") == [("SUSPENDED",)]
 
 
 def test_the_second_product_does_not_read_the_ledger_again(desk: Desk) -> None:
