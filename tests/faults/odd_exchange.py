@@ -31,11 +31,14 @@ def coin() -> list[Instrument]:
 
 
 def bitmex() -> list[Contract]:
-    """XBTUSD, and three contracts with odd multipliers: quanto, linear, inverse."""
+    """The usual ones with LTCUSD of the scenarios, and three with odd multipliers: quanto, linear, inverse."""
     def item(symbol: str, tick: str, start: str, lot: str = "1", quote: str = "USD") -> Instrument:
         return Instrument(symbol, "ODD", tick, lot, "0", start, typical_lots=500, quote=quote)
 
+    litecoin = Instrument("LTCUSD", "LTC", "0.01", "1", "0", "84.00", typical_lots=500, quote="USD")
     return [*bitmex_instruments.contracts(),
+            Contract(litecoin, 904, "quanto", "LTC", "USD", "XBt", 200, 1, "2020-01-01T12:00:00.000Z", ".BLTC",
+                     10 ** 11),
             Contract(item("ODDUSD", "0.01", "37.31"), 901, "quanto", "ODD", "USD", "XBt", 137, 1,
                      "2020-01-01T12:00:00.000Z", ".BODD", 10 ** 11),
             Contract(item("ODDUSDT", "0.001", "81.373", "7", "USDT"), 902, "linear", "ODD", "USDT", "USDt", 7, 7,

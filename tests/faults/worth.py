@@ -17,7 +17,8 @@ MINOR = {"XBt": Decimal("1e-8"), "USDt": Decimal("1e-6")}       # BitMEX's units
 COINS = {"XBT": "XBt", "ETH": "ETH"}                            # what the ledger calls a base coin of BitMEX
 MILLIONTH = Decimal("1e-6")         # USDt in a contract of XBTUSDT per dollar; bitcoin in one of ETHUSD
 COIN_DOLLARS = {"BTCUSD_PERP": Decimal(100), "ETHUSD_261225": Decimal(37)}     # a COIN-M contract; others: 10
-ODD = {"ODDUSD": Decimal("137e-8"), "ODDUSDT": Decimal("7e-6"), "ODXUSD": Decimal("0.37")}    # see odd_exchange
+ODD = {"ODDUSD": Decimal("137e-8"), "ODDUSDT": Decimal("7e-6"), "ODXUSD": Decimal("0.37"),     # see odd_exchange
+       "LTCUSD": Decimal("2e-6")}
 QUOTES = ("USDT", "USDC", "BTC", "BNB", "ETH")
 
 
