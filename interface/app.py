@@ -21,74 +21,43 @@ import time
 import tkinter as tk
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from statistics import median
 from types import TracebackType
 
-from core.board import Board
 from core.numbers import use_ledger_context
-from core.titles import full_name
-from engine.commands import Command
-from engine.view import View
+from interface.alerts import Alerts
 from interface.desk import Desk, Note
 from interface.export import Exports
-from interface.history import NOTHING, Ask, Read
+from interface.hooks import Hooks
 from interface.keys import HotKeys
 from interface.layout import Layout
 from interface.mainthread import guard
 from interface.memory import Memory, name_of
 from interface.panels.tabs import open_bot
 from interface.panels.top import StatusBar, Strips, TopLine
-from interface.presenters.bots import is_bot
-from interface.presenters.topline import MOST_STRIPS, StripLine, badge, strips, title
+from interface.presenters.topline import MOST_STRIPS, badge, strips, title
 from interface.setup import Setup
 from interface.sheets.confirm import (
-    ConfirmAccountSheet,
     FirstStartSheet,
     LiveOrderSheet,
     QuitSheet,
     StoppingSheet,
-    TakeOverSheet,
 )
 from interface.sheets.help import HelpSheet
 from interface.sheets.settings import SettingsSheet
 from interface.shell import About, SettingLine, Shell
 from interface.theme import Look, Theme
-from models import Category, Key, Mode, Side
+from models import Key, Mode, Side
 
-__all__ = ["About", "App", "Hooks", "Look", "Memory", "SettingLine"]
+__all__ = ["About", "App", "Look", "Memory", "SettingLine"]
 
 log = logging.getLogger(__name__)
 
 KEPT_TICKS = 600         # durations remembered
 REMEMBER_S = 1.0         # between two looks at what the next run is to remember
 LARGEST = (1920, 1080)   # the size it opens with, where the screen has it
-
-
-def _no_threads() -> tuple[str, ...]:
-    return ()
-
-
-def _forget(_memory: Memory) -> None:
-    return
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the window is given once the parts exist. None of these may block."""
-
-    board: Board
-    view: Callable[[], View | None]                  # the engine's latest view, None before it runs
-    post: Callable[[Command], None]                  # the engine's inbox
-    want_candles: Callable[[Key, str], None]         # the chart shows this instrument and timeframe now
-    quit: Callable[[str], None]                      # "leave" or "cancel_all": begin the ordered stop
-    dead_threads: Callable[[], tuple[str, ...]] = _no_threads
-    about: Callable[[], About] = About
-    quote: bool = False                              # ORDER_BOOK_DEPTH=quote: best prices only
-    older: Callable[[Ask], None] | None = None       # the next page of a list of the ledger
-    pages: Read = lambda _ask: NOTHING               # what has been read of it
-    remember: Callable[[Memory], None] = _forget     # another layout, tab, quantity…: for the next run
 
 
 class App:
@@ -109,13 +78,12 @@ class App:
         self.shell = Shell(self.root, self.theme, self.desk, self.refresh, tick_words=self.tick_words,
                            place_slip=self._place_slip, about=about, reset_layout=self._reset_layout,
                            setup=setup)
+        self.alerts = Alerts(self.shell, self._settings, self.ask_quit)
         self._memory = memory or Memory()
         self._looked_at_memory = 0.0
         self.tick_ms: deque[float] = deque(maxlen=KEPT_TICKS)
         self._timer = ""
         self._drawing = self._stopped = self._closing = False
-        self._question: StripLine | None = None        # F9 on a LIVE account
-        self._problems: list[StripLine] = []
         self._settings_opened = False                  # at the first bad setting, once
         self._title = ""
         self._exports = Exports()
@@ -158,8 +126,7 @@ class App:
             if not self._settings_opened and is_known:
                 self._settings_opened = True
                 self.root.after_idle(lambda: self._settings(field))     # with all that is wrong, not the first alone
-        self._problems = [line for line in self._problems if line.text != words][-4:]
-        self._problems.append(StripLine("warning", words, (("Settings F8", "settings"), ("✕", "seen"))))
+        self.alerts.add_setting(words)
         self.refresh()
 
     def settings_taken(self, refresh_rate: int, quote: bool) -> None:
@@ -167,7 +134,8 @@ class App:
         self.look = replace(self.look, refresh_rate=refresh_rate)
         self.desk.quote = quote
         self.shell.problems.clear()
-        self._problems, self._settings_opened = [], False
+        self.alerts.problems.clear()
+        self._settings_opened = False
         self.refresh()
 
     def later(self, ms: int, act: Callable[[], object]) -> None:
@@ -225,7 +193,7 @@ class App:
             "help": lambda _time: self._help(), "settings": lambda _time: self._settings(),
             "bots": lambda _time: open_bot(self.shell), "cancel": lambda _time: self.desk.cancel_symbol(),
         }, self._held)
-        self.strips = Strips(inner, self.shell, self._strip_action)
+        self.strips = Strips(inner, self.shell, self.alerts.act)
         self.status = StatusBar(inner, self.shell)
         self.status.bar.canvas.pack(side="bottom", fill="x")
         for table, arrangement in self._memory.columns.items():
@@ -337,9 +305,9 @@ class App:
 
     def _show_strips(self) -> None:
         dead = self.hooks.dead_threads() if self.hooks is not None and not self._closing else ()
-        own = self._problems[-1] if self._problems else None
         most = 1 if self.layout.shape is not None and self.layout.shape.tight else MOST_STRIPS
-        self.strips.show(*strips(self.desk.glance(), dead, self.desk.trading(), self._question, own, most))
+        self.strips.show(*strips(self.desk.glance(), dead, self.desk.trading(), self.alerts.question,
+                                 self.alerts.newest, most))
 
     def tick_words(self) -> str:
         """How long ticks take, for F12."""
@@ -350,35 +318,13 @@ class App:
     def _report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """A callback failed: logged, shown, the window lives on."""
         log.error("window: %s", error, exc_info=(kind, error, trace))
-        words = f"The window met an error ({kind.__name__}); it is in the log. Trading and orders are not touched."
-        if not any(line.text == words for line in self._problems):
-            self._problems.append(StripLine("error", words, (("✕", "seen"),)))
+        self.alerts.add_failure(kind.__name__)
 
     # ------------------------------------------------------------ keys and buttons
 
     def toggle_trading(self) -> None:
         """F9. OFF is immediate; ON asks first on a LIVE account."""
-        if self.desk.trading():
-            self._question = None
-            self.desk.set_trading(False)
-        elif self.desk.mode is Mode.LIVE and self._question is None:
-            self._question = self._live_question()
-        elif self._question is None:
-            self.desk.set_trading(True)
-        self.refresh()
-
-    def _live_question(self) -> StripLine:
-        view = self.desk.view
-        bots = [f"{bot.emi} {full_name(bot.key)} {bot.quantity if bot.quantity is not None else ''}".strip()
-                for bot in (view.bots if view else ()) if is_bot(bot) and bot.status == "WORK"]
-        who = ", ".join(bots[:6]) + (f" and {len(bots) - 6} more" if len(bots) > 6 else "")
-        return StripLine("warning", f"Trading ON with real money? Bots that will trade: {who or 'none'}.",
-                         (("Enter: ON", "trading_on"), ("Esc: stay OFF", "trading_off")))
-
-    def _answer_question(self, on: bool) -> None:
-        self._question = None
-        if on:
-            self.desk.set_trading(True)
+        self.alerts.toggle_trading()
         self.refresh()
 
     def _kill_twice(self) -> None:
@@ -411,8 +357,9 @@ class App:
             self.desk.confirm(event_time, by_key=True)
             self.refresh()
             return True
-        if self._question is not None:
-            self._answer_question(True)
+        if self.alerts.question is not None:
+            self.alerts.answer(True)
+            self.refresh()
             return True
         return False
 
@@ -426,8 +373,8 @@ class App:
             pass
         elif self.desk.draft is not None:
             self.desk.drop()
-        elif self._question is not None:
-            self._question = None
+        elif self.alerts.question is not None:
+            self.alerts.answer(False)
         elif self.layout.overlay is not None and self.layout.overlay.winfo_ismapped():
             self.layout.toggle_overlay()
         else:
@@ -527,27 +474,3 @@ class App:
         self.shell.menu(6, self.top.bar.height, [("Settings  F8", self._settings), ("Help  F1", self._help),
                                                  ("Full screen  F11", self._full_screen), ("Quit", self.ask_quit)],
                         "Help  F1")
-
-    def _strip_action(self, action: str) -> None:
-        """What a strip's button does."""
-        kind, _, rest = action.partition(":")
-        plain: dict[str, Callable[[], object]] = {
-            "recover": self.desk.recover, "rearm": self.desk.rearm, "settings": self._settings, "quit": self.ask_quit,
-            "restart": self.ask_quit, "cancel_bot_orders": lambda: self.desk.cancel_of(None, bots_only=True),
-            "seen": lambda: self._problems.pop() if self._problems else None,
-            "trading_on": lambda: self._answer_question(True), "trading_off": lambda: self._answer_question(False),
-        }
-        if kind == "takeover":
-            market, category, symbol = rest.split("/", 2)
-            self.shell.sheet("takeover", partial(TakeOverSheet, self.shell, market, Category(category), symbol))
-        elif kind == "confirm":
-            market, account = rest.split("/", 1)
-            self.shell.sheet("confirm account", partial(ConfirmAccountSheet, self.shell, market, account))
-        elif kind == "recover" and rest:
-            market, name = rest.split("/")
-            self.desk.recover(market, Category(name))
-        elif kind == "venue":
-            self.status.bar.invoke(action, 0)
-        elif action in plain:
-            plain[action]()
-        self.refresh()

@@ -22,7 +22,8 @@ from core.secrets import KnownSecrets
 from core.setting_file import SettingFile
 from core.setting_keys import ENV, KEYS, MARKETS, Kind, SettingKey
 from core.settings import Settings, load_settings
-from interface.app import About, App, Hooks, Look, SettingLine
+from interface.app import About, App, Look, SettingLine
+from interface.hooks import Hooks
 from models import Mode, Timings
 from session.layout_file import LayoutFile, read_layout
 from session.run import VERSION, check_live, confirmed, flag_of, logging_to, open_control

@@ -43,7 +43,7 @@ class Driver:
             app.shell.layers[-1].close()
         self.now += 100
         app._closing, app._looked_at_memory = False, 0.0
-        app._question, app._problems = None, []
+        app.alerts.question, app.alerts.problems = None, []
         Desk.__init__(app.desk, lambda: self.now, lambda: START + 5_000)
         self.stage = Stage(mode)
         self.stage.fill(self.now, START)

@@ -28,7 +28,8 @@ from engine.view import (
     TradeLine,
     View,
 )
-from interface.app import About, App, Hooks, Look, SettingLine
+from interface.app import About, App, Look, SettingLine
+from interface.hooks import Hooks
 from models import (
     Book,
     Candle,

@@ -290,4 +290,4 @@ def test_verdict_after_the_sheet_is_gone_harms_nothing(window: Driver) -> None:
 
     answer(window, window.sent(RenameBot)[0])
 
-    assert window.app._problems == []
+    assert window.app.alerts.problems == []

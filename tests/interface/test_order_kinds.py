@@ -162,7 +162,7 @@ def test_an_open_list_of_choices_does_not_disturb_the_window(window: Driver) -> 
     window.draw()
     window.app.root.tk.call("ttk::combobox::Unpost", str(form.kind.type_box))
 
-    assert window.app._problems == []
+    assert window.app.alerts.problems == []
 
 
 def test_spot_has_no_reduce_only_no_mark_and_no_leverage_and_says_why(window: Driver) -> None:

@@ -129,7 +129,7 @@ def test_f3_reconnects_the_chosen_market_alone(window: Driver) -> None:
 
 
 def test_the_strip_of_a_lost_market_reconnects_it_alone(window: Driver) -> None:
-    window.app._strip_action("recover:Binance/linear")
+    window.app.alerts.act("recover:Binance/linear")
 
     assert [(one.market, one.category) for one in window.sent(Recover)] == [("Binance", Category.LINEAR)]
 

@@ -41,7 +41,7 @@ def test_a_bad_setting_opens_the_settings_at_its_field_once() -> None:
         app.problem("again", "KEY_3")
         app.root.update()
         assert "settings" not in app.shell.sheets and app.strips.texts() == ["KEY_3: again"]
-        app._strip_action("settings")
+        app.alerts.act("settings")
         app.root.update()
         assert "settings" in app.shell.sheets
     finally:
@@ -115,7 +115,7 @@ def test_a_narrow_bar_has_one_chooser_for_all_filters(window: Driver) -> None:
 def test_a_live_account_is_opened_by_typing_its_id(window: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[ConfirmAccount] = []
     monkeypatch.setattr(window.app.desk, "_out", asked.append)
-    window.app._strip_action("confirm:Binance/acc-42/x")
+    window.app.alerts.act("confirm:Binance/acc-42/x")
     window.app.root.update()
     sheet = window.app.shell.sheets["confirm account"]
     assert isinstance(sheet, ConfirmAccountSheet)
