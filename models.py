@@ -527,6 +527,7 @@ class Reject:
     sent: bool = True
     duplicate: bool = False          # the venue already has an order with this id: compare, then adopt
     gone: bool = False               # cancel or amend: the order is not open any more
+    anew: bool = False               # amend: it stands, partly filled; only a cancel and an order for the rest move it
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Core:
             case Ack():
                 hearing.hear_ack(state, message, now, out)
             case Reject():
-                hearing.hear_reject(state, message, now, out)
+                hearing.hear_reject(state, message, now, sight, out)
             case Silence():
                 hearing.hear_silence(state, message, now, out)
             case OrderFound():

@@ -11,7 +11,7 @@ from core import ids
 from core.numbers import text
 from core.rows import CounterRow, OrderRow, RobotState
 from core.titles import title_of
-from engine import orders
+from engine import orders, replacing
 from engine.asking import ORDER_NUMBER, ask, book_of, cancel_order
 from engine.booking import book_fill, fee_doubt, owner_of, value_doubt
 from engine.funding import correct
@@ -98,7 +98,7 @@ def hear_ack(state: State, message: Ack, now: Now, out: Decision) -> None:
     put(state, out, order, orders.reported(order, report, answer=isinstance(request, AmendOrder)), now)
 
 
-def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
+def hear_reject(state: State, message: Reject, now: Now, sight: Sight, out: Decision) -> None:
     """The venue's no, or our limiter's."""
     request = message.request
     order = state.find(request.key, request.cl_ord_id, getattr(request, "order_id", ""))
@@ -124,6 +124,11 @@ def hear_reject(state: State, message: Reject, now: Now, out: Decision) -> None:
         out.changes.append(SetWatch(name, replace(watch, next_ask=now.mono + 2.0)))
         out.requests.append(ask(order))
         return
+    if message.anew and isinstance(request, AmendOrder):
+        refused = replacing.move_rest(state, order, request, now, sight, out)
+        if refused is None:
+            return
+        said = refused
     put(state, out, order, orders.change_refused(order, said), now)
     out.note(title_of(order.key), f"{order.name}: {kind} refused, {said}. Nothing was sent again.", "warning",
              order.owner)
@@ -212,7 +217,7 @@ def hear_absent(state: State, message: OrderAbsent, now: Now, absent_margin_ms: 
     if order.status is S.UNKNOWN and not order.cum_qty and not order.order_id:
         put(state, out, order, orders.never_arrived(order), now)
     else:                                # it was there once: ended long ago, and forgotten
-        gone = structs.replace(order, status=S.CANCELED, text="the venue does not know it any more")
+        gone = structs.replace(order, status=S.CANCELED, text=orders.FORGOTTEN)
         put(state, out, order, gone, now)
 
 

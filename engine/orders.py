@@ -21,6 +21,7 @@ RANK = {
     S.REJECTED: 3, S.CANCELED: 3, S.EXPIRED: 3, S.FILLED: 4,
 }
 NEVER_ARRIVED = "never arrived"
+FORGOTTEN = "the venue does not know it any more"      # how much of it was filled is not known either
 OPEN_AGAIN = "the venue says it is open again"
 FOREIGN_ID = "its id is used by another order of the account"
 _WAITING = (S.PENDING_CANCEL, S.PENDING_REPLACE)

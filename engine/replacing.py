@@ -1,8 +1,10 @@
-"""Moving an order that waits for its trigger: cancelled first, placed anew when the venue has confirmed the end. Pure.
+"""Moving an order by cancelling it and placing it anew when the venue has confirmed the end: one that waits for its
+trigger, and one that is partly filled where the venue cannot move such an order in place. Pure.
 
 One act of a person, two requests, and at no time two orders. Everything that can be checked is checked before the
-cancel. Where the cancel is refused, or the order triggers first, it stands as it is and nothing is placed. A new order
-that is refused after all leaves nothing at the venue, which is said in red until another order of the symbol is placed.
+cancel. Where the cancel is refused, or the order triggers or is filled first, nothing is placed. What is placed is what
+the order's end leaves of the quantity asked for, so that both together can never be filled with more. A new order that
+is refused after all leaves nothing at the venue, which is said in red until another order of the symbol is placed.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from engine import orders
 from engine.asking import accept, cancel_order, place, refuse, why_not
 from engine.commands import MoveOrder, PlaceOrder, Refusal, Verdict
 from engine.state import Decision, Now, OrderId, SetLost, SetReplace, SetWatch, Sight, State
-from models import ZERO, OrdStatus, OrdType, Side, TimeInForce
+from models import ZERO, AmendOrder, OrdStatus, OrdType, Side, TimeInForce
 
 S = OrdStatus
 _STOPS = (OrdType.STOP_MARKET, OrdType.STOP_LIMIT)
 _OPEN = (S.NEW, S.PARTIALLY_FILLED)
+_MOVABLE = (*_OPEN, S.PENDING_REPLACE)
 
 
 def move_waiting(state: State, order: OrderRow, command: MoveOrder, now: Now, sight: Sight, out: Decision) -> None:
@@ -37,6 +40,34 @@ def move_waiting(state: State, order: OrderRow, command: MoveOrder, now: Now, si
     out.note(title_of(order.key), f"MOVE {order.name} {order.key.symbol} to {_at(anew)}: cancelled first, placed anew "
                                   "when the venue has confirmed that", emi=order.owner)
     return accept(out, command.ticket, now, order.name)
+
+
+def move_rest(state: State, order: OrderRow, asked: AmendOrder, now: Now, sight: Sight, out: Decision) -> str | None:
+    """The venue cannot move this order in place, because a part of it is filled: cancel it and place the rest anew. Why
+    not, or None."""
+    if order.status not in _MOVABLE:
+        return f"it is {order.status.value} meanwhile"
+    tif = order.tif or TimeInForce.GTC
+    whole = PlaceOrder("", order.key, order.owner, order.side, asked.qty, asked.price, by_hand=False, tif=tif,
+                       post_only=tif is TimeInForce.GTX, reduce_only=order.reduce_only, wanted=asked.price,
+                       repeat_confirmed=True, protects=True)
+    rest = _rest(whole, order)
+    if rest.qty <= ZERO:
+        return f"{text(order.cum_qty)} is filled already"
+    refusal = _refusal(state, order, rest, now, sight)
+    if refusal is not None:
+        return refusal.text
+    cancel_order(state, order, now, out)
+    out.changes.append(SetReplace((order.key, order.name), whole))
+    out.note(title_of(order.key), f"MOVE {order.name} {order.key.symbol} to {_at(whole)}: partly filled, so it is "
+                                  "cancelled and the rest placed anew when the venue has confirmed that",
+             emi=order.owner)
+    return None
+
+
+def _rest(whole: PlaceOrder, order: OrderRow) -> PlaceOrder:
+    """What is left to place of the quantity that both orders together shall have."""
+    return replace(whole, qty=whole.qty - order.cum_qty)
 
 
 def _what(command: PlaceOrder) -> tuple[object, ...]:
@@ -89,9 +120,13 @@ def _at_once(anew: PlaceOrder, sight: Sight) -> Refusal | None:
 
 
 def _at(command: PlaceOrder) -> str:
-    trigger = command.trigger.price if command.trigger is not None else None
-    at = text(trigger) if trigger is not None else "?"
-    return f"{text(command.qty)} at {at}" + (f" / {text(command.price)}" if command.price is not None else "")
+    return f"{text(command.qty)} at {_places(command)}"
+
+
+def _places(order: PlaceOrder | OrderRow) -> str:
+    """Trigger and limit price, as far as it has them."""
+    trigger = order.trigger.price if order.trigger is not None else None
+    return " / ".join(text(one) for one in (trigger, order.price) if one is not None) or "?"
 
 
 # ---------------------------------------------------------------- what became of it
@@ -108,12 +143,17 @@ def follow(state: State, now: Now, sight: Sight, out: Decision) -> None:
 
 def _step(state: State, name: OrderId, row: OrderRow, now: Now, sight: Sight, out: Decision) -> None:
     anew = state.replacing[name]
-    if row.cum_qty > ZERO or not row.is_waiting or row.status is S.FILLED:
+    if anew.trigger is not None and (row.cum_qty > ZERO or not row.is_waiting or row.status is S.FILLED):
         _leave_it(name, row, "it has triggered", out)
+    elif row.status is S.FILLED or (row.status.is_terminal and row.cum_qty >= anew.qty):
+        _leave_it(name, row, f"{text(row.cum_qty)} was filled first", out)
     elif row.status in _OPEN:
         _leave_it(name, row, "the cancel was refused, it stands as it was", out)
+    elif anew.trigger is None and row.text == orders.FORGOTTEN:
+        out.changes.append(SetReplace(name, None))
+        _lost(row.name, anew, f"{row.text}, nor how much of it was filled", out)
     elif row.status.is_terminal:
-        _place_anew(state, row, anew, now, sight, out)
+        _place_anew(state, row, _rest(anew, row), now, sight, out)
 
 
 def _leave_it(name: OrderId, row: OrderRow, why: str, out: Decision) -> None:
@@ -147,8 +187,7 @@ def _judge(state: State, name: OrderId, row: OrderRow, out: Decision) -> None:
 
 
 def _lost(old: str, new: PlaceOrder | OrderRow, why: str, out: Decision) -> None:
-    at = _at(new) if isinstance(new, PlaceOrder) else f"{text(new.qty)} at " + (
-        text(new.trigger.price) if new.trigger is not None and new.trigger.price is not None else "?")
+    at = f"{text(new.qty)} at {_places(new)}"
     words = (f"MOVE FAILED: {full_name(new.key)} order {old} is cancelled and the new one ({new.side.value} {at}) was "
              f"refused: {why.rstrip('.')}. Nothing takes its place. Place it anew")
     out.changes.append(SetLost(new.key, words))

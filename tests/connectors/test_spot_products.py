@@ -137,7 +137,8 @@ class TestSpotAlone:
         assert isinstance(found, OrderFound) and found.report.status is OrdStatus.NEW
         assert found.report.order_id != report.order_id and found.report.price == price - 10
 
-    def test_a_partly_filled_order_is_not_moved_and_stands(self, terminal: Terminal, exchange: Exchange) -> None:
+    def test_a_partly_filled_order_stands_and_can_only_be_placed_anew(
+            self, terminal: Terminal, exchange: Exchange) -> None:
         book = self.frozen(terminal, exchange.of(SPOT))
         price = book.bids[0][0]
         order, report = self.placed(terminal, price, TimeInForce.GTX, qty="0.02")
@@ -148,6 +149,7 @@ class TestSpotAlone:
         smaller = self.move(terminal, order, report, "0.015", price)
 
         assert isinstance(refused, Reject) and refused.text == spot_desk.PARTLY_FILLED and not refused.gone
+        assert refused.anew
         assert isinstance(found, OrderFound) and found.report.status is OrdStatus.PARTIALLY_FILLED
         assert isinstance(smaller, Ack) and smaller.report and smaller.report.cum_qty == Decimal("0.008")
 
@@ -171,6 +173,20 @@ class TestSpotAlone:
         terminal.got(Execution, lambda one: one.cl_ord_id == order.cl_ord_id)
         assert exchange.of(SPOT).truth("orders")[-1]["client_id"] == order.cl_ord_id
         assert exchange.of(SPOT).truth("orders")[-1]["status"] == "FILLED"
+
+    def test_a_fill_that_the_move_finds_is_told_like_one_that_was_known(
+            self, terminal: Terminal, exchange: Exchange) -> None:
+        book = self.frozen(terminal, exchange.of(SPOT))
+        order, report = self.placed(terminal, book.bids[0][0], TimeInForce.GTX, qty="0.02")
+        time.sleep(1.2)
+        exchange.fault("lag", path="GET /api/v3/order", seconds=1)      # the question shows it unfilled
+        exchange.of(SPOT).trade("SELL", str(book.bids[0][1] + Decimal("0.008")))
+        told = self.move(terminal, order, report, "0.02", book.bids[0][0] - 10)
+        exchange.calm()
+
+        assert isinstance(told, Reject) and told.anew and "cancel restrictions" in told.text
+        found = terminal.answer(AskOrder(order.key, order.cl_ord_id))
+        assert isinstance(found, OrderFound) and found.report.status is OrdStatus.PARTIALLY_FILLED
 
     def test_an_ended_order_cannot_be_moved(self, terminal: Terminal) -> None:
         price = terminal.low()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,8 +11,10 @@ from engine.commands import AskNow, Cancel, CancelAll, KillSwitch, MoveOrder, Se
 from engine.stops import Stops
 from models import (
     Ack,
+    AmendOrder,
     AskOrder,
     CancelOrder,
+    OrderAbsent,
     OrderFound,
     OrderReport,
     OrdStatus,
@@ -20,10 +23,11 @@ from models import (
     Side,
     Silence,
     SubmitOrder,
+    TimeInForce,
     Trigger,
     VenueDown,
 )
-from tests.support.build import BTC, T0, place, report, robot, sight
+from tests.support.build import BTC, T0, instrument, place, report, robot, sight
 from tests.support.drive import Driver
 
 D = Decimal
@@ -202,3 +206,79 @@ def test_a_trailing_stop_and_a_bots_own_stop_are_left_alone() -> None:
 
     assert "moves by itself" in driver.refusal(MoveOrder("m", BTC, trailing, trigger=D(47000)))
     assert "keeps its stop-loss" in driver.refusal(MoveOrder("n", BTC, own, trigger=D(47000)))
+
+
+# ---------------------------------------------------------------- partly filled, where the venue cannot move that
+
+def partly(driver: Driver, filled: str = "0.4", least: str = "5") -> str:
+    """A post-only buy of 1 at 49000, partly filled, that a person moves to 48000; the venue says it cannot."""
+    name = driver.verdict(place(qty="1", price="49000", post_only=True)).cl_ord_id
+    driver.send(Ack(newest(driver), resting(name)))
+    assert driver.verdict(MoveOrder("m", BTC, name, D(48000))).ok
+    driver.send(resting(name, S.PARTIALLY_FILLED, filled, 100))
+    asked = [one for one in driver.requests if isinstance(one, AmendOrder)][-1]
+    seen = replace(sight(), instrument=instrument(min_notional=least))
+    driver.send(Reject(asked, 0, "partly filled", anew=True), seen)
+    return name
+
+
+def resting(name: str, status: OrdStatus = S.NEW, filled: str = "0", at: int = 0) -> OrderReport:
+    """What the venue says of it."""
+    return report(cl_ord_id=name, order_id=f"v-{name}", qty="1", price="49000", cum=filled, status=status, time=T0 + at)
+
+
+def ends(driver: Driver, name: str, filled: str) -> None:
+    """The cancel is done; so much was filled by then."""
+    request = [one for one in driver.requests if isinstance(one, CancelOrder)][-1]
+    driver.send(Ack(request, resting(name, S.CANCELED, filled, 1000)))
+
+
+def test_of_a_partly_filled_order_only_what_its_end_leaves_is_placed_anew() -> None:
+    driver = Driver()
+    name = partly(driver)
+    assert placed(driver) == 1 and driver.order(name).status is S.PENDING_CANCEL
+    ends(driver, name, "0.7")                        # 0.3 more were filled on the way
+
+    anew = newest(driver)
+    assert placed(driver) == 2 and (anew.side, anew.qty, anew.price, anew.tif) == (
+        Side.BUY, D("0.3"), D(48000), TimeInForce.GTX)
+    assert driver.order(name).status is S.CANCELED and driver.order(anew.cl_ord_id).wanted == D(48000)
+    assert errors(driver) == "" and not driver.state.replacing
+
+
+@pytest.mark.parametrize("status", [S.FILLED, S.CANCELED])
+def test_one_that_is_filled_first_leaves_nothing_to_place(status: OrdStatus) -> None:
+    driver = Driver()
+    name = partly(driver)
+    driver.send(resting(name, status, "1", 500))
+
+    assert placed(driver) == 1 and "1 was filled first" in errors(driver) and not driver.state.replacing
+
+
+def test_a_rest_that_would_be_refused_does_not_cost_the_order() -> None:
+    driver = Driver()
+    name = partly(driver, "0.999", "100")            # 0.001 at 48000 is below the least value
+
+    assert driver.order(name).status is S.PARTIALLY_FILLED
+    assert driver.said("move refused, 48 USDT is below the least value")
+    assert driver.asked(CancelOrder) == [] and not driver.state.replacing
+
+
+def test_a_partly_filled_order_that_the_venue_forgot_is_not_placed_anew() -> None:
+    driver = Driver()
+    name = partly(driver)
+    asked = AskOrder(BTC, name, f"v-{name}")
+    for _time in range(2):
+        driver.send(OrderAbsent(asked, T0 + 10_000_000))
+
+    assert driver.order(name).status is S.CANCELED and placed(driver) == 1
+    assert "nor how much of it was filled" in driver.state.lost_moves[BTC]
+
+
+def test_a_person_who_cancels_it_on_the_way_means_it() -> None:
+    driver = Driver()
+    name = partly(driver)
+    driver.send(Cancel("x", BTC, name))
+    ends(driver, name, "0.4")
+
+    assert placed(driver) == 1 and errors(driver) == ""

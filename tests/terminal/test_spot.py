@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -61,6 +62,38 @@ def test_a_moved_order_keeps_its_row_and_every_fill_is_booked_once(ground: Groun
         rows = [row for row in coins if row["CURRENCY"] == coin]
         booked = sum((Decimal(str(row["SUMREAL"])) - Decimal(str(row["COMMISS"])) for row in rows), start)
         assert booked == money[coin], coin
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_of_a_partly_filled_order_the_rest_is_moved_and_never_more_is_bought(ground: Ground, unseen: bool) -> None:
+    """`unseen`: the part is filled between the terminal's decision and the request, and told late."""
+    terminal, control = spot(ground), ground.exchange.control
+    control("fault", name="freeze", category="spot")
+    time.sleep(0.3)
+    top, size = terminal.session.board.books[BTC].bids[0]
+    lower = top - 1
+    name = terminal.place(Side.BUY, "0.020", top, key=BTC)
+    until(lambda: ground.status(name) == "NEW", 15, "the order works")
+    if unseen:
+        control("fault", name="event", kind="delay", seconds=1.5, category="spot")
+    ground.trade("SELL", str(size + Decimal("0.008")), key=BTC)
+    if not unseen:
+        until(lambda: ground.status(name) == "PARTIALLY_FILLED", 15, "partly filled")
+    assert terminal.ask(MoveOrder(terminal.ticket(), BTC, name, price=lower)).ok
+    try:
+        until(lambda: ground.status(name) == "CANCELED", 15)
+    except AssertionError:
+        raise AssertionError(terminal.report()) from None
+    moved = until(lambda: [row for row in ground.read().orders if row["NAME"] != name], 15, terminal.report())[0]
+    until(lambda: ground.status(moved["NAME"]) == "NEW", 15, "the rest works")
+    ground.calm()
+    control("price", market="Binance", category="spot", symbol="BTCUSDT", price=str(lower - 1))
+    until(lambda: ground.status(moved["NAME"]) == "FILLED", 15, terminal.report())
+
+    filled = {row["client_id"]: Decimal(row["cum_qty"]) for row in truth(ground, "orders")}
+    assert sum(filled.values()) == Decimal("0.020") and len(filled) == 2
+    assert Decimal(str(moved["QTY"])) == Decimal("0.020") - filled[name.replace(".", "-")] > 0
+    ground.check()
 
 
 def test_bitmex_spot_books_a_round_trip_in_both_currencies(ground: Ground) -> None:

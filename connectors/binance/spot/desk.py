@@ -1,8 +1,9 @@
 """What the trader needs of spot: calls, costs, refusals in our words. Used on the trader's thread only.
 
 A move has three ends, chosen by how the order stands (asked first, which is no sending): a smaller quantity at the same
-price keeps the order; an unfilled one is cancelled and placed anew in one request, under the same client id; a partly
-filled one cannot be moved, because what is filled would be lost from its name (docs/decisions.md).
+price keeps the order; an unfilled one is cancelled and placed anew in one request, under the same client id; of a
+partly filled one the engine is told that only a cancel and an order for the rest can move it: no request of spot's can
+place exactly what its own cancel leaves (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ from models import AmendOrder, CancelOrder, OrderReport, OrdStatus, OrdType, Rej
 
 BY_MARK = "spot has no mark price: let it trigger by the last price"
 NO_POST_ONLY = "a conditional order cannot be post-only on spot"
-PARTLY_FILLED = ("partly filled: on spot such an order can only be made smaller at its price; cancel it and place the "
-                 "rest anew")
+PARTLY_FILLED = "partly filled: on spot such an order can only be made smaller at its price"
 CONDITIONAL = "a conditional order cannot be moved on spot: cancel it and place another"
 NOTHING = "the order has this price and quantity already"
 
@@ -102,7 +102,8 @@ class SpotDesk:
         is_sell = isinstance(request, SubmitOrder | AmendOrder) and request.side.sign < 0
         return Reject(request, error.code, spot_errors.explained(error, is_sell),
                       duplicate=isinstance(request, SubmitOrder) and spot_errors.is_duplicate(error),
-                      gone=isinstance(request, CancelOrder | AmendOrder) and spot_errors.is_gone(error))
+                      gone=isinstance(request, CancelOrder | AmendOrder) and spot_errors.is_gone(error),
+                      anew=isinstance(request, AmendOrder) and spot_errors.is_partly_filled(error))
 
     def _move(self, request: AmendOrder) -> OrderReport:
         now = self._stands(request)
@@ -110,7 +111,7 @@ class SpotDesk:
             raise Rejected(MARKET, f"Unknown order: it is {now.status.value}", -2011)
         way = how(request, now)
         if isinstance(way, str):
-            raise Rejected(MARKET, way)
+            raise (spot_errors.PartlyFilled if way == PARTLY_FILLED else Rejected)(MARKET, way)
         if way is Move.LOWER:
             return spot_parse.amended(self._rest.send(self._calls.lower(request, now)))
         try:

@@ -18,6 +18,7 @@ NO_ORDER = frozenset({-2011, -2038})    # of a cancel, of an amendment
 REFUSED = -2010
 ABSENT = frozenset({-2013, -2026})     # -2026: ended without a fill more than 90 days ago
 GONE_TEXT = "unknown order"
+RESTRICTED_TEXT = "cancel restrictions"     # the order is not NEW any more
 NO_SHORT = "spot sells only what the account holds, there is no short"
 
 
@@ -27,6 +28,10 @@ class HalfDone(Rejected):
     def __init__(self, text: str, code: int, time: int) -> None:
         super().__init__(MARKET, text, code)
         self.time = time
+
+
+class PartlyFilled(Rejected):
+    """The order cannot be moved in one request: a part of it is filled."""
 
 
 class _Part(msgspec.Struct, rename="camel"):
@@ -73,6 +78,11 @@ def _half(body: bytes) -> VenueError | None:
 def is_duplicate(error: VenueError) -> bool:
     """Whether an open order has this id already."""
     return error.code == REFUSED and "duplicate" in error.text.lower()
+
+
+def is_partly_filled(error: VenueError) -> bool:
+    """Whether a move was not made because the order is filled in part: known before, or found by the cancel."""
+    return isinstance(error, PartlyFilled) or (error.code in NO_ORDER and RESTRICTED_TEXT in error.text.lower())
 
 
 def is_gone(error: VenueError) -> bool:
