@@ -141,7 +141,7 @@ class Theme:
         style.configure("Preset.TButton", padding=(self.px(1), self.px(1)))
         style.configure("Compact.Preset.TButton", padding=(self.px(1), 0))
         for name in ("Compact.TButton", "Compact.Buy.TButton", "Compact.Sell.TButton"):
-            style.configure(name, padding=(self.px(1), self.px(1)))
+            style.configure(name, padding=(self.px(1), 0))       # as high as a field: the book's rows are counted
 
     def _fields(self, style: ttk.Style) -> None:
         pad = (self.px(4), self.px(1))

@@ -96,7 +96,7 @@ class FormPanel:
         self.shape = FormShape(theme, Parts(
             self.frame, self.bar, body, tuple(labels), self.owner_box, self.qty_entry,
             (self.price_entry, self.market_word, self.kind.callback_entry), tuple(self.presets.values()), self.kind,
-            flags, self.leverage.button, self.button_frame, self.buttons, self.line))
+            flags, self.post_box, self.leverage.button, self.button_frame, self.buttons, self.line))
 
     def _label(self, words: str, mono: bool = False) -> tk.Label:
         theme = self.theme

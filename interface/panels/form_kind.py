@@ -53,7 +53,7 @@ class OrderKind:
         self._shown: tuple[object, ...] = ()
 
     def _choice(self, body: tk.Frame, variable: tk.StringVar, values: list[str]) -> ttk.Combobox:
-        box = ttk.Combobox(body, textvariable=variable, values=values, state="readonly", font=self.theme.ui, width=5)
+        box = ttk.Combobox(body, textvariable=variable, values=values, state="readonly", font=self.theme.ui, width=4)
         box.bind("<<ComboboxSelected>>", self._chosen)
         return box
 

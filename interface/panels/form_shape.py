@@ -1,7 +1,8 @@
 """Where the form's widgets stand: a full form, or a compact one where the book would have too few rows.
 
 Full: a row for each field, the presets beside them. Compact: owner, type and time in force share a row, so do quantity
-and price, so do presets and leverage; there is no header. Low: the same without gaps, and one line of words.
+and price, so do presets and leverage; there is no header. Low: the same without gaps, and one line of words; a
+conditional order, which has a row more, has its two buttons beside reduce-only (it is never post-only).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Parts:
     presets: tuple[ttk.Button, ...]            # six
     kind: OrderKind
     flags: tk.Frame
+    post: ttk.Checkbutton                      # the first of the flags
     leverage: ttk.Button
     button_frame: tk.Frame
     buttons: dict[str, ttk.Button]
@@ -63,6 +65,11 @@ class FormShape:
     def is_compact(self) -> bool:
         """Whether there is no header and no room for more than the names of the presets."""
         return self.level is not Level.FULL
+
+    @property
+    def _is_beside(self) -> bool:
+        """Whether flag and buttons share a row."""
+        return self.level is Level.LOW and self._parts.kind.ord_type.is_conditional
 
     def put_in_a_row(self, tight: bool) -> None:
         """All four buttons side by side also in the full form, for a low window."""
@@ -126,6 +133,10 @@ class FormShape:
         else:
             parts.header.canvas.pack_forget()
             self._put_compact(theme.px(2) if level is Level.COMPACT else 0)
+        if self._is_beside:
+            parts.post.pack_forget()
+        else:
+            parts.post.pack(side="left", before=parts.flags.pack_slaves()[-1])
         prefix = "" if level is Level.FULL else "Compact."
         for button in (*parts.presets, parts.leverage):
             button.configure(style=f"{prefix}Preset.TButton")
@@ -162,19 +173,23 @@ class FormShape:
     def _put_compact(self, gap: int) -> None:
         parts, kind = self._parts, self._parts.kind
         rows: list[list[tuple[Field, int]]] = [
-            [(parts.owner, 8), (kind.type_box, 10), (kind.tif_box, 6)],
+            [(parts.owner, 8), (kind.type_box, 11), (kind.tif_box, 5)],
             [(parts.labels[1], 2), (parts.qty, 9), (parts.labels[2], 4), (self._price, 9)]]
         if kind.ord_type.is_conditional:
             rows.append([(kind.trigger_label, 4), (kind.trigger_entry, 11), (kind.source_box, 9)])
-        rows += [[(parts.flags, COLUMNS)], [(parts.button_frame, COLUMNS)]]
+        presets = len(rows)
+        rows.append([])
+        if self._is_beside:
+            rows.append([(parts.flags, 8), (parts.button_frame, COLUMNS - 8)])
+        else:
+            rows += [[(parts.flags, COLUMNS)], [(parts.button_frame, COLUMNS)]]
         for row, cells in enumerate(rows):
             column = 0
             for field, span in cells:
                 left = self.theme.px(4) if column else 0
-                field.grid(row=row if row < len(rows) - 2 else row + 1, column=column, columnspan=span, sticky="ew",
-                           padx=(left, 0), pady=(gap, 0))
+                field.grid(row=row, column=column, columnspan=span, sticky="ew", padx=(left, 0), pady=(gap, 0))
                 column += span
-        self._put_presets(len(rows) - 2, gap)
+        self._put_presets(presets, gap)
         parts.body.columnconfigure(tuple(range(COLUMNS)), weight=1, uniform="compact")
         _in_order(parts.owner, kind.type_box, kind.tif_box, parts.qty, *parts.prices, kind.trigger_entry,
                   kind.source_box, *parts.presets, parts.leverage, parts.flags, parts.button_frame)

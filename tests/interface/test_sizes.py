@@ -45,18 +45,15 @@ def test_no_text_is_cut(size: tuple[int, int], scale: int) -> None:
             assert cut_headers(layout.tabs.table) == [], tab
         assert layout.book.ladder_canvas.sides >= 4
         assert app.root.winfo_width() == size[0] and layout.form.line.winfo_rooty() < size[1]
-        layout.form.kind.choose(OrdType.TAKE_PROFIT_LIMIT)
-        app.root.update()
-        assert [problem for button in buttons(app.root) for problem in cut_button(button, app)] == []
-        box = layout.form.kind.type_box
-        assert app.theme.ui.measure(box.get()) + app.theme.px(24) <= box.winfo_width()
-        assert layout.form.line.winfo_rooty() < size[1] and layout.book.ladder_canvas.sides >= 4
-        layout.form.kind.choose(OrdType.LIMIT)
-        app.root.update()
-        app.refresh()
-        app.root.update()
         rows = {1080: 16, 768: 13, 720: 9}[size[1]] if scale == 100 else 5
-        assert layout.book.ladder_canvas.sides >= rows          # with a strip above, as a lost market shows one
+        for ord_type in (OrdType.TAKE_PROFIT_LIMIT, OrdType.TAKE_PROFIT_MARKET, OrdType.LIMIT):
+            layout.form.kind.choose(ord_type)
+            drawn(app)
+            assert [problem for button in buttons(app.root) for problem in cut_button(button, app)] == []
+            box = layout.form.kind.type_box
+            assert app.theme.ui.measure(box.get()) + app.theme.px(24) <= box.winfo_width()
+            assert layout.form.line.winfo_rooty() < size[1]
+            assert layout.book.ladder_canvas.sides >= rows, ord_type     # with a strip above, as a lost market shows
     finally:
         app.destroy()
 
