@@ -28,7 +28,8 @@ from types import TracebackType
 
 from core.numbers import use_ledger_context
 from interface.alerts import Alerts
-from interface.desk import Desk, Note
+from interface.asking import Note
+from interface.desk import Desk
 from interface.export import Exports
 from interface.hooks import Hooks
 from interface.keys import HotKeys
@@ -198,7 +199,8 @@ class App:
         self.status.bar.canvas.pack(side="bottom", fill="x")
         for table, arrangement in self._memory.columns.items():
             self.shell.columns_of(table).recall(arrangement)
-        self.desk.recall(self._memory.quantities, self._memory.symbol)
+        self.desk.wanted = self._memory.symbol
+        self.desk.habits.recall(self._memory.quantities, self._memory.recent)
         self.layout = Layout(inner, self.shell, self._want_candles, self._memory)
         self.layout.book.recall_steps(self._memory.steps)
         self.layout.book.choose_view(self._memory.book)
@@ -448,8 +450,8 @@ class App:
         columns = {name: kept.arrangement() for name, kept in self.shell.column_sets.items() if kept.order}
         desk, layout = self.desk, self.layout
         memory = Memory(dict(layout.sashes), columns, layout.tabs.open, layout.chart.timeframe,
-                        name_of(desk.key) if desk.key else desk.wanted, layout.book.steps(), desk.quantities(),
-                        layout.book.view)
+                        name_of(desk.key) if desk.key else desk.wanted, layout.book.steps(), desk.habits.quantities(),
+                        layout.book.view, desk.habits.recent())
         if self.hooks is not None and memory != self._memory:
             self._memory = memory
             self.hooks.remember(memory)

@@ -1,111 +1,68 @@
-"""What the person at the window is doing: selected instrument, draft, habits, askings. No tkinter; main thread only.
+"""What the person at the window is doing: selected instrument, draft, sending it. No tkinter; main thread only.
 
-`Desk` is the only place that posts commands. Refusals of our own and the engine's end in `note`, beside the form, and
-leave the typed text as it was.
+All commands leave here (`interface.asking` has those without a draft). Refusals of our own and the engine's
+end in `note`, beside the form, and leave the typed text as it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from core.board import DEEP, Board
-from core.numbers import multiple_up, padded, read_number, text
+from core.numbers import multiple_up, padded, text
 from engine.commands import (
-    AskNow,
-    Cancel,
-    CancelAll,
-    ChangeLeverage,
     Command,
-    ConfirmAccount,
-    KillSwitch,
     MoveOrder,
     PlaceOrder,
-    Rearm,
-    Recover,
-    SetBot,
-    SetTrading,
-    TakeOver,
     Verdict,
-    Watch,
 )
-from engine.view import BotLine, OrderLine, View
+from engine.view import OrderLine, View
+from interface.asking import NOT_STARTED, Asking, Note
 from interface.draft import Draft, Reading, move_several, order_value, read_draft, typed_digit
 from interface.guards import (
-    AGAIN_S,
     DRAFT_LIFE_S,
-    HABIT_ORDERS,
-    REPEAT_S,
     TRADING_ON,
     Twice,
-    far_from_habit,
     slip_answers,
 )
-from interface.memory import habit_of, name_of
+from interface.habits import Habits
+from interface.memory import name_of
 from interface.presenters.abilities import no_post, no_tif
 from interface.presenters.glance import Glance, leverage_of, look, position_of, shown_twins, stale_age
 from interface.presenters.words import age
-from interface.tickets import Tickets, new_ticket
-from models import BotState, Category, Instrument, Key, Mode, Side, TimeInForce, Trigger
+from interface.tickets import new_ticket
+from models import Instrument, Key, Mode, TimeInForce
 
 UNMOVABLE = "Limit, stop and take-profit orders can be moved: cancel this one and place it anew."
 DIFFERENT = "These orders differ: select one in the table, F2 moves it."
 KEPT_QTY = "Several orders are moved: each keeps its quantity."
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A sentence beside the form: to which field it belongs, and whether it is good news."""
-
-    text: str
-    field: str = ""
-    level: str = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What went out last of one instrument, for the repeat guard."""
-
-    owner: str
-    side: Side
-    price: Decimal | None
-    qty: Decimal
-    at: float
-    trigger: Trigger | None = None
-
-
-class Desk:
+class Desk(Asking):
     """The person's side of the window."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic,
                  wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        super().__init__(monotonic)
         self.board = Board()
         self.quote = False
         self.mode: Mode | None = None
-        self.key: Key | None = None
-        self.view: View | None = None
         self.draft: Draft | None = None
         self.shown = 0                                # event time at which the slip (or its last question) appeared
-        self.note: Note | None = None
         self.selected: tuple[Key, str] | None = None  # order: instrument and row id, never a row number
         self.bot: str = ""                            # selected bot
         self.needs_live_sheet = False                 # the panel shows it, then calls `live_answer`
         self.twice = Twice()
-        self.tickets = Tickets()
-        self.monotonic, self.wall_ms = monotonic, wall_ms
-        self._post: Callable[[Command], None] | None = None
-        self._last_qty: dict[str, str] = {}            # by kind of account and symbol
+        self.wall_ms = wall_ms
+        self.habits = Habits()
         self.wanted = ""                              # symbol shown in the last run, until it is there
-        self._habit: dict[Key, list[Decimal]] = {}
-        self._sent: dict[Key, Sent] = {}
         self._touched = 0.0
         self._live_agreed = False
         self._last_event = (0, 0.0)                   # time of the event that sent last, and ours then
-        self._trading: tuple[bool, float] = (False, -1e9)
         self._twins: frozenset[str] = frozenset()
-        self.venue: tuple[str, Category] | None = None   # market line chosen in the watchlist
 
     # ------------------------------------------------------------ looking
 
@@ -159,13 +116,6 @@ class Desk:
             return None
         return next((line for line in self.view.orders if line.id == order and line.key == key), None)
 
-    def trading(self) -> bool:
-        """Whether trading is ON: what the view says, or what was just asked."""
-        asked, at = self._trading
-        if self.monotonic() - at < AGAIN_S:
-            return asked
-        return bool(self.view and self.view.trading)
-
     def reading(self) -> Reading | None:
         """What the draft means now."""
         if self.draft is None:
@@ -179,21 +129,12 @@ class Desk:
         """The quantity last used for this symbol; the first time the smallest one the venue takes."""
         if self.key is None:
             return ""
-        known = self._last_qty.get(habit_of(self.mode, self.key))
+        known = self.habits.last(self.mode, self.key)
         if known is not None:
             return known
         smallest = smallest_qty(self.glance())
         instrument = self.instrument()
         return padded(smallest, instrument.lot) if smallest is not None and instrument else ""
-
-    def quantities(self) -> dict[str, str]:
-        """The quantities used last, to be remembered."""
-        return dict(self._last_qty)
-
-    def recall(self, quantities: Mapping[str, str], symbol: str) -> None:
-        """What was used and shown in the last run; what is no number is left out."""
-        self._last_qty = {name: typed for name, typed in quantities.items() if as_number(typed)}
-        self.wanted = symbol
 
     def begin(self, draft: Draft, event_time: int) -> bool:
         """Show a slip; False (with a note) when trading is ON and it could open something."""
@@ -262,7 +203,7 @@ class Desk:
         """Whether this quantity is unusual here."""
         if self.draft is None or reading.qty is None or self.draft.order:
             return False
-        return far_from_habit(reading.qty, self._habit.get(self.draft.key, ()))
+        return self.habits.is_unusual(self.mode, self.draft.key, reading.qty)
 
     def confirm(self, event_time: int, by_key: bool) -> bool:
         """Enter, or a click on the slip. True when something was sent."""
@@ -277,7 +218,7 @@ class Desk:
         if self._first_live(draft):
             self.needs_live_sheet = True
             return False
-        if self._is_repeat(draft, reading) and not draft.repeat:
+        if not draft.order and not draft.repeat and self.habits.is_repeat(draft, reading, self.monotonic()):
             self.ask_again(event_time)
             return False
         self._send(draft, reading, event_time)
@@ -305,7 +246,7 @@ class Desk:
     def _refusal(self, draft: Draft, reading: Reading) -> Note | None:
         """Why this draft may not be sent now."""
         if self.view is None or self._post is None:
-            return Note("The engine has not started yet.")
+            return Note(NOT_STARTED)
         if not reading.good:
             name, sentence = next(iter(reading.problems.items()))
             return Note(sentence, name)
@@ -327,12 +268,6 @@ class Desk:
         live = self.mode is Mode.LIVE or (self.view is not None and self.view.mode is Mode.LIVE)
         return live and not self._live_agreed and not draft.live_read and not draft.order
 
-    def _is_repeat(self, draft: Draft, reading: Reading) -> bool:
-        last = self._sent.get(draft.key)
-        return (last is not None and not draft.order and self.monotonic() - last.at <= REPEAT_S
-                and (last.owner, last.side, last.price, last.qty, last.trigger)
-                == (draft.owner, draft.side, reading.price, reading.qty, reading.trigger))
-
     def _send(self, draft: Draft, reading: Reading, event_time: int) -> None:
         assert reading.qty is not None
         if draft.order:
@@ -340,7 +275,7 @@ class Desk:
             return
         post_only = draft.post and not draft.take and not no_post(draft.ord_type, draft.tif)
         tif = TimeInForce.GTC if no_tif(draft.ord_type) else draft.tif
-        self._remember(draft, reading)
+        self.habits.note(self.mode, draft, reading, self.monotonic())
         self._give(PlaceOrder(new_ticket(), draft.key, draft.owner, draft.side, reading.qty, reading.price, True,
                               draft.ord_type, TimeInForce.GTX if post_only else tif, post_only, draft.reduce,
                               reading.limit, draft.repeat, reading.trigger), draft, event_time)
@@ -362,15 +297,6 @@ class Desk:
         self.tickets.ask(command.ticket, lambda verdict: self._answered(verdict, draft))
         self._out(command)
 
-    def _remember(self, draft: Draft, reading: Reading) -> None:
-        assert reading.qty is not None
-        self._last_qty[habit_of(self.mode, draft.key)] = draft.qty.strip()
-        habit = self._habit.setdefault(draft.key, [])
-        habit.append(reading.qty)
-        del habit[:-HABIT_ORDERS]
-        self._sent[draft.key] = Sent(draft.owner, draft.side, reading.price, reading.qty, self.monotonic(),
-                                     reading.trigger)
-
     def _answered(self, verdict: Verdict, draft: Draft) -> None:
         """The engine's verdict on an order or a move."""
         refusal = verdict.refusal
@@ -383,111 +309,6 @@ class Desk:
             self.touch()
             return
         self.note = Note(refusal.text, refusal.field, "error")
-
-    # ------------------------------------------------------------ everything else a person asks
-
-    def cancel(self, key: Key, order: str) -> None:
-        """Cancel one order, at once."""
-        self._ask(Cancel(new_ticket(), key, order))
-
-    def cancel_symbol(self) -> None:
-        """Cancel all orders of the selected instrument, at once."""
-        if self.key is not None:
-            self._ask(CancelAll(new_ticket(), self.key))
-
-    def cancel_of(self, key: Key | None, bots_only: bool = False) -> None:
-        """Cancel all orders of an instrument, or of bots everywhere."""
-        self._ask(CancelAll(new_ticket(), key, bots_only=bots_only))
-
-    def kill(self) -> None:
-        """The kill switch."""
-        self.drop()
-        self._trading = (False, self.monotonic())
-        self._ask(KillSwitch(new_ticket()))
-
-    def rearm(self) -> None:
-        """Unlock after the kill switch."""
-        self._ask(Rearm(new_ticket()))
-
-    def set_trading(self, on: bool) -> None:
-        """F9. What was asked counts until the view says it."""
-        if self._post is None:
-            self.note = Note("The engine has not started yet.")
-            return
-        self._trading = (on, self.monotonic())
-        if on:
-            self.drop()
-        ticket = new_ticket()
-        self.tickets.ask(ticket, self._trading_answered)
-        self._out(SetTrading(ticket, on))
-
-    def _trading_answered(self, verdict: Verdict) -> None:
-        self._trading = (False, -1e9)
-        self._complain(verdict)
-
-    def switch_bot(self, bot: BotLine) -> None:
-        """WORK ⇄ OFF; a suspended bot runs again."""
-        state = BotState.OFF if bot.status == BotState.WORK else BotState.WORK
-        self._ask(SetBot(new_ticket(), bot.emi, state))
-
-    def ask_about_bots(self, make: Callable[[str], Command | None], answered: Callable[[Verdict], None]) -> bool | None:
-        """Ask for an action on bots; False: nothing to ask, None: nobody to ask yet."""
-        if self._post is None or self.view is None:
-            return None
-        ticket = new_ticket()
-        command = make(ticket)
-        if command is None:
-            return False
-        self.tickets.ask(ticket, answered)
-        self._out(command)
-        return True
-
-    def cancel_owner(self, emi: str, key: Key | None) -> None:
-        """Cancel all orders of one owner, at once; `key` None = on every instrument."""
-        self._ask(CancelAll(new_ticket(), key, emi))
-
-    def recover(self, market: str = "", category: Category | None = None) -> None:
-        """Reconnect and recover all markets, or one of them."""
-        self._ask(Recover(new_ticket(), market, category))
-
-    def recover_chosen(self) -> None:
-        """F3: the market whose line is chosen in the watchlist, else all."""
-        self.recover(*(self.venue or ()))
-
-    def ask_now(self) -> None:
-        """F5."""
-        self._ask(AskNow(new_ticket()))
-
-    def watch(self, key: Key, on: bool) -> None:
-        """Put a symbol on the watchlist, or take it off."""
-        self._ask(Watch(new_ticket(), key, on))
-
-    def change_leverage(self, key: Key, leverage: int) -> None:
-        """Ask for another leverage; the form shows what the venue says it is."""
-        self._ask(ChangeLeverage(new_ticket(), key, leverage))
-
-    def take_over(self, market: str, category: Category, symbol: str) -> None:
-        """Book what the venue holds as an opening row."""
-        self._ask(TakeOver(new_ticket(), market, category, symbol))
-
-    def confirm_account(self, market: str, account: str, typed: str) -> None:
-        """Open a LIVE account for orders, if the id was typed right."""
-        self._ask(ConfirmAccount(new_ticket(), market, account, typed))
-
-    def _ask(self, command: Command) -> None:
-        if self._post is None:
-            self.note = Note("The engine has not started yet.")
-            return
-        self.tickets.ask(command.ticket, self._complain)
-        self._out(command)
-
-    def _complain(self, verdict: Verdict) -> None:
-        if not verdict.ok and verdict.refusal is not None:
-            self.note = Note(verdict.refusal.text, verdict.refusal.field, "error")
-
-    def _out(self, command: Command) -> None:
-        assert self._post is not None
-        self._post(command)
 
 
 def move_command(ticket: str, line: OrderLine, reading: Reading, keeps_qty: bool) -> MoveOrder:
@@ -533,9 +354,3 @@ def largest_qty(glance: Glance, price: Decimal | None, reduce: bool) -> Decimal 
     leverage = (told.leverage if told else None) or Decimal(1)
     share = worth * (1 / leverage + 2 * instrument.taker_fee)
     return max(Decimal(0), (balance.available / share) // instrument.lot * instrument.lot)
-
-
-def as_number(typed: str) -> Decimal | None:
-    """The number typed, or None."""
-    number = read_number(typed)
-    return None if isinstance(number, str) else number

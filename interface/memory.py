@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from interface.guards import HABIT_ORDERS
 from models import TIMEFRAMES, Key, Mode
 
 LONGEST = 120            # characters of a remembered word
@@ -34,6 +35,7 @@ class Memory:
     steps: Mapping[str, int] = field(default_factory=dict)           # symbol → ticks of a ladder's row
     quantities: Mapping[str, str] = field(default_factory=dict)      # kind and symbol → as typed last
     book: str = ""                                                   # the book's view: ladder or levels
+    recent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)   # kind and symbol → of the last orders
 
 
 def name_of(key: Key) -> str:
@@ -51,7 +53,8 @@ def to_json(memory: Memory) -> str:
     return json.dumps({"sashes": dict(memory.sashes), "columns": {name: list(map(list, columns)) for name, columns
                                                                   in memory.columns.items()},
                        "tab": memory.tab, "timeframe": memory.timeframe, "symbol": memory.symbol,
-                       "steps": dict(memory.steps), "quantities": dict(memory.quantities), "book": memory.book},
+                       "steps": dict(memory.steps), "quantities": dict(memory.quantities), "book": memory.book,
+                       "recent": {name: list(kept) for name, kept in memory.recent.items()}},
                       indent=1) + "\n"
 
 
@@ -67,7 +70,8 @@ def from_json(text: str) -> Memory:
     return Memory(_kept(read.get("sashes"), _pixels), _kept(read.get("columns"), _arrangement),
                   _word(read.get("tab")) or "", timeframe if timeframe in TIMEFRAMES else "",
                   _word(read.get("symbol")) or "", _kept(read.get("steps"), _pixels),
-                  _kept(read.get("quantities"), _word), _word(read.get("book")) or "")
+                  _kept(read.get("quantities"), _word), _word(read.get("book")) or "",
+                  _kept(read.get("recent"), _numbers))
 
 
 def _kept(read: object, check: Callable[[object], V | None]) -> dict[str, V]:
@@ -86,6 +90,12 @@ def _word(read: object) -> str | None:
 
 def _pixels(read: object) -> int | None:
     return read if isinstance(read, int) and not isinstance(read, bool) and 0 < read <= WIDEST else None
+
+
+def _numbers(read: object) -> tuple[str, ...] | None:
+    if not isinstance(read, list):
+        return None
+    return tuple(word for one in read[-HABIT_ORDERS:] if (word := _word(one)) is not None) or None
 
 
 def _arrangement(read: object) -> Arrangement | None:

@@ -172,11 +172,19 @@ class BookPanel:
         return moved_lately(max(self.moved_at, self._row_moved.get(row, -1e9)), self.desk.monotonic())
 
     def _resized(self) -> None:
-        if self.ladder_canvas.lay_out():
-            self.ladder = None
-            self._slip_for = None
-            self._moved()
+        if self._fit():
             self.shell.refresh()
+
+    def _fit(self) -> bool:
+        """More or fewer rows, as there is room for; the price in the middle stays. True when that changed something."""
+        if not self.ladder_canvas.lay_out():
+            return False
+        instrument, old, self.ladder = self.desk.instrument(), self.ladder, None
+        if old is not None and not old.exact and instrument is not None and instrument.key == self._key:
+            self.ladder = make_ladder(old.anchor, old.step, self.ladder_canvas.sides, instrument)
+        self._slip_for = None
+        self._moved()
+        return True
 
     # ------------------------------------------------------------ drawing
 
@@ -186,7 +194,7 @@ class BookPanel:
             self._key, self.ladder, self._asked_since = glance.key, None, glance.now
             self._moved()
         self._show_header(glance)
-        self.ladder_canvas.lay_out()
+        self._fit()
         if not self.ladder_canvas.size[0]:
             return
         if self.view == LEVELS:

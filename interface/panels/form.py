@@ -13,9 +13,11 @@ from tkinter import ttk
 
 from core.numbers import padded, text
 from engine.view import PositionLine, View
+from interface.asking import Note
 from interface.bar import Bar, Segment
-from interface.desk import Note, as_number, largest_qty
+from interface.desk import largest_qty
 from interface.draft import Draft, Reading, read_draft
+from interface.habits import as_number
 from interface.panels.form_kind import LeverageButton, OrderKind
 from interface.panels.form_shape import FormShape, Parts
 from interface.presenters.abilities import no_post, no_reduce

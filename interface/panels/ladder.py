@@ -334,21 +334,25 @@ class LadderCanvas:
         if wide + room + theme.ui_bold.measure("Enter ✓") + theme.gap > right:
             batch.coords(enter, -9999, 0)
         batch.coords(detail, theme.gap, second)
-        batch.text(detail, self._fitting(slip), theme[ink])
+        words, font = self._fitting(slip)
+        batch.option(detail, f"-font {font}")
+        batch.text(detail, words, theme[ink])
         label = f"{'☑' if slip.ticked else '☐'} {slip.label}" if slip.tick else ""
         width = theme.ui_bold.measure(label)
         self.tick_span = (right - theme.gap - width, right) if slip.tick else (-1, -1)
         batch.coords(tick, right - theme.gap, second)
         batch.text(tick, label, theme[ink])
 
-    def _fitting(self, slip: Slip) -> str:
-        """The second row, in whole parts, as many as there is room for."""
+    def _fitting(self, slip: Slip) -> tuple[str, str]:
+        """The second row and its font: the small one where only that has room, and then as many parts as it holds."""
         theme = self.theme
         room = self.size[0] - theme.gap * 2 - (theme.ui_bold.measure("☐ " + slip.label) + theme.gap if slip.tick else 0)
+        if theme.ui.measure(slip.detail) <= room:
+            return slip.detail, str(theme.ui)
         parts = slip.detail.split(" · ")
-        while len(parts) > 1 and theme.ui.measure(" · ".join(parts)) > room:
+        while len(parts) > 1 and theme.small.measure(" · ".join(parts)) > room:
             parts.pop()
-        return " · ".join(parts)
+        return " · ".join(parts), str(theme.small)
 
     def slip_part(self, x: int, y: int) -> str:
         """What of the slip lies under a pixel: drop, tick, or the slip itself."""

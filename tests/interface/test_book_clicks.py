@@ -9,6 +9,7 @@ import pytest
 
 from engine.commands import Cancel, CancelAll, MoveOrder, PlaceOrder, Refusal, Verdict
 from interface.guards import MOVED, TRADING_ON
+from interface.memory import habit_of
 from models import Mode, OrdType, Side, TimeInForce
 
 from .conftest import Driver
@@ -230,7 +231,7 @@ def test_a_crossing_price_needs_take(window: Driver) -> None:
 
 
 def test_far_from_habit_needs_a_yes(window: Driver) -> None:
-    window.app.desk._habit[BTC] = [D("0.010")] * 10
+    window.app.desk.habits.recall({}, {habit_of(window.app.desk.mode, BTC): ("0.010",) * 10})
     window.click_price("61203.9")
     for name in ("0", "period", "5"):
         window.key(name)

@@ -19,7 +19,8 @@ from .conftest import INTERPRETERS, Driver
 from .demo_feed import BTC, Stage
 
 FULL = Memory({"large left": 333, "large tabs": 301}, {"Orders": (("symbol", 0), ("time", 140))}, "Trades", "15m",
-              name_of(BTC), {name_of(BTC): 10}, {habit_of(Mode.SIM, BTC): "0.030"})
+              name_of(BTC), {name_of(BTC): 10}, {habit_of(Mode.SIM, BTC): "0.030"},
+              recent={habit_of(Mode.SIM, BTC): ("0.02", "0.030")})
 
 
 def test_a_memory_survives_its_file() -> None:
@@ -37,8 +38,9 @@ def test_values_that_make_no_sense_are_left_out() -> None:
     read = from_json(json.dumps({
         "sashes": {"large left": -3, "x": True, "y": "wide", "good": 200},
         "columns": {"Orders": [["time"], 5, ["a", 0]]},
-        "tab": 7, "timeframe": "7m", "steps": [1], "quantities": {"a": "0.1\n", "b": "1"}, "unknown": 1}))
-    assert read == Memory({"good": 200}, {"Orders": (("a", 0),)}, quantities={"b": "1"})
+        "tab": 7, "timeframe": "7m", "steps": [1], "quantities": {"a": "0.1\n", "b": "1"}, "unknown": 1,
+        "recent": {"a": "1", "b": [1], "c": ["1", 2]}}))
+    assert read == Memory({"good": 200}, {"Orders": (("a", 0),)}, quantities={"b": "1"}, recent={"c": ("1",)})
 
 
 def test_columns_nobody_placed_stay_by_their_neighbour() -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from engine.view import Strip
 from interface.app import App, Look
+from interface.asking import Note
 from interface.bar import Bar
-from interface.desk import Note
+from interface.draft import Draft
 from interface.theme import PALETTES
-from models import Mode, OrdType
+from models import Mode, OrdType, Side
 
-from .conftest import INTERPRETERS
-from .demo_feed import Stage
+from .conftest import INTERPRETERS, Driver
+from .demo_feed import BTC, Stage
 
 SIZES = ((1920, 1080), (1366, 768), (1280, 720))
 
@@ -192,3 +193,19 @@ def test_the_smallest_screen_at_150_percent_keeps_five_rows_a_side(strips: int) 
         assert len(app.strips.texts()) == min(strips, 1)
     finally:
         app.destroy()
+
+
+def test_the_slip_tells_the_distance_to_the_best_on_the_small_screen_too(low: App) -> None:
+    book = drawn(low).layout.book
+    top = low.desk.glance().top
+    assert top is not None
+    low.desk.begin(Draft(BTC, BTC.reserved, Side.BUY, "0.050", str(top.bid - 12)), 0)
+    book.replace_slip()
+    drawn(low)
+    detail = book.ladder_canvas._slip[4]
+    left, _top, right, _bottom = book.canvas.bbox(detail)
+    words = Driver.item(book.canvas, detail)
+    low.desk.drop()
+
+    assert [part.rpartition(" ")[2] for part in words.split(" · ")] == ["USDT", "0.61", "post-only", "best"]
+    assert 0 <= left < right <= book.canvas.winfo_width()

@@ -333,9 +333,7 @@ class Live:
             app.shell.layers[-1].close()
         app.desk.drop()
         app.desk.note = app.desk.selected = None
-        app.desk._sent.clear()
-        app.desk._habit.clear()
-        app.desk._last_qty.clear()
+        app.desk.habits.forget()
         if self.view.trading:
             app.desk.set_trading(False)
         if self.view.kill.locked:

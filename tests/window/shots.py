@@ -95,7 +95,7 @@ def play(window: object, folder: Path, size: str) -> None:
     window.pump(0.5)
     window.app.layout.book.centre()
     for away in (2, 6):
-        window.app.desk._sent.clear()
+        window.app.desk.habits.forget_sent()
         window.buy_resting(away)
     at = window.time()
     window.click_price(window.ask(2), at)

@@ -455,7 +455,7 @@ def test_closing_a_position_by_its_row_is_reduce_only(live: Live) -> None:
     line = live.until(lambda: next((p for p in live.view.positions if p.key == BTC and p.qty == held), None), 5,
                       "the position")
     form = live.app.layout.form
-    live.app.desk._sent.clear()
+    live.app.desk.habits.forget_sent()
     form.close_position(line)
     live.pump(0.1)
     assert form.reduce.get() and D(form.qty.get()) == abs(line.qty)

@@ -123,7 +123,7 @@ def replayed(recording: Path, tmp_path_factory: pytest.TempPathFactory, quick: N
 def place_by_hand(window: Live, qty: str, side: str, kind: str, price: str = "") -> None:
     """By the form and Enter."""
     form, at = window.app.layout.form, window.time()
-    window.app.desk._sent.clear()
+    window.app.desk.habits.forget_sent()
     form.post.set(False)
     form.qty.set(qty)
     form.price.set(price)
