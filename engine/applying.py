@@ -19,7 +19,7 @@ from core.rows import (
     book_key,
 )
 from engine.asking import ORDER_NUMBER
-from engine.kept import is_transfer
+from engine.kept import is_transfer, together
 from engine.money import OPENING
 from engine.state import (
     AddTrade,
@@ -134,9 +134,9 @@ def apply_change(state: State, change: Change, now: Now) -> None:
         case SetStop():
             state.stops[change.emi] = change
         case SetRobot():
-            state.set_robot(change)
+            _set_robot(state, change)
         case MoveDay():
-            state.move_day(change)
+            _move_day(state, change)
         case SetLastHand():
             state.last_hand = change
         case SetReplace():
@@ -170,6 +170,26 @@ def _say(state: State, notice: Notice, now: Now) -> None:
         lines.appendleft(MessageLine(now.wall, notice.market, notice.text, notice.level, notice.emi))
     if notice.emi:
         state.last_event[notice.emi] = f"{hms(now.wall)[:5]} {notice.text}"
+
+
+def _set_robot(state: State, change: SetRobot) -> None:
+    """A bot's record; what is kept beside it under its old name is forgotten."""
+    old = change.before or change.emi
+    for kept in (state.robots, state.robot_reasons, state.rejects, state.stops, state.last_event):
+        kept.pop(old, None)
+    if change.robot is not None:
+        state.robots[change.emi] = change.robot
+        if change.reason:
+            state.robot_reasons[change.emi] = change.reason
+
+
+def _move_day(state: State, change: MoveDay) -> None:
+    """Beginnings of the day, after everything was moved."""
+    given = state.day_books.pop(change.giver, None)
+    if given is not None:
+        account, key, emi, currency = change.taker
+        old = state.day_books.get(change.taker) or BookRow(key, account, emi, currency)
+        state.day_books[change.taker] = together(old, given)
 
 
 def _set(kept: dict[A, B], key: A, value: B | None) -> None:

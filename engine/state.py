@@ -14,7 +14,6 @@ from core import numbers
 from core.rows import BOOK_KEY, BookRow, CoinRow, CursorRow, OrderRow, RobotRow
 from core.titles import full_name
 from engine.commands import PlaceOrder, Verdict
-from engine.kept import together
 from engine.orders import FOREIGN_ID
 from engine.timeline import Timeline
 from engine.view import KillState, MessageLine, TradeLine
@@ -434,24 +433,6 @@ class State:
                 return found
         name = self.by_order_id.get((key, order_id)) if order_id else None
         return self.orders.get((key, name)) if name else None
-
-    def set_robot(self, change: SetRobot) -> None:
-        """A bot's record; what is kept beside it under its old name is forgotten."""
-        old = change.before or change.emi
-        for kept in (self.robots, self.robot_reasons, self.rejects, self.stops, self.last_event):
-            kept.pop(old, None)
-        if change.robot is not None:
-            self.robots[change.emi] = change.robot
-            if change.reason:
-                self.robot_reasons[change.emi] = change.reason
-
-    def move_day(self, change: MoveDay) -> None:
-        """Beginnings of the day, after everything was moved."""
-        given = self.day_books.pop(change.giver, None)
-        if given is not None:
-            account, key, emi, currency = change.taker
-            old = self.day_books.get(change.taker) or BookRow(key, account, emi, currency)
-            self.day_books[change.taker] = together(old, given)
 
     def is_working(self, emi: str) -> bool:
         """Whether this bot may trade by itself, F9 apart."""
