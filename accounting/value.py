@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypeGuard
 
 from core.numbers import LEDGER_CONTEXT, half_up
 from models import ZERO, Category
@@ -24,6 +25,11 @@ def exact_value(category: Category, qty: Decimal, price: Decimal, multiplier: De
 def sumreal(category: Category, qty: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
     """SUMREAL of a fill, to 12 places, halves away from zero."""
     return half_up(exact_value(category, qty, price, multiplier), SUMREAL_PLACES)
+
+
+def can_value(price: Decimal | None, category: Category) -> TypeGuard[Decimal]:
+    """Whether a position can be valued at this price: it is known, and an inverse contract has no value at 0."""
+    return price is not None and (bool(price) or category is not Category.INVERSE)
 
 
 def closing_value(category: Category, position: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:

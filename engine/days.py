@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from accounting.value import closing_value
+from accounting.value import can_value, closing_value
 from core.rows import BookRow, DayRow
 from models import ZERO, Category, Key
 
@@ -33,7 +33,7 @@ def net_values(books: Iterable[BookRow], multiplier: Callable[[Key], Decimal | N
         value = row.sumreal - row.fees - row.funding
         if row.pos and row.key.category is not Category.SPOT:
             price, coef = top(row.key)[row.pos < 0], multiplier(row.key)
-            if price is None or coef is None:
+            if coef is None or not can_value(price, row.key.category):
                 unknown.add(name)
                 continue
             value += closing_value(row.key.category, row.pos, price, coef)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from accounting.position import average_entry
-from accounting.value import COMMISS_PLACES, SUMREAL_PLACES, closing_value
+from accounting.value import COMMISS_PLACES, SUMREAL_PLACES, can_value, closing_value
 from core.numbers import LEDGER_CONTEXT, half_up
 from engine.view import TradeLine
 from models import ZERO, Instrument, Key, Side
@@ -122,6 +122,6 @@ def trip_result(trip: Trip, instrument: Instrument, at: Decimal | None) -> Decim
     gained = trip.sumreal - dict(trip.fees).get(instrument.settle, ZERO)
     if trip.closed is not None:
         return gained
-    if at is None:
+    if not can_value(at, trip.key.category):
         return None
     return gained + closing_value(trip.key.category, trip.pos, at, instrument.multiplier)

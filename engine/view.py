@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from accounting.value import closing_value
+from accounting.value import can_value, closing_value
 from core.titles import full_name
 from engine.commands import Verdict
 from models import ZERO, Category, Key, LeverageReport, Mode, OrdStatus, OrdType, Side, TimeInForce, Trigger
@@ -229,7 +229,7 @@ def bot_pnl(category: Category, sums: BookSums, multiplier: Decimal, bid: Decima
     if not sums.pos:
         return sums.sumreal - sums.fees - sums.funding
     price = bid if sums.pos > 0 else ask
-    if price is None:
+    if not can_value(price, category):
         return None
     return sums.sumreal + closing_value(category, sums.pos, price, multiplier) - sums.fees - sums.funding
 
@@ -241,7 +241,7 @@ def account_result(line: AccountLine, multiplier: Callable[[Key], Decimal | None
     result = line.sumreal
     for key, qty in line.held:
         price, value = top(key)[qty < 0], multiplier(key)
-        if price is None or value is None:
+        if value is None or not can_value(price, key.category):
             return None
         result += closing_value(key.category, qty, price, value)
     return result
@@ -258,6 +258,6 @@ def not_compared(unread: Sequence[Key], currency: str) -> str:
 def position_pnl(category: Category, qty: Decimal, entry: Decimal | None, multiplier: Decimal,
                  price: Decimal | None) -> Decimal | None:
     """Unrealised PnL of a position against its entry, in the settlement currency."""
-    if not qty or entry is None or price is None:
+    if not qty or not can_value(entry, category) or not can_value(price, category):
         return None
     return closing_value(category, qty, price, multiplier) - closing_value(category, qty, entry, multiplier)

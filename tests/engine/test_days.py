@@ -44,6 +44,17 @@ def test_who_holds_something_without_a_price_is_left_out_whole() -> None:
                   BookRow(BTC, ACCOUNT, "A", "USDT", sumreal=D(7))) == {}
 
 
+def test_a_quote_of_nothing_leaves_an_inverse_contract_without_a_price() -> None:
+    """A bid of 0 is a price of linear contracts; an inverse one would be divided by it."""
+    def at_0(key: Key) -> tuple[Decimal, Decimal]:
+        return D(0), TOPS[key][1]
+
+    held = BookRow(INVERSE, ACCOUNT, "A", "XBt", D(100), D(50000), sumreal=D("0.002"))
+    assert net_values([held], lambda key: D(1), at_0) == {}
+    assert net_values([BookRow(BTC, ACCOUNT, "A", "USDT", D(1), D(5), sumreal=D(-5))], lambda key: D(1), at_0) == {
+        A: D(-5)}
+
+
 def test_a_minute_is_written_when_it_differs_and_the_midnight_follows_it() -> None:
     days, midnight = Days(), NOON + DAY_MS // 2
     assert days.is_due(NOON + 5) and days.rows({A: D(5)}, NOON + 5) == [

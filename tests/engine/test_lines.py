@@ -302,4 +302,5 @@ def test_pnl_of_a_position_is_against_its_entry() -> None:
     assert position_pnl(Category.LINEAR, D(2), D(100), D(1), D(110)) == D(20)
     assert position_pnl(Category.LINEAR, D(-2), D(100), D(1), D(110)) == D(-20)
     assert position_pnl(Category.INVERSE, D(100), D(50000), D(1), D(51000)) == D("0.000039215686")
+    assert position_pnl(Category.INVERSE, D(100), D(50000), D(1), D(0)) is None
     assert position_pnl(Category.LINEAR, D(2), None, D(1), D(110)) is None
