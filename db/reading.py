@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from core.errors import LedgerError
-from core.numbers import LEDGER_CONTEXT
 from core.rows import BOOK_KEY, CATEGORY_OF, BookRow
 from db import schema as t
 from db import values as v
 from db.dialects import Moment, MomentMicro, Money, MySqlAddress, plain_reason
 from db.mysql import LONG_ANSWER_S, open_mysql
 from db.store import Store
+from db.sums import GROUP, Batch, row_sums
 from models import ZERO, Key
 
 BATCH = 10_000
 WAIT_S = 5.0
-MARK = "\x1f"            # between the parts of a group's name: stands in none of them
 PICTURE = {
     "sqlite": ("BEGIN",),
     "mysql": ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -38,16 +37,6 @@ PICTURE = {
 _ASKED = 400             # values of one question
 LEDGER = ("ID", *v.COINS)
 NUMBERS = frozenset(t.COIN_MONEY)
-_GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
-
-# Kind of a row: F funding, O opening, M moved between owners, T trade; whether it is a fact's first part, and sold.
-_SUMS = ("SELECT MARKET || char(31) || ACCOUNT || char(31) || CATEGORY || char(31) || SYMBOL || char(31) || EMI "
-         "|| char(31) || CURRENCY || char(31) || CASE WHEN SIDE < 0 THEN 'F' ELSE CASE substr(EXECID, 1, 5) "
-         "WHEN 'OPEN:' THEN 'O' WHEN 'MOVE:' THEN 'M' ELSE 'T' END END || (PART = 0) || (QTY < '.'), "
-         "QTY, SUMREAL, COMMISS FROM coins")
-_FILLS = "OT"
-
-Batch = list[tuple[Any, ...]]
 
 
 class Reading:
@@ -91,14 +80,15 @@ class Reading:
 
     # ------------------------------------------------------------ asking
 
-    def batches(self, question: sa.Executable | str) -> Iterator[Batch]:
-        """The driver's own rows, some thousand at a time. Text is a constant of this folder."""
+    def batches(self, question: sa.Executable | str, values: Sequence[Any] = ()) -> Iterator[Batch]:
+        """The driver's own rows, some thousand at a time. Text is a constant of this folder, with values of its own."""
         driver: Any = self._connect().connection.driver_connection
         errors: Any = self._engine.dialect.dbapi
-        text, values = _driver_words(question, self._engine.dialect)
+        text, bound = ((question, values) if isinstance(question, str)
+                       else _driver_words(question, self._engine.dialect))
         try:
             with closing(_cursor(driver, self.kind)) as cursor:
-                cursor.execute(text, values)
+                cursor.execute(text, bound)
                 while rows := cursor.fetchmany(BATCH):
                     yield list(rows)
         except errors.Error as error:
@@ -167,64 +157,12 @@ class Reading:
 
     def sums(self, on_rows: Callable[[int], object] = lambda rows: None) -> dict[BOOK_KEY, BookRow]:
         """What the rows of `coins` add up to, exactly, for each owner, instrument and currency; entries left out."""
-        with localcontext(LEDGER_CONTEXT):
-            return self._sums(on_rows)
-
-    def _sums(self, on_rows: Callable[[int], object]) -> dict[BOOK_KEY, BookRow]:
-        groups = self._server_sums() if self.kind == "mysql" else self._file_sums(on_rows)
-        found: dict[BOOK_KEY, BookRow] = {}
-        for name, (qty, sumreal, commiss, rows) in groups.items():
-            market, account, category, symbol, emi, currency, kind = name.split(MARK)
-            key = Key(market, CATEGORY_OF[category], symbol)
-            old = found.get((account, key, emi, currency)) or BookRow(key, account, emi, currency)
-            is_funding, is_first = kind[0] == "F", kind[1] == "1"
-            found[(account, key, emi, currency)] = BookRow(
-                key, account, emi, currency, old.pos + (ZERO if is_funding else qty), None,
-                old.volume + (abs(qty) if kind[0] == "T" else ZERO),
-                old.sumreal + (ZERO if is_funding else sumreal), old.fees + (ZERO if is_funding else commiss),
-                old.funding + (commiss if is_funding else ZERO),
-                old.fills + (rows if is_first and kind[0] in _FILLS else 0))
-        return found
-
-    def _file_sums(self, on_rows: Callable[[int], object]) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
-        """SQLite adds numbers up in floats; here they are added up exactly, by the lists the driver gives."""
-        found: dict[str, tuple[Decimal, Decimal, Decimal, int]] = {}
-        for rows in self.batches(_SUMS):
-            lists: dict[str, tuple[list[str], list[str], list[str]]] = {}
-            for name, qty, sumreal, commiss in rows:
-                group = lists.get(name)
-                if group is None:
-                    group = lists[name] = ([], [], [])
-                group[0].append(qty)
-                group[1].append(sumreal)
-                group[2].append(commiss)
-            for name, (quantities, values, fees) in lists.items():
-                old = found.get(name, (ZERO, ZERO, ZERO, 0))
-                found[name] = (sum(map(Decimal, quantities), old[0]), sum(map(Decimal, values), old[1]),
-                               sum(map(Decimal, fees), old[2]), old[3] + len(quantities))
-            on_rows(len(rows))
-        return found
-
-    def _server_sums(self) -> dict[str, tuple[Decimal, Decimal, Decimal, int]]:
-        """A server adds DECIMAL columns up exactly by itself."""
-        c = t.coins.c
-        kind = sa.case((c.SIDE < 0, "F"), (c.EXECID.like("OPEN:%"), "O"), (c.EXECID.like("MOVE:%"), "M"),
-                       else_="T")
-        named = [c[name] for name in _GROUP]
-        flags = [kind, c.PART == 0, c.QTY < 0]
-        question = sa.select(*named, *flags, sa.func.sum(c.QTY), sa.func.sum(c.SUMREAL), sa.func.sum(c.COMMISS),
-                             sa.func.count()).group_by(*named, *(sa.literal_column(str(n)) for n in (7, 8, 9)))
-        found = {}
-        for rows in self.batches(question):
-            for row in rows:
-                name = MARK.join([*row[:6], f"{row[6]}{int(row[7])}{int(row[8])}"])
-                found[name] = (Decimal(row[9]), Decimal(row[10]), Decimal(row[11]), int(row[12]))
-        return found
+        return row_sums(self.batches, self.kind, on_rows)
 
     def positions(self) -> Iterator[Batch]:
         """What entry prices are made of, oldest first: group, quantity and price of rows that moved a position."""
         c = t.coins.c
-        return self.batches(sa.select(*(c[name] for name in _GROUP), c.QTY, c.TRADE_PRICE).where(
+        return self.batches(sa.select(*(c[name] for name in GROUP), c.QTY, c.TRADE_PRICE).where(
             c.SIDE >= 0, as_text(c.QTY) != "0").order_by(c.ID))
 
     def tables(self) -> list[tuple[sa.Table, list[str]]]:
@@ -273,10 +211,8 @@ def as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     return sa.type_coerce(column, sa.Text)
 
 
-def _driver_words(question: sa.Executable | str, dialect: sa.Dialect) -> tuple[str, Any]:
+def _driver_words(question: sa.Executable, dialect: sa.Dialect) -> tuple[str, Any]:
     """A question as the driver takes it; its values are plain ones, nothing turns them into others."""
-    if isinstance(question, str):
-        return question, ()
     compiled = question.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement has it
     values = compiled.params
     return compiled.string, values if compiled.positiontup is None else [values[name] for name in compiled.positiontup]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from core.errors import LedgerError
-from core.rows import BookRow, CoinRow, book_key
+from core.rows import BOOK_KEY, BookRow, CoinRow, book_key
 from db.reading import Reading, chosen_rows, known_facts
 from db.store import Store
+from db.sums import row_sums
+from db.values import exact
 from engine.kept import fold
 from models import Category, Key
 from tests.db.conftest import Opener
@@ -177,3 +180,59 @@ def test_pages_of_rows_are_all_rows_and_fold_alike(store: Store, monkeypatch: py
 
     assert tuple(row for page in pages for row in page) == whole and len(pages) > 3
     assert right == fold(whole)
+
+
+def test_sums_of_many_blocks_are_those_of_the_fold(store: Store, reader: Reading,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.sums.BLOCK", 7)
+    rows, told = mixed(120, seed=6), list[int]()
+    store.write(rows)
+
+    found = reader.sums(told.append)
+
+    assert found == {book_key(row): replace(row, entry=None) for row in fold(rows)}
+    assert store.kind == "mysql" or (sum(told) == len(rows) and len(told) == -(-len(rows) // 7) + (len(rows) % 7 == 0))
+
+
+def test_one_unit_in_the_last_place_of_any_row_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.sums.BLOCK", 50)
+    rows = mixed(80)
+    store = Store.sqlite(tmp_path / "sim.db")
+    store.prepare("SIM")
+    store.write(rows)
+    store.close()
+    right = {book_key(row): replace(row, entry=None) for row in fold(rows)}
+
+    with closing(sqlite3.connect(tmp_path / "sim.db", isolation_level=None, check_same_thread=False)) as raw:
+        def sums() -> dict[BOOK_KEY, BookRow]:
+            return row_sums(lambda question, values: iter([raw.execute(question, values).fetchall()]), "sqlite",
+                            lambda done: None)
+
+        assert sums() == right
+        for number, column, unit in itertools.product(range(1, 31), ("QTY", "SUMREAL", "COMMISS"), (1, -1)):
+            raw.execute("BEGIN")
+            text, is_funding = raw.execute(f"SELECT {column}, SIDE < 0 FROM coins WHERE ID = ?", (number,)).fetchone()
+            raw.execute(f"UPDATE coins SET {column} = ? WHERE ID = ?", (exact(nudged(D(text), unit)), number))
+            off = [name for name, row in sums().items() if row != right[name]]
+            raw.execute("ROLLBACK")
+
+            assert len(off) == (0 if is_funding and column != "COMMISS" else 1), (number, column)
+
+
+def nudged(value: D, units: int) -> D:
+    """A number changed in its last place."""
+    return value + units * D((0, (1,), int(value.as_tuple().exponent)))
+
+
+def test_text_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
+    store = Store.sqlite(tmp_path / "sim.db")
+    store.prepare("SIM")
+    store.write([coin("x:1", emi="alfa"), coin("x:2", emi="alfa")])
+    store.close()
+    for typed in ("1,5", "a lot"):
+        with sqlite3.connect(tmp_path / "sim.db") as raw:
+            raw.execute("UPDATE coins SET SUMREAL = ? WHERE ID = 2", (typed,))
+
+        with Reading.sqlite(tmp_path / "sim.db") as ledger, pytest.raises(
+                LedgerError, match=r"a row of alfa in BTCUSDT .* has something in QTY, SUMREAL or COMMISS"):
+            ledger.sums()
