@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +16,7 @@ from sqlalchemy.engine import Connection
 from core.rows import CATEGORY_OF, TRANSFER, CoinRow
 from db import schema as t
 from db import values as v
+from db.loading import off_index
 from db.store import Store
 from models import ZERO, Key
 
@@ -39,7 +39,7 @@ class Filter:
 def page(store: Store, chosen: Filter, before: int, limit: int, above: int = 0) -> tuple[CoinRow, ...]:
     """The newest rows with an ID below `before` and above `above`."""
     c = t.coins.c
-    places = sa.or_(*(sa.and_(_plus("MARKET") == market, _plus("ACCOUNT") == account)
+    places = sa.or_(*(sa.and_(off_index("MARKET") == market, off_index("ACCOUNT") == account)
                       for market, account in chosen.accounts))
     question = sa.select(t.coins).where(places, c.ID < before, c.ID > above).order_by(c.ID.desc()).limit(limit)
     moved = sa.func.substr(c.EXECID, 1, len(TRANSFER)) == TRANSFER
@@ -47,18 +47,13 @@ def page(store: Store, chosen: Filter, before: int, limit: int, above: int = 0) 
         # Both conditions: the first finds the index of fundings, the second leaves its rows in the order of ID.
         question = question.where(c.SIDE < sa.literal_column("0"), c.SIDE == sa.literal_column("-1"), ~moved)
     else:
-        question = question.where(_plus("SIDE") >= 0, sa.or_(_plus("PART") == 0, moved)).with_hint(
+        question = question.where(off_index("SIDE") >= 0, sa.or_(off_index("PART") == 0, moved)).with_hint(
             t.coins, "FORCE INDEX (PRIMARY)", "mysql")
     if chosen.emi:
-        question = question.where(_plus("EMI") == chosen.emi)
+        question = question.where(off_index("EMI") == chosen.emi)
     if chosen.key is not None:
-        question = question.where(*(_plus(name) == value for name, value in v.where(chosen.key).items()))
+        question = question.where(*(off_index(name) == value for name, value in v.where(chosen.key).items()))
     return store._ask(lambda connection: tuple(v.coin(row) for row in connection.execute(question)))
-
-
-def _plus(name: str) -> sa.ColumnElement[Any]:
-    """A column no index is looked up by."""
-    return sa.literal_column(f"+coins.{name}", t.coins.c[name].type)
 
 
 def other_fees(store: Store, rows: Iterable[CoinRow]) -> dict[tuple[str, str, str], tuple[Decimal, str]]:

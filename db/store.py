@@ -23,7 +23,6 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from core.errors import AlreadyRunning, LedgerError
 from core.rows import (
     CATEGORY_OF,
-    TRANSFER,
     BookRow,
     CoinRow,
     ConfirmRow,
@@ -45,15 +44,13 @@ from db import schema as t
 from db import values as v
 from db.dialects import BEGIN, COMMIT, LOCK_WAIT_S, MySqlAddress, is_repeat, open_sqlite, plain_reason
 from db.direct import Cursor, Packet, Writes, upsert
+from db.loading import ENDED, IS_FUNDING, TRADED, TRADES_READ, fills_of, off_index, read_account
 from db.mysql import LOCK_S, check_rights, end_former, open_mysql
-from models import Key, OrdStatus
+from models import Key
 
 log = logging.getLogger(__name__)
-_ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
 FOLD_AFTER = 400           # commits: some 2,000 pages of log. Seldom: an event that comes meanwhile waits for two syncs
 _PAGE = 5_000
-_TRADES_READ = 2000        # more than are shown: what a fill realised follows from those before it
-_TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # a fact, not moved between owners
 _Answer = TypeVar("_Answer")
 
 
@@ -169,36 +166,7 @@ class Store:
 
     def load(self, market: str, account: str, since_today: int) -> Loaded:
         """What a start needs of one account: open orders, kept sums, cursors, newest trades, counters."""
-        def read(connection: Connection) -> Loaded:
-            mine = (t.coins.c.MARKET == market) & (t.coins.c.ACCOUNT == account)
-            newest = connection.execute(
-                sa.select(t.coins).where(mine, sa.or_(t.coins.c.PART == 0, ~_TRADED, t.coins.c.COMMISS != Decimal(0)),
-                                         t.coins.c.SIDE >= 0)
-                .order_by(t.coins.c.ID.desc()).limit(_TRADES_READ)).all()
-            today = connection.execute(
-                sa.select(t.coins).where(mine, t.coins.c.TTIME >= since_today).order_by(t.coins.c.ID)).all()
-            order_rows = connection.execute(
-                sa.select(t.orders).where(t.orders.c.MARKET == market, t.orders.c.ACCOUNT == account,
-                                          t.orders.c.STATUS.not_in(_ENDED))).all()
-            book_rows = connection.execute(
-                sa.select(t.books).where(t.books.c.MARKET == market, t.books.c.ACCOUNT == account)).all()
-            cursor_rows = connection.execute(
-                sa.select(t.cursors).where(t.cursors.c.MARKET == market, t.cursors.c.ACCOUNT == account)).all()
-            numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()
-            move_rows = connection.execute(
-                sa.select(t.moves).where(t.moves.c.MARKET == market, t.moves.c.ACCOUNT == account)).all()
-            funded = connection.execute(
-                sa.select(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL,
-                          sa.func.max(t.coins.c.TTIME, type_=t.coins.c.TTIME.type).label("TTIME"))
-                .where(mine, t.coins.c.SIDE < 0, _TRADED)
-                .group_by(t.coins.c.MARKET, t.coins.c.CATEGORY, t.coins.c.SYMBOL)).all()
-            return Loaded(
-                orders=tuple(v.order(row) for row in order_rows), books=tuple(v.book(row) for row in book_rows),
-                cursors=tuple(CursorRow(v.key_of(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursor_rows),
-                trades=tuple(v.coin(row) for row in newest), today=tuple(v.coin(row) for row in today),
-                counters=dict(numbers), moves=tuple(v.move(row) for row in move_rows),
-                funded={v.key_of(row): row.TTIME for row in funded})
-        return self._ask(read)
+        return self._ask(lambda connection: read_account(connection, market, account, since_today))
 
     def counters(self) -> dict[str, int]:
         """The newest numbers handed out, by name."""
@@ -233,7 +201,7 @@ class Store:
     def open_orders_of(self, emis: Collection[str]) -> tuple[OrderRow, ...]:
         """The orders of these owners that have not ended as far as the ledger knows, in every account."""
         rows = self._ask(lambda c: c.execute(
-            sa.select(t.orders).where(t.orders.c.EMI.in_(emis), t.orders.c.STATUS.not_in(_ENDED))).all())
+            sa.select(t.orders).where(t.orders.c.EMI.in_(emis), t.orders.c.STATUS.not_in(ENDED))).all())
         return tuple(v.order(row) for row in rows)
 
     def watchlist(self) -> tuple[Key, ...]:
@@ -260,11 +228,11 @@ class Store:
             return None
         return self._ask(read)
 
-    def trades(self, market: str, account: str, before: int, limit: int = _TRADES_READ) -> tuple[CoinRow, ...]:
+    def trades(self, market: str, account: str, before: int, limit: int = TRADES_READ) -> tuple[CoinRow, ...]:
         """Older fills, newest first, with an ID below `before`."""
         rows = self._ask(lambda c: c.execute(
-            sa.select(t.coins).where(t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
-                                     t.coins.c.SIDE >= 0, _TRADED, t.coins.c.ID < before)
+            sa.select(t.coins).where(off_index("MARKET") == market, off_index("ACCOUNT") == account, TRADED,
+                                     t.coins.c.PART == 0, t.coins.c.SIDE >= 0, t.coins.c.ID < before)
             .order_by(t.coins.c.ID.desc()).limit(limit)).all())
         return tuple(v.coin(row) for row in rows)
 
@@ -286,8 +254,8 @@ class Store:
         c = t.coins.c
         rows = self._ask(lambda connection: connection.execute(
             sa.select(c.EMI, c.TTIME, c.QTY).where(
-                c.MARKET == key.market, c.ACCOUNT == account, c.CATEGORY == key.category.value, c.SYMBOL == key.symbol,
-                c.SIDE >= 0, c.TTIME >= time)).all())
+                c.TTIME >= time, off_index("MARKET") == key.market, off_index("ACCOUNT") == account,
+                c.CATEGORY == key.category.value, c.SYMBOL == key.symbol, c.SIDE >= 0)).all())
         return tuple((row.EMI, row.TTIME, row.QTY) for row in rows if row.QTY)
 
     def fundings(self, key: Key, account: str, after: int) -> tuple[CoinRow, ...]:
@@ -295,7 +263,7 @@ class Store:
         c = t.coins.c
         rows = self._ask(lambda connection: connection.execute(
             sa.select(t.coins).where(
-                c.SIDE < 0, _TRADED, c.MARKET == key.market, c.ACCOUNT == account,
+                IS_FUNDING, TRADED, off_index("MARKET") == key.market, off_index("ACCOUNT") == account,
                 c.CATEGORY == key.category.value, c.SYMBOL == key.symbol, c.TTIME > after,
             ).order_by(c.TTIME, c.ID)).all())
         return tuple(v.coin(row) for row in rows)
@@ -304,8 +272,8 @@ class Store:
         """The same, some thousand at a time."""
         last, c = 0, t.coins.c
         while True:
-            question = sa.select(t.coins).where(c.MARKET == market, c.ACCOUNT == account, c.ID > last).order_by(
-                c.ID).limit(_PAGE)
+            question = sa.select(t.coins).where(
+                off_index("MARKET") == market, off_index("ACCOUNT") == account, c.ID > last).order_by(c.ID).limit(_PAGE)
             page = tuple(v.coin(row) for row in self._ask(lambda asked, q=question: asked.execute(q).all()))  # type: ignore[misc]  # mypy: lambda's default
             if not page:
                 return
@@ -314,10 +282,7 @@ class Store:
 
     def count_fills(self, market: str, account: str) -> int:
         """How many fills the ledger holds for an account."""
-        return self._ask(lambda c: int(c.execute(
-            sa.select(sa.func.count()).select_from(t.coins).where(
-                t.coins.c.MARKET == market, t.coins.c.ACCOUNT == account, t.coins.c.PART == 0,
-                t.coins.c.SIDE >= 0, _TRADED)).scalar() or 0))
+        return self._ask(lambda connection: fills_of(connection, market, account))
 
     def forget_booked(self, market: str, account: str) -> None:
         """The ledger's rows were emptied by hand: no order has a booked quantity any more."""
