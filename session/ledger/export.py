@@ -19,8 +19,9 @@ from core.cells import safe_cell
 from core.dates import to_ms
 from core.errors import ConfigError, UsageError
 from core.secrets import KnownSecrets
-from db.reading import LEDGER, NUMBERS, Batch, as_it_is, chosen_rows, plain
+from db.reading import LEDGER, NUMBERS, as_it_is, chosen_rows, plain
 from db.schema import coins
+from db.sums import Batch
 from session.ledger.place import reading, settings_of
 from session.ledger.progress import progress
 
