@@ -15,6 +15,7 @@ from core.titles import market_title, title_of
 from engine import orders
 from engine.booking import opening
 from engine.commands import (
+    REPEAT_S,
     Cancel,
     CancelAll,
     ChangeLeverage,
@@ -68,7 +69,6 @@ from models import (
 from risk.checks import check_form, check_post_only
 
 ORDER_NUMBER = "clOrdID"
-REPEAT_S = 1.0                # the same order by hand within this time asks once more
 QUEUE_AND_LIFE_MS = 10_000    # an order may wait 5 s for the limiter and lives 5 s at the venue: then it cannot arrive
 S = OrdStatus
 _RESTING = (S.NEW, S.PARTIALLY_FILLED)

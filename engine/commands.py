@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from models import BotState, Category, Key, OrdType, Side, TimeInForce, Trigger
 
+REPEAT_S = 1.0      # the same order by hand again within this asks once more
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:

@@ -1,4 +1,5 @@
-"""Guards against accidents: every constant in one place, and the rules as pure functions.
+"""Guards against accidents: every constant in one place (but `REPEAT_S`, by which the engine looks, too), and
+the rules as pure functions.
 
 None of them stands before a risk-reducing action (cancel, cancel all, bot OFF, F9 off, kill switch). Event times are
 the X server's, in milliseconds; they wrap at 2³², so only differences are used.
@@ -13,7 +14,6 @@ from statistics import median
 SLIP_KEY_MS = 150        # Enter counts from here on: a key already on its way does not send
 SLIP_CLICK_MS = 600      # a click on the slip: longer than a double click (500 ms), which is not an order
 PINNED_S = 0.25          # a row that showed another price this shortly before the click was not what was aimed at
-REPEAT_S = 1.0           # the same order again within this asks once more
 DRAFT_LIFE_S = 8.0       # a slip nobody answers goes away
 AGAIN_S = 1.5            # F4 and Shift+F9 count when pressed twice within this
 HOLD_MS = 1000           # holding the trading button this long is the kill switch

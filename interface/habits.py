@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.numbers import read_number, text
+from engine.commands import REPEAT_S
 from interface.draft import Draft, Reading
-from interface.guards import HABIT_ORDERS, REPEAT_S, far_from_habit
+from interface.guards import HABIT_ORDERS, far_from_habit
 from interface.memory import habit_of
 from models import Key, Mode, Side, Trigger
 
