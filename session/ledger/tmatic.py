@@ -155,6 +155,8 @@ def coin_of(old: file.OldRow, account: str = "") -> CoinRow:
     key = Key(market, category, symbol)
     emi, refer = _owner(key, old.get("EMI", ""), old.get("REFER", ""))
     price, traded = _number(old, "PRICE"), _number(old, "TRADE_PRICE")
+    if side >= 0 and category is Category.INVERSE and not traded:
+        raise Skipped("an inverse trade of TRADE_PRICE 0")
     number = old.get("CLORDID", "0")
     ttime = _time(old)
     return CoinRow(
@@ -306,4 +308,4 @@ def _minutes(told: str) -> int:
 
 
 def _whole(told: str) -> int:
-    return int(told) if told.isascii() and told.lstrip("-").isdigit() and len(told) < 9 else 0
+    return int(told) if told.isascii() and told.removeprefix("-").isdigit() and len(told) < 9 else 0

@@ -137,6 +137,18 @@ def test_its_bots_come_switched_off(home: Path, dump: Path) -> None:
         "alfa", "XBTUSD", "inverse", "Bitmex", 5, "OFF")
 
 
+def test_an_inverse_trade_at_no_price_and_a_number_that_is_none_are_no_accidents(
+        home: Path, dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dump.write_text(DUMP.replace("40000.50000000,0.0049", "0.00000000,0.0049")
+                    .replace("'Bitmex',2,NULL", "'Bitmex','--2',NULL"))
+
+    assert take(home, dump) == 0
+
+    said = capsys.readouterr().out
+    assert "skipped 1: an inverse trade of TRADE_PRICE 0" in said and "bots added, switched OFF: alfa" in said
+    assert [row.exec_id for row in booked(home)][0] == "t-2" and clean(home)
+
+
 def newest(path: Path) -> None:
     """The SQLite file of the newest version: two tables of trades, sides in words, bots without a symbol."""
     with sqlite3.connect(path) as raw:
