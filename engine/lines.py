@@ -166,7 +166,7 @@ class Lines:
 
     def _account(self, state: State, venues: Sequence[VenueBook]) -> list[AccountLine]:
         """The lines of one wallet, which several products may share: each tells the same balances."""
-        rows = money.rows_of(state, venues)
+        rows = money.rows_of(state.books.values(), venues)
         told = {b.currency: b for b in sorted((b for venue in venues for b in venue.balances), key=lambda b: b.time)}
         lines = []
         for currency in sorted(set(told) | {r.currency for r in rows}):

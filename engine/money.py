@@ -6,7 +6,7 @@ Balances are compared with tolerance and never block: a difference is an amber l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -115,7 +115,7 @@ def check(state: State, venue: VenueBook, multiplier: Multiplier, now: Now, timi
     for report in sorted((b for one in venues for b in one.balances), key=lambda b: b.time):
         told[report.currency] = report
     rows: dict[str, list[BookRow]] = {currency: [] for currency in sorted(told)}
-    for row in rows_of(state, venues):
+    for row in rows_of(state.books.values(), venues):
         rows.setdefault(row.currency, []).append(row)
     found = {currency: control_of(told[currency].wallet if currency in told else ZERO, mine, venues, multiplier)
              for currency, mine in rows.items()}
@@ -200,11 +200,11 @@ def _tell(venue: VenueBook, before: Control | None, new: Control, out: Decision)
         out.note(title, f"{new.currency}: ledger and balance agree again")
 
 
-def rows_of(state: State, venues: Sequence[VenueBook]) -> list[BookRow]:
+def rows_of(books: Iterable[BookRow], venues: Sequence[VenueBook]) -> list[BookRow]:
     """The kept sums that belong to a wallet: of its products, or of the whole account where products share one."""
     market, account, _ = wallet_of(venues[0])
     ids = {venue.id for venue in venues}
-    return [row for row in state.books.values() if row.account == account and row.key.market == market
+    return [row for row in books if row.account == account and row.key.market == market
             and (bool(venues[0].wallet) or row.key[:2] in ids)]
 
 

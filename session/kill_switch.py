@@ -10,12 +10,9 @@ import argparse
 import sys
 import threading
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
-from connectors import Venue, VenueParts, limit_pool, venue_class
-from connectors.limiter import Limiter
-from connectors.venue import Cancelled
+from connectors.venue import Cancelled, Venue
 from core.board import Board
 from core.clock import SystemClock
 from core.errors import TerminalError, UsageError, VenueError
@@ -25,19 +22,19 @@ from core.secrets import KnownSecrets
 from core.setting_file import SettingFile
 from core.setting_keys import ENV
 from core.settings import Demo, Settings, load_settings
-from core.titles import market_title, product_title
-from models import Mode, Timings
+from core.titles import market_title
+from models import Mode
 from session import lock
 from session.child import Child, running
 from session.ctl import NoAnswer, NotRunning, ask, lines_of, say, warn
 from session.run import flag_of
+from session.venues import APART_ANSWER_S, Venues, parts_apart, plans
 
 PROGRAM_S = 3.0           # for the running program's answer
 CANCELLED_S = 5.0         # until what it shows as open is gone
 ALL_S = 60.0              # for all venues together
 ROUNDS = 3                # in which nothing was reached, before it is given up
 PAUSE_S = 0.3             # between rounds
-_TIMINGS = replace(Timings(), connect=3.0, answer=5.0)
 _MATTERS = ("MARKET_LIST", "TESTNET", "DEMO")
 
 
@@ -182,7 +179,7 @@ def _cancel(settings: Settings, known: KnownSecrets) -> int:
     clock = SystemClock()
     until = clock.monotonic() + ALL_S
     for thread in threads:
-        thread.join(max(0.0, until - clock.monotonic() + 2 * _TIMINGS.answer))
+        thread.join(max(0.0, until - clock.monotonic() + 2 * APART_ANSWER_S))
     for one in products:
         say(one_line(redact(one.words(), known)))
     for name, words in settings.closed().items():
@@ -198,22 +195,6 @@ def _cancel(settings: Settings, known: KnownSecrets) -> int:
 
 
 def _products(settings: Settings, known: KnownSecrets) -> list[Product]:
-    from session.venues import venue_config
-    clock, limiters = SystemClock(), dict[tuple[str, str], Limiter]()
-    made = []
-    for market in settings.markets:
-        if market.name in settings.closed():
-            continue
-        for product in market.products:
-            title = product_title(market.name, product.category)
-            if product.credentials is None:
-                made.append(Product(title, None))
-                continue
-            pool = (limit_pool(market.name, product.category), product.credentials.header_key())
-            parts = VenueParts(board=Board(), sink=lambda message: None, on_candle=lambda *told: None,
-                               on_death=lambda name, error: None, clock=clock, timings=_TIMINGS,
-                               credentials=product.credentials, known=known, limiter=limiters.get(pool))
-            venue = venue_class(market.name, product.category)(venue_config(settings, market, product), parts)  # type: ignore[call-arg]  # as session.build: every venue is made of these two
-            limiters[pool] = venue.limiter
-            made.append(Product(title, venue))
-    return made
+    venues = Venues(parts_apart(Board(), lambda message: None, known))
+    return [Product(plan.config.title, venues.make(plan) if plan.credentials is not None else None)
+            for plan in plans(settings).values() if plan.market not in settings.closed()]

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 
 from connectors import limit_pool, venue_class
 from connectors.limiter import Limiter
-from connectors.venue import Cancelled, Venue, VenueConfig, VenueParts
+from connectors.venue import Cancelled, Sink, Venue, VenueConfig, VenueParts
 from core.board import Board
+from core.clock import SystemClock
 from core.errors import TerminalError
-from core.secrets import Credentials
+from core.secrets import Credentials, KnownSecrets
 from core.settings import MarketSettings, ProductSettings, Settings
 from core.titles import product_title
-from models import Category, Key, Notice
+from models import Category, Key, Notice, Timings
 
 VenueId = tuple[str, Category]
+APART_ANSWER_S = 5.0      # a person waits for it
 _WORDS = (("symbols", ("symbols", "options", "currencies")),
           ("addresses", ("http", "public_ws", "market_ws", "private_ws")),
           ("depth of the book", ("quote_only", "full_book")), ("candles", ("candles",)),
@@ -73,6 +75,13 @@ def _same_keys(one: Credentials | None, other: Credentials | None) -> bool:
     if one is None or other is None:
         return one is other
     return one.header_key() == other.header_key() and one.sign(b"-") == other.sign(b"-")
+
+
+def parts_apart(board: Board, sink: Sink, known: KnownSecrets) -> VenueParts:
+    """What venues are made of whose threads are never started: a command looks or cancels through them."""
+    return VenueParts(board=board, sink=sink, on_candle=lambda *candle: None, on_death=lambda name, error: None,
+                      clock=SystemClock(), timings=replace(Timings(), connect=3.0, answer=APART_ANSWER_S),
+                      credentials=None, known=known)
 
 
 class Venues:

@@ -14,11 +14,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from accounting.funding import minor_unit
-from connectors import limit_pool, venue_class
-from connectors.limiter import Limiter
-from connectors.venue import Venue, VenueParts
+from connectors.venue import Venue
 from core.board import Board
-from core.clock import SystemClock
 from core.errors import VenueError
 from core.numbers import text
 from core.rows import BookRow
@@ -26,11 +23,11 @@ from core.secrets import KnownSecrets
 from core.settings import Settings
 from core.titles import full_name
 from db.reading import Reading
-from engine.money import A_FILL, control_of, held_unread, wallet_of
+from engine.money import A_FILL, control_of, held_unread, rows_of, wallet_of
 from engine.state import VenueBook
 from engine.view import not_compared
-from models import ZERO, AccountSnapshot, Category, HistoryPage, Key, PositionReport, Timings, VenueMessage
-from session.venues import plans
+from models import ZERO, AccountSnapshot, Category, HistoryPage, Key, PositionReport, VenueMessage
+from session.venues import Venues, parts_apart, plans
 
 DAYS = 7
 LOOKS = 3
@@ -48,7 +45,8 @@ class Look:
 def beside(settings: Settings, known: KnownSecrets, opened: Callable[[], Reading],
            is_trading: bool) -> Iterator[tuple[str, list[str]]]:
     """Title and differences of each product, then of each wallet; a title that begins with "not" was not compared."""
-    board, limiters = Board(), dict[tuple[str, str], Limiter]()
+    board, told = Board(), list[VenueMessage]()
+    venues = Venues(parts_apart(board, told.append, known))
     looks: list[Look] = []
     for plan in plans(settings).values():
         title = plan.config.title
@@ -56,16 +54,8 @@ def beside(settings: Settings, known: KnownSecrets, opened: Callable[[], Reading
             reason = settings.closed().get(plan.market, "no API key")
             yield f"not compared with {title}: {reason}", []
             continue
-        pool = (limit_pool(plan.market, plan.config.category), plan.credentials.header_key())
-        told: list[VenueMessage] = []
-        parts = VenueParts(board=board, sink=told.append, on_candle=lambda *candle: None,
-                           on_death=lambda name, error: None, clock=SystemClock(),
-                           timings=replace(Timings(), connect=3.0, answer=5.0), credentials=plan.credentials,
-                           known=known, limiter=limiters.get(pool))
-        venue: Venue = venue_class(plan.market, plan.config.category)(plan.config, parts)  # type: ignore[call-arg]
-        limiters[pool] = venue.limiter
         try:
-            look, problems = _agreed(venue, told, opened, LOOKS if is_trading else 1)
+            look, problems = _agreed(venues.make(plan), told, opened, LOOKS if is_trading else 1)
         except VenueError as error:
             yield f"not compared with {title}: {error}", []
             continue
@@ -136,9 +126,7 @@ def _wallets(ledger: Reading, looks: list[Look], board: Board) -> Iterator[tuple
         if not any(where[:3] == wallet for where in moved):
             yield f"not compared: the money of {name} (its opening balance is not known yet)", []
             continue
-        ids = {venue.id for venue in venues}
-        rows = [row for row in books if row.account == wallet[1] and row.key.market == wallet[0]
-                and (bool(venues[0].wallet) or row.key[:2] in ids)]
+        rows = rows_of(books, venues)
         told = {report.currency: report.wallet for venue in venues for report in venue.balances}
         problems = []
         for currency in sorted(told.keys() | {row.currency for row in rows}):

@@ -146,7 +146,7 @@ def test_an_inverse_trade_at_no_price_and_a_number_that_is_none_are_no_accidents
 
     said = capsys.readouterr().out
     assert "skipped 1: an inverse trade of TRADE_PRICE 0" in said and "bots added, switched OFF: alfa" in said
-    assert [row.exec_id for row in booked(home)][0] == "t-2" and clean(home)
+    assert booked(home)[0].exec_id == "t-2" and clean(home)
 
 
 def newest(path: Path) -> None:
