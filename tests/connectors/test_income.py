@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from connectors.asker import Question
 from connectors.binance import events, income
 from connectors.binance.products import INVERSE, LINEAR, Product
 from connectors.binance.questions import Questions
@@ -31,6 +30,7 @@ from models import (
     Notice,
     VenueMessage,
 )
+from tests.support.asked import drive
 
 NOW = 1_700_000_000_000
 DAY = 86_400_000
@@ -68,23 +68,6 @@ class Venue:
         return json.dumps(found[(page - 1) * limit:page * limit]).encode()
 
 
-def run(question: Question, venue: Venue) -> None:
-    """What the asker does, without its thread."""
-    try:
-        call = next(question)
-        for _ in range(2000):
-            assert isinstance(call, Call)
-            try:
-                body = venue.answer(call)
-            except Rejected as error:
-                call = question.throw(error)
-            else:
-                call = question.send(body)
-    except StopIteration:
-        return
-    raise AssertionError("the question does not end")
-
-
 def read(venue: Venue, since: int = NOW - 2 * DAY, product: Product = LINEAR) -> list[Funding | Movement]:
     messages = told(venue, since, product)
     return [fact for one in messages if isinstance(one, MoneyPage) for fact in one.facts]
@@ -93,7 +76,7 @@ def read(venue: Venue, since: int = NOW - 2 * DAY, product: Product = LINEAR) ->
 def told(venue: Venue, since: int, product: Product = LINEAR) -> list[VenueMessage]:
     messages: list[VenueMessage] = []
     questions = Questions(Endpoints(product), TimeSync(HandClock(NOW)), messages.append, lambda: "A")
-    run(questions.money(AskMoney("Binance", product.category, since, "test")), venue)
+    drive(questions.money(AskMoney("Binance", product.category, since, "test")), venue.answer)
     pages = [one for one in messages if isinstance(one, MoneyPage)]
     assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert all((page.read_start, page.since, page.reason) == (NOW, since, "test") for page in pages)

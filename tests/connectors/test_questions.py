@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from connectors.asker import Question
 from connectors.binance.products import LINEAR
 from connectors.binance.questions import Questions
 from connectors.binance.rest import Endpoints
@@ -17,6 +16,7 @@ from connectors.timesync import TimeSync
 from core.clock import HandClock
 from core.errors import BadMessage, Rejected
 from models import AskAccount, AskHistory, Category, Execution, HistoryPage, Key, VenueMessage
+from tests.support.asked import drive
 
 BTC = Key("Binance", Category.LINEAR, "BTCUSDT")
 NOW = 1_700_000_000_000
@@ -61,27 +61,10 @@ class Account:
                 "origQty": "1", "executedQty": "1", "price": "10", "clientOrderId": self.names[order_id]}
 
 
-def run(question: Question, account: Account, limit: int = 200) -> None:
-    """What the asker does, without its thread."""
-    try:
-        call = next(question)
-        for _ in range(limit):
-            assert isinstance(call, Call)
-            try:
-                body = account.answer(call)
-            except Rejected as error:
-                call = question.throw(error)
-            else:
-                call = question.send(body)
-    except StopIteration:
-        return
-    raise AssertionError("the question does not end")
-
-
 def read(account: Account, since: int) -> tuple[list[HistoryPage], list[Execution]]:
     messages: list[VenueMessage] = []
     questions = Questions(Endpoints(LINEAR), TimeSync(HandClock(NOW)), messages.append, lambda: "A")
-    run(questions.history(AskHistory(BTC, since)), account)
+    drive(questions.history(AskHistory(BTC, since)), account.answer)
     pages = [one for one in messages if isinstance(one, HistoryPage)]
     assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert all(page.read_start == NOW and len(page.executions) <= PAGE for page in pages)

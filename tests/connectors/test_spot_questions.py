@@ -41,6 +41,7 @@ from models import (
     TimeInForce,
     VenueMessage,
 )
+from tests.support.asked import drive
 
 BTC = Key("Binance", Category.SPOT, "BTCUSDT")
 NOW = 1_700_000_000_000
@@ -124,21 +125,9 @@ class Account:
 def ask(account: Account, make: Any, limit: int = 400) -> list[VenueMessage]:
     """What the asker does, without its thread."""
     messages: list[VenueMessage] = []
-    question: Question = make(SpotQuestions(SpotEndpoints(), TimeSync(HandClock(NOW)), messages.append, lambda: "A",
-                                            account.has_history))
-    try:
-        call = next(question)
-        for _ in range(limit):
-            assert isinstance(call, Call)
-            try:
-                body = account.answer(call)
-            except Rejected as error:
-                call = question.throw(error)
-            else:
-                call = question.send(body)
-    except StopIteration:
-        return messages
-    raise AssertionError("the question does not end")
+    drive(make(SpotQuestions(SpotEndpoints(), TimeSync(HandClock(NOW)), messages.append, lambda: "A",
+                             account.has_history)), account.answer, limit)
+    return messages
 
 
 def read(account: Account, since: int) -> list[Execution]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from db.store import Store
 from engine.commands import (
@@ -22,20 +19,11 @@ from engine.commands import (
 )
 from engine.kept import fold
 from models import Funding, Side
-from tests.engine.test_loop import resting, write_robot
 from tests.support.build import ACCOUNT, BTC, ETH, T0, execution, instrument, place, venue_up
-from tests.support.desk import Desk, Lock, until
+from tests.support.desk import Desk, Lock, resting, until, write_robot
 
 D = Decimal
 HAND = BTC.reserved
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """An engine that is not started yet; ended after the test."""
-    made = Desk(tmp_path)
-    yield made
-    made.end()
 
 
 def names(desk: Desk) -> list[object]:

@@ -8,9 +8,8 @@ import pytest
 
 from engine.commands import Cancel, ConfirmAccount, SetTrading
 from models import CancelOrder, Mode, OrdStatus, SubmitOrder
-from tests.engine.test_loop import resting
 from tests.support.build import ACCOUNT, place, report
-from tests.support.desk import Desk, until
+from tests.support.desk import Desk, resting, until
 
 
 def test_no_order_before_the_id_was_typed_and_never_asked_again(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,14 +18,12 @@ from engine.commands import (
     Command,
     KillSwitch,
     MoveOrder,
-    PlaceOrder,
     Recover,
     SetBot,
     SetTrading,
     Watch,
 )
 from models import (
-    Ack,
     AskHistory,
     BotState,
     HistoryPage,
@@ -36,37 +33,11 @@ from models import (
     VenueDown,
 )
 from tests.support.build import ACCOUNT, BTC, ETH, execution, instrument, order, place, report
-from tests.support.desk import Desk, Lock, until
+from tests.support.desk import Desk, Lock, resting, until, write_robot
 
 S = OrdStatus
 D = Decimal
 HAND = "BTCUSDT.linear"
-ROBOT = ("INSERT INTO robots (EMI, SYMBOL, CATEGORY, MARKET, SORT, TIMEFR, CAPITAL, MARGIN, STRATEGY) "
-         "VALUES ('{}', '{}', 'linear', 'Binance', 1, {}, 1, 0, '{}')")
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """An engine that is not started yet; ended after the test."""
-    made = Desk(tmp_path)
-    yield made
-    made.end()
-
-
-def write_robot(desk: Desk, emi: str, symbol: str = "BTCUSDT", timefr: int = 1, strategy: str = "ma_cross") -> None:
-    """Type a row of `robots`."""
-    desk.sql(ROBOT.format(emi, symbol, timefr, strategy))
-
-
-def resting(desk: Desk, command: PlaceOrder | None = None) -> str:
-    """An order by hand that the venue has taken."""
-    name = desk.ask(command or place(qty="10")).cl_ord_id
-    until(lambda: any(r.cl_ord_id == name for r in desk.asked(SubmitOrder) if isinstance(r, SubmitOrder)))
-    request = next(r for r in desk.asked(SubmitOrder) if isinstance(r, SubmitOrder) and r.cl_ord_id == name)
-    now = int(time.time() * 1000)
-    desk.post(Ack(request, report(S.NEW, name, order_id=f"v{name}", price="49000", time=now)))
-    until(lambda: any(line.id == name and line.status is S.NEW for line in desk.view.orders))
-    return name
 
 
 # ---------------------------------------------------------------- orders and facts

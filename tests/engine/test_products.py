@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from core.rows import BookRow, Loaded
 from engine.commands import CancelAll, Recover
@@ -122,14 +119,6 @@ def test_orders_fills_and_cancels_stay_apart() -> None:
     assert driver.positions(BTC) == {} and driver.positions(SPOT) == {"BTCUSDT.spot": D("0.4")}
     assert [request.key for request in driver.asked(CancelOrder) if isinstance(request, CancelOrder)] == [SPOT]
     assert {notice.market for notice in driver.notices if "EXECUTION" in notice.text} == {"Binance"}, "spot's name"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """An engine with a second product, not started yet."""
-    made = Desk(tmp_path)
-    yield made
-    made.end()
 
 
 class SpotVenue(StubVenue):

@@ -15,12 +15,13 @@ from core.clock import SystemClock
 from core.errors import TerminalError
 from db.store import Store
 from engine.bots import Bots
-from engine.commands import Command, Verdict
+from engine.commands import Command, PlaceOrder, Verdict
 from engine.loop import Engine
 from engine.parts import EngineParts
 from engine.view import View
 from models import (
     AccountSnapshot,
+    Ack,
     Book,
     BotPosition,
     CancelOrder,
@@ -29,6 +30,7 @@ from models import (
     HistoryPage,
     Key,
     Mode,
+    OrdStatus,
     Request,
     Robot,
     SubmitOrder,
@@ -38,10 +40,12 @@ from models import (
     VenueMessage,
     VenueState,
 )
-from tests.support.build import ACCOUNT, BTC, instrument, venue_up
+from tests.support.build import ACCOUNT, BTC, instrument, place, report, venue_up
 
 LIMIT_S = 10.0
 STRATEGIES = ("ma_cross", "technical")
+ROBOT = ("INSERT INTO robots (EMI, SYMBOL, CATEGORY, MARKET, SORT, TIMEFR, CAPITAL, MARGIN, STRATEGY) "
+         "VALUES ('{}', '{}', 'linear', 'Binance', 1, {}, 1, 0, '{}')")
 _Found = TypeVar("_Found")
 
 
@@ -229,6 +233,22 @@ class Desk:
     def said(self, words: str) -> bool:
         """Whether a message holds these words."""
         return any(words in line.text for line in self.view.messages)
+
+
+def write_robot(desk: Desk, emi: str, symbol: str = "BTCUSDT", timefr: int = 1, strategy: str = "ma_cross") -> None:
+    """Type a row of `robots`."""
+    desk.sql(ROBOT.format(emi, symbol, timefr, strategy))
+
+
+def resting(desk: Desk, command: PlaceOrder | None = None) -> str:
+    """An order by hand that the venue has taken."""
+    name = desk.ask(command or place(qty="10")).cl_ord_id
+    until(lambda: any(r.cl_ord_id == name for r in desk.asked(SubmitOrder) if isinstance(r, SubmitOrder)))
+    request = next(r for r in desk.asked(SubmitOrder) if isinstance(r, SubmitOrder) and r.cl_ord_id == name)
+    now = int(time.time() * 1000)
+    desk.post(Ack(request, report(OrdStatus.NEW, name, order_id=f"v{name}", price="49000", time=now)))
+    until(lambda: any(line.id == name and line.status is OrdStatus.NEW for line in desk.view.orders))
+    return name
 
 
 class Lock:
