@@ -7,6 +7,7 @@ import hmac
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -37,14 +38,16 @@ class Exchange:
 
     def __init__(self, home: Path, *options: str, run: tuple[str, ...] = ("-m", "simulator")) -> None:
         began = time.monotonic()
+        # a pipe that nobody reads would be full one day, and the exchange would stand still
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close()
         self.process = subprocess.Popen(
             [sys.executable, *run, "--home", str(home), *options], cwd=ROOT, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.start_s = time.monotonic() - began
         if not line:
-            raise AssertionError(f"no ready line: {self.process.stderr.read() if self.process.stderr else ''}")
+            raise AssertionError(f"no ready line: {self.complaints()}")
         self._reach(json.loads(line))
 
     @classmethod
@@ -61,12 +64,17 @@ class Exchange:
         self.offset_ms = 0
         self.answer_headers: Any = {}
 
+    def complaints(self) -> str:
+        """What it wrote on stderr so far."""
+        self._complaints.seek(0)
+        return self._complaints.read()
+
     def close(self) -> int:
         """End it with SIGTERM; its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
         code = self.process.wait(5)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout, self._complaints):
             if pipe:
                 pipe.close()
         self.http.close()
