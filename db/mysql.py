@@ -22,6 +22,7 @@ TEST_ANSWER_S = 5
 LONG_ANSWER_S = 600    # copying and reading all of a ledger
 LOCK_S = 2             # another program's open transaction is waited for as long, then said
 IDLE_S = 604_800       # the server keeps a line that is quiet for a week
+START_S = 2            # the start of a server is told in whole seconds, by two answers
 LEAST_PACKET = 16_384  # bytes: the longest row and its statement fit many times
 _FROM_SERVER = ("SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone='+00:00',"
                 f" wait_timeout={IDLE_S}, innodb_lock_wait_timeout={LOCK_S}, lock_wait_timeout={LOCK_S}",
@@ -137,7 +138,7 @@ def end_former(connection: Connection, lock: str, former: Iterable[tuple[int, in
 
     holder = connection.execute(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": lock}).scalar()
     mine: Any = connection.connection.driver_connection
-    known = [number for number, start in former if abs(start - mine.server_start) <= LOCK_S]
+    known = [number for number, start in former if abs(start - mine.server_start) <= START_S]
     if holder is None or int(holder) not in known:
         return False
     try:

@@ -38,6 +38,7 @@ PAUSE_S = 2.0
 class Look:
     """What one product told."""
 
+    venue: Venue
     book: VenueBook
     exec_ids: list[str] = field(default_factory=list)
 
@@ -63,8 +64,24 @@ def beside(settings: Settings, known: KnownSecrets, opened: Callable[[], Reading
         what = "facts" if look.book.category is Category.SPOT else "facts and positions"
         yield (f"{title} account {look.book.account}: {what} of {DAYS} days agree ({len(look.exec_ids)} facts)",
                [f"{title}: {one}" for one in problems])
-    with opened() as ledger:
-        yield from _wallets(ledger, looks, board)
+    yield from _money(looks, told, opened, board, LOOKS if is_trading else 1)
+
+
+def _money(looks: list[Look], told: list[VenueMessage], opened: Callable[[], Reading], board: Board,
+           most: int) -> list[tuple[str, list[str]]]:
+    """Each wallet, title and differences; where there are some, the venues are asked anew, so many times at most."""
+    pause = threading.Event()
+    for again in range(most):
+        with opened() as ledger:
+            found = list(_wallets(ledger, looks, board))
+        if again + 1 == most or not any(problems for _, problems in found):
+            break
+        pause.wait(PAUSE_S)
+        try:
+            looks = [_look(look.venue, told) for look in looks]
+        except VenueError:                   # what was found stands
+            break
+    return found
 
 
 def _agreed(venue: Venue, told: list[VenueMessage], opened: Callable[[], Reading],
@@ -72,9 +89,7 @@ def _agreed(venue: Venue, told: list[VenueMessage], opened: Callable[[], Reading
     """Looked at until it agrees, so many times at most."""
     pause = threading.Event()
     for again in range(looks):
-        told.clear()
-        account = venue.look(round(time.time() * 1000) - DAYS * 86_400_000)
-        look = _look(venue, account, told)
+        look = _look(venue, told)
         with opened() as ledger:
             problems = list(_differences(ledger, look))
         if not problems:
@@ -84,8 +99,12 @@ def _agreed(venue: Venue, told: list[VenueMessage], opened: Callable[[], Reading
     return look, problems
 
 
-def _look(venue: Venue, account: str, told: list[VenueMessage]) -> Look:
-    look = Look(VenueBook(venue.market, venue.config.category, account=account, wallet=getattr(venue, "wallet", "")))
+def _look(venue: Venue, told: list[VenueMessage]) -> Look:
+    """Ask a venue; what it tells comes into `told`."""
+    told.clear()
+    account = venue.look(round(time.time() * 1000) - DAYS * 86_400_000)
+    look = Look(venue, VenueBook(venue.market, venue.config.category, account=account,
+                                 wallet=getattr(venue, "wallet", "")))
     for message in told:
         if isinstance(message, HistoryPage):
             look.exec_ids += [fact.exec_id for fact in message.executions]
