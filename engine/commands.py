@@ -50,7 +50,8 @@ class ConfirmAccount:
 class MoveOrder:
     """Change price, quantity or trigger (absolute, None = leave) of a resting order, named by our row's id.
 
-    An order that waits for its trigger is cancelled and placed anew, as one act (`engine.replacing`).
+    An order that waits for its trigger is cancelled and placed anew, as one act, and so is what is left of a partly
+    filled one where the venue cannot move that (`engine.replacing`): the rest is an order of its own then.
     """
 
     ticket: str

@@ -50,7 +50,8 @@ def test_order_is_committed_before_it_is_sent(desk: Desk) -> None:
 
     assert verdict.ok and verdict.cl_ord_id == f"1.{HAND}"
     assert until(lambda: desk.venue.written_before) == [(verdict.cl_ord_id, "PENDING_NEW")]
-    assert desk.view.orders[0].id == verdict.cl_ord_id and desk.view.verdicts[-1] == verdict
+    assert until(lambda: desk.view.orders)[0].id == verdict.cl_ord_id     # published after it was sent
+    assert desk.view.verdicts[-1] == verdict
 
 
 def test_ticket_asked_twice_is_one_order(desk: Desk) -> None:
