@@ -273,12 +273,13 @@ class Bookkeeper:
         if asked.withdrawn:
             return
         refusal = self.products.exchange(asked)
-        if not refusal:
-            try:
-                self._load_bots()        # a bot's symbol may have come, or gone
-            except StoreAway as error:   # they are read again when it is back
-                self._away(str(error), None, None)
-        asked.answer(refusal)
+        asked.answer(refusal)            # at once: who waits in vain would think that nothing has changed
+        if refusal:
+            return
+        try:
+            self._load_bots()            # a bot's symbol may have come, or gone
+        except StoreAway as error:       # they are read again when it is back
+            self._away(str(error), None, None)
 
     # ------------------------------------------------------------ database away
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
-from core.rows import BookRow, Loaded
+from core.rows import BookRow, Loaded, RobotRow
 from engine.commands import CancelAll, Recover
 from engine.lines import Lines
 from engine.products import Exchange
@@ -156,6 +157,23 @@ def test_a_database_that_goes_away_while_a_product_is_exchanged_does_not_end_the
     desk.back()
     assert desk.ask(Recover("spot", "Binance", Category.SPOT)).ok and until(lambda: spot.reconnects == 1)
     assert desk.sql("SELECT STATE FROM robots") == [("SUSPENDED",)]
+
+
+def test_an_exchange_is_answered_before_a_slow_database_tells_the_bots(desk: Desk) -> None:
+    """Who asked would take the silence for a no, while the engine's requests go to the new venue already."""
+    desk.run()
+    store, go_on = desk.engine._parts.store, Event()
+    read = store.robots
+
+    def slow() -> tuple[RobotRow, ...]:
+        go_on.wait(10)
+        return read()
+    store.robots = slow  # type: ignore[method-assign]
+
+    try:
+        assert desk.engine.exchange(Exchange(("Binance", Category.SPOT), SpotVenue(desk.ledger), (SPOT,)), 2.0) == ""
+    finally:
+        go_on.set()
 
 
 def test_the_second_product_does_not_read_the_ledger_again(desk: Desk) -> None:
