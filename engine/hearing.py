@@ -129,7 +129,8 @@ def hear_reject(state: State, message: Reject, now: Now, sight: Sight, out: Deci
         if refused is None:
             return
         said = refused
-    put(state, out, order, orders.change_refused(order, said), now)
+    if isinstance(request, CancelOrder) or order.status is not S.PENDING_CANCEL:     # a cancel goes on without the move
+        put(state, out, order, orders.change_refused(order, said), now)
     out.note(title_of(order.key), f"{order.name}: {kind} refused, {said}. Nothing was sent again.", "warning",
              order.owner)
 

@@ -282,3 +282,17 @@ def test_a_person_who_cancels_it_on_the_way_means_it() -> None:
     ends(driver, name, "0.4")
 
     assert placed(driver) == 1 and errors(driver) == ""
+
+
+def test_a_cancel_on_its_way_is_not_undone_by_the_moves_refusal() -> None:
+    driver = Driver()
+    name = driver.verdict(place(qty="1", price="49000", post_only=True)).cl_ord_id
+    driver.send(Ack(newest(driver), resting(name)))
+    driver.send(MoveOrder("m", BTC, name, D(48000)))
+    driver.send(Cancel("x", BTC, name))
+    asked = [one for one in driver.requests if isinstance(one, AmendOrder)][-1]
+    driver.send(Reject(asked, 0, "partly filled", anew=True))
+    assert driver.order(name).status is S.PENDING_CANCEL and driver.said("move refused, it is PENDING_CANCEL meanwhile")
+    ends(driver, name, "0.4")
+
+    assert placed(driver) == 1 and driver.order(name).status is S.CANCELED
