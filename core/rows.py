@@ -234,9 +234,11 @@ class Loaded:
     counters: dict[str, int] = field(default_factory=dict)
     moves: tuple[MoveRow, ...] = ()
     funded: dict[Key, int] = field(default_factory=dict)   # time of the newest funding of an instrument
+    renamed: tuple[tuple[str, str], ...] = ()    # bots: old name, new name, oldest first
 
 
 TRANSFER = "MOVE:"                               # begins the EXECID of rows that move books between owners
+RENAMED = ":was"                                 # … and ends it where a bot was renamed
 
 BOOK_KEY = tuple[str, Key, str, str]             # account, key, emi, currency
 

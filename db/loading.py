@@ -12,13 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from core.rows import TRANSFER, CursorRow, Loaded
+from core.rows import RENAMED, TRANSFER, CursorRow, Loaded
 from db import schema as t
 from db import values as v
 from models import OrdStatus
 
 ENDED = tuple(s.value for s in OrdStatus if s.is_terminal)
 TRADES_READ = 2000       # more than are shown: what a fill realised follows from those before it
+AFTER_TRANSFERS = TRANSFER[:-1] + chr(ord(TRANSFER[-1]) + 1)
 TRADED = sa.func.substr(t.coins.c.EXECID, 1, len(TRANSFER)) != TRANSFER     # a fact, not moved between owners
 IS_FUNDING = t.coins.c.SIDE < sa.literal_column("0")     # as the index of fundings has it: not a bound value
 
@@ -44,13 +45,18 @@ def read_account(connection: Connection, market: str, account: str, since_today:
         connection.execute(sa.select(table).where(table.c.MARKET == market, table.c.ACCOUNT == account, *more)).all()
         for table, more in ((t.orders, (t.orders.c.STATUS.not_in(ENDED),)), (t.books, ()), (t.cursors, ()),
                             (t.moves, ())))
+    renamed = connection.execute(        # few, and side by side in the index of facts
+        sa.select(c.ID, c.EMI, c.REFER).where(
+            c.MARKET == market, c.ACCOUNT == account, c.EXECID >= TRANSFER, c.EXECID < AFTER_TRANSFERS,
+            c.EXECID.like(f"%{RENAMED}"), c.PART % 2 == 0)).all()
     numbers = connection.execute(sa.select(t.counters.c.NAME, t.counters.c.VALUE)).all()
     return Loaded(
         orders=tuple(v.order(row) for row in orders), books=tuple(v.book(row) for row in books),
         cursors=tuple(CursorRow(v.key_of(row), row.ACCOUNT, row.KIND, row.TIME) for row in cursors),
         trades=tuple(v.coin(row) for row in newest), today=tuple(v.coin(row) for row in today),
         counters=dict(numbers), moves=tuple(v.move(row) for row in moves),
-        funded={v.key_of(row): row.TTIME for row in funded})
+        funded={v.key_of(row): row.TTIME for row in funded},
+        renamed=tuple((row.EMI, row.REFER) for row in sorted(renamed, key=lambda row: row.ID)))
 
 
 def fills_of(connection: Connection, market: str, account: str) -> int:

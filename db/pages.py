@@ -34,6 +34,7 @@ class Filter:
     fundings: bool = False
     emi: str = ""                                    # "" = all
     key: Key | None = None
+    former: tuple[str, ...] = ()                     # names this owner had before
 
 
 def page(store: Store, chosen: Filter, before: int, limit: int, above: int = 0) -> tuple[CoinRow, ...]:
@@ -50,7 +51,7 @@ def page(store: Store, chosen: Filter, before: int, limit: int, above: int = 0) 
         question = question.where(off_index("SIDE") >= 0, sa.or_(off_index("PART") == 0, moved)).with_hint(
             t.coins, "FORCE INDEX (PRIMARY)", "mysql")
     if chosen.emi:
-        question = question.where(off_index("EMI") == chosen.emi)
+        question = question.where(off_index("EMI").in_((chosen.emi, *chosen.former)))
     if chosen.key is not None:
         question = question.where(*(off_index(name) == value for name, value in v.where(chosen.key).items()))
     return store._ask(lambda connection: tuple(v.coin(row) for row in connection.execute(question)))
@@ -91,12 +92,17 @@ def held(store: Store, accounts: Collection[tuple[str, str]]) -> dict[Owner, Dec
     return store._ask(read)
 
 
-def day_values(store: Store, accounts: Collection[tuple[str, str]], emi: str,
+def day_values(store: Store, accounts: Collection[tuple[str, str]], names: Collection[str],
                midnights: Collection[int]) -> tuple[tuple[str, str, int, Decimal], ...]:
-    """Net values of an owner at these times (ms): market, currency, time, value; oldest first."""
+    """Net values of an owner at these times (ms), under all names it had: market, currency, time, value; oldest
+    first."""
     d = t.days.c
     rows = store._ask(lambda connection: connection.execute(
-        sa.select(d.MARKET, d.ACCOUNT, d.CURRENCY, d.TTIME, d.NETVALUE).where(d.EMI == emi, d.TTIME.in_(midnights))
+        sa.select(d.MARKET, d.ACCOUNT, d.CURRENCY, d.TTIME, d.NETVALUE).where(d.EMI.in_(names), d.TTIME.in_(midnights))
         .order_by(d.TTIME)).all())
-    return tuple((row.MARKET, row.CURRENCY, row.TTIME, row.NETVALUE) for row in rows
-                 if (row.MARKET, row.ACCOUNT) in accounts)
+    found: dict[tuple[str, str, int], Decimal] = {}
+    for row in rows:
+        if (row.MARKET, row.ACCOUNT) in accounts:
+            name = (row.MARKET, row.CURRENCY, row.TTIME)
+            found[name] = found.get(name, ZERO) + row.NETVALUE
+    return tuple((*name, value) for name, value in found.items())

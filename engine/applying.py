@@ -19,7 +19,7 @@ from core.rows import (
     book_key,
 )
 from engine.asking import ORDER_NUMBER
-from engine.kept import is_transfer, together
+from engine.kept import is_transfer, renames, together
 from engine.money import OPENING
 from engine.state import (
     AddTrade,
@@ -70,6 +70,8 @@ def apply_row(state: State, row: object, now: Now, timings: Timings) -> None:
         case BookRow():
             state.books[book_key(row)] = row
         case CoinRow():
+            if renames(row):
+                state.renamed[row.emi] = row.refer
             if row.side < 0:
                 name_of = (row.account, row.key)
                 if not is_transfer(row):

@@ -28,6 +28,7 @@ from engine.commands import (
     ReassignPosition,
     RenameBot,
 )
+from engine.former import former_names
 from engine.orders import is_stop
 from engine.recovery import MISSING_TRIES
 from engine.robots import read_robot
@@ -117,12 +118,12 @@ class _Action:
     def _rename(self, command: RenameBot) -> None:
         robot, row = self._bot(command.emi)
         new = command.new
-        self._check_new_name(new)
+        self._check_new_name(new, command.emi)
         self._check_quiet(command.emi, robot.key)
         if self._books_of(new):
             raise No(f"the ledger holds rows of {new}, a bot that was deleted: take another name, or make {new} anew "
                      f"and merge {command.emi} into it", "new")
-        moved = self._move_everything(command.emi, new)
+        moved = self._move_everything(command.emi, new, True)
         self._out.rows.append(RobotRenamed(command.emi, new, robot.strategy))
         _, reason = read_robot(replace(row, emi=new, strategy=robot.strategy), self._state.configured,
                                self._roster.strategies)
@@ -204,10 +205,16 @@ class _Action:
             raise No(f"the row of {emi} was changed by hand since it was read: F3 first, then again", field)
         return robot, row
 
-    def _check_new_name(self, emi: str) -> None:
+    def _check_new_name(self, emi: str, mine: str = "") -> None:
+        """`mine`: who may take back a name it had."""
         problem = ids.emi_problem(emi)
         if problem:
             raise No(f"“{_shown(emi)}”: {problem}", "new")
+        state = self._state
+        owner = next((bot for bot in state.robots if emi in former_names(state.renamed, state.robots, bot)), mine)
+        if owner != mine:
+            raise No(f"{emi} is what {owner} was called before, and its history stands under that name: take another "
+                     "one", "new")
         if emi in self._state.robots or any(row.emi == emi for row in self._roster.rows):
             more = "" if emi in self._state.robots else " (typed by hand: F3 reads it)"
             raise No(f"there is a bot {emi} already{more}", "new")
@@ -282,9 +289,11 @@ class _Action:
         name = (transfer.account, transfer.key, emi, currency)
         return self._books.get(name) or BookRow(transfer.key, transfer.account, emi, currency)
 
-    def _move_everything(self, emi: str, to: str) -> bool:
+    def _move_everything(self, emi: str, to: str, is_renamed: bool = False) -> bool:
         """All books, instrument by instrument; whether there was anything."""
         mine = self._books_of(emi)
+        if is_renamed and not mine:      # flat without a result, but not without a history
+            mine = [book for book in self._books.values() if book.emi == emi and book.volume]
         for book in mine:
             self._own_account(book)
         for key in sorted({book.key for book in mine}):
@@ -292,7 +301,7 @@ class _Action:
             transfer = self._transfer(held[0], to)
             booking = transfers.move_everything(
                 transfer, held, lambda owner, unit, transfer=transfer: self._book(  # type: ignore[misc]
-                    transfer, owner, unit))
+                    transfer, owner, unit), is_renamed)
             self._out.rows += [*booking.coins, *booking.books]
             self._out.changes += transfers.days_moved(transfer, booking)
         self._count(bool(mine))

@@ -227,6 +227,7 @@ class Core:
         state.complete_from[(market, account)] = day
         for row in (*loaded.orders, *loaded.books, *loaded.cursors, *loaded.moves):
             apply_row(state, row, now, self._timings)
+        state.renamed.update(loaded.renamed)
         for fill in (row for row in loaded.today if row.side >= 0):
             state.add_fill(fill)
         state.funded.update({(account, key): ms for key, ms in loaded.funded.items()})

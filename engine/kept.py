@@ -8,11 +8,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from accounting.position import after_fill, realised
-from core.rows import BOOK_KEY, TRANSFER, BookRow, CoinRow, book_key
+from core.rows import BOOK_KEY, RENAMED, TRANSFER, BookRow, CoinRow, book_key
 from engine.view import TradeLine
 from models import ZERO, Key, Side
 
-EVERYTHING = ":all"          # ends the EXECID of a transfer where a bot was renamed or merged
+EVERYTHING = ":all"          # ends the EXECID of a transfer where a bot was merged into another
 
 
 def fold(rows: Iterable[CoinRow], before: Iterable[BookRow] = ()) -> tuple[BookRow, ...]:
@@ -115,7 +115,12 @@ def is_transfer(row: CoinRow) -> bool:
 
 def moves_everything(row: CoinRow) -> bool:
     """Whether the giver of this transfer has handed over all it had, results included."""
-    return is_transfer(row) and row.exec_id.endswith(EVERYTHING)
+    return is_transfer(row) and row.exec_id.endswith((EVERYTHING, RENAMED))
+
+
+def renames(row: CoinRow) -> bool:
+    """Whether this row takes the books from a name that is given up (EMI) for another one (REFER)."""
+    return is_transfer(row) and row.exec_id.endswith(RENAMED) and not row.part % 2
 
 
 def zeroed(kept: Iterable[BookRow], right: Iterable[BookRow]) -> tuple[BookRow, ...]:

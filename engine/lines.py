@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from accounting.value import exact_value
 from core.rows import BookRow, OrderRow, book_key
 from core.titles import market_title, title_of
 from engine import money
+from engine.former import former_names
 from engine.orders import is_stop
 from engine.state import Now, State, VenueBook
 from engine.stops import Stops, unprotected
@@ -139,6 +141,10 @@ class Lines:
         kept = sorted((r for r in state.books.values() if r.account == account and r.key == key and r.emi == emi),
                       key=lambda r: (r.currency != settle, r.currency))
         others = tuple((r.currency, r.fees) for r in kept if r.currency != settle)
+        former = former_names(state.renamed, state.robots, emi) if robot else ()
+        sums = sums_of(row)
+        before = sum((one.volume for one in state.books.values() if one.emi in former and one.key == key
+                      and (one.account, one.currency) == (account, settle)), ZERO)
         legs = tuple(Leg(r.currency, sums_of(r), sums_of(state.day_books.get(book_key(r)))) for r in kept)
         return BotLine(
             emi=emi, key=key, timeframe=robot.timeframe if robot else "", status=status, reason=reason,
@@ -148,7 +154,8 @@ class Lines:
             entry=row.entry if row else None,
             orders=sum(1 for o in state.orders.values()
                        if o.owner == emi and o.key == key and not o.status.is_terminal),
-            sums=sums_of(row), day=sums_of(day), other_fees=others, currency=settle, legs=legs,
+            sums=replace(sums, volume=sums.volume + before), day=sums_of(day), other_fees=others, currency=settle,
+            legs=legs, former=former,
             last_event=state.last_event.get(emi, ""))
 
     def _status(self, state: State, key: Key, emi: str) -> str:

@@ -339,6 +339,7 @@ class State:
         self.by_order_id: dict[tuple[Key, str], str] = {}
         self.books: dict[BOOK_KEY, BookRow] = {}
         self.day_books: dict[BOOK_KEY, BookRow] = {}         # as they were at 00:00 UTC
+        self.renamed: dict[str, str] = {}                    # names that were given up → what came after them
         self.day: int = 0
         self.timelines: dict[tuple[str, Key], Timeline] = {}        # account, instrument → its fills by time
         self.complete_from: dict[tuple[str, str], int] = {}         # market, account → since when they are complete

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from accounting.position import after_fill
 from accounting.value import SUMREAL_PLACES, sumreal
 from core.numbers import half_up
-from core.rows import TRANSFER, BookRow, CoinRow, book_key
+from core.rows import RENAMED, TRANSFER, BookRow, CoinRow, book_key
 from engine.booking import Booking
 from engine.kept import EVERYTHING
 from engine.state import MoveDay
@@ -74,15 +74,20 @@ def move_position(transfer: Transfer, instrument: Instrument, qty: Decimal, pric
     return _book(transfer, pairs, transfer.exec_id, books)
 
 
-def move_everything(transfer: Transfer, held: Iterable[BookRow], books: Books) -> Booking:
-    """Move positions at their entry and every sum: afterwards the giver has nothing, the taker both results."""
+def move_everything(transfer: Transfer, held: Iterable[BookRow], books: Books, is_renamed: bool = False) -> Booking:
+    """Move positions at their entry and every sum: afterwards the giver has nothing, the taker both results.
+
+    Of a renamed bot there is a pair even where all sums are 0: it says what the bot was called.
+    """
     pairs = []
     for book in sorted(held, key=lambda row: (not row.pos, row.currency)):
         if book.pos or book.sumreal or book.fees:
             pairs.append(_Pair(book, book.pos, book.sumreal, book.fees, book.entry or ZERO))
         if book.funding:
             pairs.append(_Pair(book, commiss=book.funding, is_funding=True))
-    return _book(transfer, pairs, transfer.exec_id + EVERYTHING, books)
+        elif is_renamed and book.volume and not (book.pos or book.sumreal or book.fees):
+            pairs.append(_Pair(book))
+    return _book(transfer, pairs, transfer.exec_id + (RENAMED if is_renamed else EVERYTHING), books)
 
 
 def days_moved(transfer: Transfer, booking: Booking) -> list[MoveDay]:

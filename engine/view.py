@@ -103,6 +103,7 @@ class BotLine:
     currency: str
     last_event: str
     legs: tuple[Leg, ...] = ()       # every currency it has moved, its own first
+    former: tuple[str, ...] = ()     # names it had before, the last one first: their rows are its history
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Generic, TypeVar
 
-from engine.view import TradeLine
+from engine.view import TradeLine, View
 from models import Key
 
 FILLS, FUNDINGS, DAYS = "fills", "fundings", "days"
@@ -19,6 +20,7 @@ class Ask:
     kind: str
     emi: str = ""
     key: Key | None = None
+    former: tuple[str, ...] = ()     # names this owner had before
     fresh: bool = False              # not the next page: what was booked since the newest line
 
 
@@ -61,6 +63,9 @@ class Pages:
 
 NOTHING = Pages()
 Read = Callable[[Ask], Pages]        # what is known of a list now
+
+
+L = TypeVar("L", TradeLine, FundingLine)
 
 
 class History:
@@ -109,6 +114,25 @@ class History:
         if not (trades or older.lines or self._asked_at >= 0) or older.complete:
             return ""
         return words_of(older, self._asked_at == older.pages)
+
+
+class Renamed(Generic[L]):
+    """Lines under the name their owner has now, so that a renamed bot's round trips and history go on."""
+
+    def __init__(self) -> None:
+        self._made_from: tuple[object, object] = ((), ())
+        self._lines: Sequence[L] = ()
+
+    def now(self, view: View, lines: Sequence[L]) -> Sequence[L]:
+        """The lines themselves while nobody was renamed."""
+        if self._made_from[0] is not lines or self._made_from[1] is not view.bots:
+            self._made_from = (lines, view.bots)
+            names = {old: bot.emi for bot in view.bots for old in bot.former}
+            made = lines if not names else tuple(
+                replace(line, owner=names[line.owner]) if line.owner in names else line for line in lines)
+            if made != self._lines:
+                self._lines = made
+        return self._lines
 
 
 def words_of(older: Pages, is_asked: bool) -> str:

@@ -118,8 +118,8 @@ class OlderReader:
             if self._store is None:
                 self._store = self._open()
             if ask.kind == DAYS:
-                return replace(known, days=self._days(self._store, accounts, ask.emi), complete=True)
-            chosen = Filter(accounts, ask.kind == FUNDINGS, ask.emi, ask.key)
+                return replace(known, days=self._days(self._store, accounts, (ask.emi, *ask.former)), complete=True)
+            chosen = Filter(accounts, ask.kind == FUNDINGS, ask.emi, ask.key, ask.former)
             if ask.fresh and listing.newest:
                 return self._later(self._store, chosen, known, listing)
             return self._next(self._store, chosen, known, listing)
@@ -163,10 +163,10 @@ class OlderReader:
         return replace(known, fundings=tuple(map(funding_line, rows)) + known.fundings)
 
     @staticmethod
-    def _days(store: Store, accounts: Sequence[tuple[str, str]], emi: str) -> tuple[DayLine, ...]:
+    def _days(store: Store, accounts: Sequence[tuple[str, str]], names: Sequence[str]) -> tuple[DayLine, ...]:
         ends = day_start(time.time_ns() // 1_000_000) + DAY_MS
         midnights = [ends - n * DAY_MS for n in range(DAYS_SHOWN + 1)]
-        return tuple(DayLine(*row) for row in day_values(store, accounts, emi, midnights))
+        return tuple(DayLine(*row) for row in day_values(store, accounts, names, midnights))
 
 
 def trade_lines(rows: Sequence[CoinRow], positions: dict[Owner, Decimal],

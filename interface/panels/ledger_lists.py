@@ -12,7 +12,7 @@ from typing import ClassVar
 from engine.trips import Trip
 from engine.view import TradeLine, View
 from interface.bar import Bar, Segment
-from interface.history import FILLS, FUNDINGS, NOTHING, Ask, FundingLine, History, Pages, words_of
+from interface.history import FILLS, FUNDINGS, NOTHING, Ask, FundingLine, History, Pages, Renamed, words_of
 from interface.presenters.tables import owner_word
 from interface.presenters.trips import Trips
 from interface.shell import Shell
@@ -32,6 +32,7 @@ class LedgerLists:
         self.emi = ""
         self.key: Key | None = None
         self._history, self._trips = History(), Trips()
+        self._called, self._called_fundings = Renamed[TradeLine](), Renamed[FundingLine]()
         self._asked_fundings = -1                # answers there were when the next page was asked for
         self._funded: object = None              # sums of funding when the newest were asked for
         self._filtered: tuple[object, ...] = ()
@@ -41,24 +42,25 @@ class LedgerLists:
 
     def fills(self, view: View) -> Sequence[TradeLine]:
         """Fills, newest first."""
-        return self._history.lines(self._shown(view), self._pages("Trades"))
+        return self._called.now(view, self._history.lines(self._shown(view), self._pages("Trades")))
 
     def trips(self, view: View) -> Sequence[Trip]:
         """Round trips, the open ones first, then the newest."""
         return self._trips.of(self.fills(view))
 
-    def fundings(self, _view: View) -> Sequence[FundingLine]:
+    def fundings(self, view: View) -> Sequence[FundingLine]:
         """Shares of fundings, newest first."""
-        return self._pages("Funding").fundings
+        return self._called_fundings.now(view, self._pages("Funding").fundings)
 
     def _shown(self, view: View) -> Sequence[TradeLine]:
         """The view's trades that pass the choice."""
         if not self.emi and self.key is None:
             return view.trades
-        made_from = (view.trades, self.emi, self.key)
+        made_from = (view.trades, self.emi, self.key, self._former(view))
+        names = (self.emi, *self._former(view))
         if not self._filtered or self._filtered[0] is not view.trades or self._filtered[1:] != made_from[1:]:
             self._filtered = made_from
-            self._lines = tuple(line for line in view.trades if self.emi in ("", line.owner)
+            self._lines = tuple(line for line in view.trades if (not self.emi or line.owner in names)
                                 and self.key in (None, line.key))
         return self._lines
 
@@ -100,7 +102,12 @@ class LedgerLists:
         return "" if pages.complete else words_of(pages, self._asked_fundings == pages.pages or not pages.pages)
 
     def _ask(self, tab: str) -> Ask:
-        return Ask(self.NAMES[tab], self.emi, self.key)
+        return Ask(self.NAMES[tab], self.emi, self.key, self._former(self._shell.desk.view))
+
+    def _former(self, view: View | None) -> tuple[str, ...]:
+        """What the chosen bot was called before."""
+        lines = view.bots if view is not None and self.emi else ()
+        return next((line.former for line in lines if line.emi == self.emi and line.former), ())
 
     def _pages(self, tab: str) -> Pages:
         return self._shell.pages(self._ask(tab)) if self._shell.ask_older is not None else NOTHING

@@ -130,8 +130,8 @@ def rename_form(line: BotLine, view: View) -> ActionForm:
         "rename", f"Rename {line.emi}", "Rename",
         (f"{_book(line)} moves to the new name: pairs of ledger rows take it from the old one and give it to the new "
          "one. The account's sums do not change, nothing is sent to the exchange, no row is edited.",
-         "Fills so far, and their volume, stay listed under the old name. A fill of an old order that arrives late is "
-         f"booked to {line.key.reserved}.", _orders(line, view)),
+         "What it traded under the old name stays its history, and the name is not given to another bot. A fill of an "
+         f"old order that arrives late is booked to {line.key.reserved}.", _orders(line, view)),
         (Field("new", "New EMI", line.emi),),
         lambda typed, ticket: RenameBot(ticket, line.emi, typed["new"].strip()), line)
 

@@ -152,7 +152,7 @@ class BotSheet(Sheet):
 
     @staticmethod
     def _days_of(bot: BotLine) -> Ask:
-        return Ask(DAYS, bot.emi)
+        return Ask(DAYS, bot.emi, former=bot.former)
 
     # ------------------------------------------------------------ doing
 

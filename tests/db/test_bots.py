@@ -66,6 +66,22 @@ def test_transfer_rows_are_no_fills_when_the_ledger_is_read(store: Store) -> Non
         structs.replace(coin(longest.exec_id + ":all", key=longest.key), account="9" * 40, refer="b" * 20)])
 
 
+def test_names_that_bots_had_are_read_at_a_start(store: Store) -> None:
+    kept = fold([coin("x:1", qty="3")])
+    for number, (old, new) in enumerate((("A", "B"), ("B", "C")), 5):
+        (held,) = (book for book in kept if book.emi == old)
+        moved = move_everything(Transfer(BTC, ACCOUNT, old, new, number, T0 + number, T0), [held],
+                                lambda emi, unit, held=held: structs.replace(held, emi=emi) if emi == held.emi  # type: ignore[misc]
+                                else BookRow(BTC, ACCOUNT, emi, unit), True)
+        store.write([*moved.coins, *moved.books])
+        kept = moved.books
+    merged = structs.replace(moved.coins[0], exec_id="MOVE:1:all", emi="D", refer="C")
+    store.write([merged])
+
+    assert store.load("Binance", ACCOUNT, 0).renamed == (("A", "B"), ("B", "C"))
+    assert store.load("Binance", "OTHER", 0).renamed == ()
+
+
 def test_books_and_open_orders_are_found_in_every_account(store: Store) -> None:
     other = BookRow(ETH, "OTHER", "A", "USDT", pos=D(1), entry=D(2))
     store.write([BookRow(BTC, ACCOUNT, "A", "USDT"), other, BookRow(BTC, ACCOUNT, "B", "USDT"),

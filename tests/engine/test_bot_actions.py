@@ -24,8 +24,10 @@ from engine.commands import (
     SetTrading,
 )
 from engine.kept import books_before, trade_lines
+from engine.lines import Lines
 from engine.state import Decision
-from models import BotState, Category, Instrument, Key, OrdStatus, OrdType, Side, Trigger, VenueDown
+from engine.view import BotLine, LedgerState
+from models import BotState, Category, Instrument, Key, Mode, OrdStatus, OrdType, Side, Trigger, VenueDown
 from tests.support.bots import BotDriver, row
 from tests.support.build import ACCOUNT, BTC, ETH, execution, instrument, order, robot
 from tests.support.drive import Driver
@@ -235,8 +237,49 @@ def test_there_and_back_again() -> None:
     driver.do(RenameBot("2", "alfa", "A"))
 
     assert (driver.held("A"), driver.book("A").entry) == before
-    assert set(driver.state.robots) == {"A", "B"}
+    assert set(driver.state.robots) == {"A", "B"} and of(driver, "A").former == ("alfa",)
     driver.check_kept()
+
+
+def of(driver: Driver, emi: str) -> BotLine:
+    """A bot's line as shown."""
+    lines = Lines(Mode.SIM, lambda key: instrument(key), lambda robot: None)
+    return next(line for line in lines.view(driver.state, LedgerState("sqlite", True), driver.now).bots
+                if line.emi == emi)
+
+
+def test_renamed_bot_is_shown_with_what_it_traded_before() -> None:
+    driver = two_bots()                                  # 3 bought, 1 sold
+    driver.do(RenameBot("1", "A", "alfa"))
+    driver.fill("alfa", SELL, "2", "50000")
+    driver.do(RenameBot("2", "alfa", "omega"))
+
+    assert of(driver, "omega").former == ("alfa", "A") and of(driver, "omega").sums.volume == D(6)
+    assert of(driver, "B").former == () and of(driver, "B").sums.volume == D(0)
+    for command in (NewBot("3", "A", BTC, 1, 1), DuplicateBot("4", "omega", "A"), RenameBot("5", "B", "alfa")):
+        assert "is what omega was called before" in driver.no(command)
+    driver.check_kept()
+
+
+def test_flat_bot_without_a_result_keeps_its_history_too() -> None:
+    driver = BotDriver(row("A"))
+    driver.fill("A", BUY, "1", "50000", "0")
+    driver.fill("A", SELL, "1", "50000", "0")
+
+    driver.do(RenameBot("1", "A", "alfa"))
+
+    assert [(r.emi, r.refer, r.qty, r.sumreal, r.commiss) for r in driver.transfer()] == [
+        ("A", "alfa", D(0), D(0), D(0)), ("alfa", "A", D(0), D(0), D(0))]
+    assert of(driver, "alfa").sums.volume == D(2)
+    driver.check_kept()
+
+
+def test_what_was_merged_stays_with_who_traded_it() -> None:
+    driver = two_bots()
+
+    driver.do(MergeBot("t", "A", "B"))
+
+    assert of(driver, "B").former == () and of(driver, "B").sums.volume == D(0)
 
 
 @pytest.mark.parametrize(("new", "words"), [

@@ -137,6 +137,30 @@ def test_the_switch_shows_round_trips_and_a_choice_narrows_both(window: Driver) 
     tabs.lists.choose()
 
 
+def test_a_round_trip_goes_on_under_the_new_name(window: Driver) -> None:
+    """What `grid1` was called before is listed as its own, in fills and in round trips."""
+    app, lists = window.app, window.app.layout.tabs.lists
+    older = way(("2", "100"), ("-1", "101"), owner="early")
+    newer = [replace(line, owner="grid1", pos=D(0), id=9, exec_id="late", booked=2**50)
+             for line in way(("-1", "102"), owner="grid1")]
+    bots = tuple(replace(bot, former=("early",)) if bot.emi == "grid1" else bot for bot in window.viewed().bots)
+    window.stage.change(trades=(*newer, *older), bots=bots)
+    asked = list[Ask]()
+    assert app.hooks is not None
+    app.attach(replace(app.hooks, older=asked.append, pages=lambda ask: Pages()))
+    app.layout.tabs.choose("Trades")
+    window.draw()
+    lists.choose("grid1")
+    window.draw()
+    window.draw()
+
+    assert asked[-1] == Ask(FILLS, "grid1", former=("early",))
+    assert {line.owner for line in lists.fills(window.viewed())} == {"grid1"}
+    trip, = lists.trips(window.viewed())
+    assert (trip.owner, trip.whole, trip.fills, trip.pos) == ("grid1", True, 3, D(0))
+    lists.choose()
+
+
 def test_an_open_way_follows_the_board(window: Driver) -> None:
     trip, = round_trips(way(("1", "61000")))
     before = trip_pnl(trip, window.app.desk.glance())

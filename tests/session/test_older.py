@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from core.board import Board
-from core.rows import BookRow, CoinRow
+from core.dates import day_start
+from core.rows import BookRow, CoinRow, DayRow
 from db.pages import FIRST, Filter, page
 from db.store import Store
 from interface.history import DAYS, FILLS, FUNDINGS, Ask, Pages
 from models import Category, Health, VenueState
-from session.older import PAGE, OlderReader, _open_read_only
+from session.older import DAY_MS, PAGE, OlderReader, _open_read_only
 from tests.support.build import ACCOUNT, BTC, ETH, T0, coin
 
 
@@ -125,6 +126,21 @@ def test_a_page_is_looked_up_not_sorted(desk: Desk, is_funding: bool) -> None:
             assert "TEMP B-TREE" not in plan
             assert ("ix_coins_funding" if is_funding else "INTEGER PRIMARY KEY") in plan, plan
     assert len(questions) == 2
+
+
+def test_renamed_owner_has_the_rows_and_days_of_its_former_name(desk: Desk) -> None:
+    """At the midnight of the day of the rename both names have a value: nothing was left under the old one."""
+    desk.store.write([coin("y:1", emi="B", time=T0 + 900), replace(funding("F9", "1"), emi="B")])
+    midnight = day_start(time.time_ns() // 1_000_000)
+    desk.store.write([DayRow("Binance", ACCOUNT, emi, "USDT", at, Decimal(value)) for emi, at, value in (
+        ("A", midnight - DAY_MS, "5"), ("A", midnight, "0"), ("B", midnight, "7"))])
+
+    lines = desk.page(Ask(FILLS, "B", former=("A",))).lines
+    assert (lines[0].exec_id, lines[1].owner, len(lines)) == ("y:1", "A", PAGE)
+    assert len(desk.page(Ask(FILLS, "B")).lines) == 1
+    assert [line.owner for line in desk.page(Ask(FUNDINGS, "B", former=("A",))).fundings] == ["B"]
+    assert [(line.time, line.value) for line in desk.page(Ask(DAYS, "B", former=("A",))).days] == [
+        (midnight - DAY_MS, Decimal(5)), (midnight, Decimal(7))]
 
 
 def test_days_of_an_owner(desk: Desk) -> None:

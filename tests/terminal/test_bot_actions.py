@@ -139,11 +139,13 @@ def test_rows_typed_by_hand_and_actions_of_the_window(books: Ground) -> None:
                  "the last actions in the view")
     assert isinstance(held, BotLine)
     assert (held.sums.pos, lines(terminal)["lives"].status) == (D("0.03"), "WORK")
+    assert (held.sums.volume, held.former) == (D("0.04"), ("alfa",))        # 0.03 as alfa
 
     terminal.end()
     again = books.terminal()
     assert set(lines(again)) == {"late", "lives", "eth", "gamma"} and lines(again)["eth"].status == "OFF"
     assert (lines(again)["gamma"].sums, lines(again)["gamma"].entry) == (held.sums, held.entry)
+    assert lines(again)["gamma"].former == ("alfa",)
     assert not again.said("did not fit")
     take(again, DeleteBot("14", "gamma", RESERVED))
     until(lambda: again.view.positions[0].by_owner == ((HAND, D("0.03")),), 5, "the position handed over")
