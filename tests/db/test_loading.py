@@ -51,6 +51,7 @@ def test_no_question_of_a_start_goes_row_by_row_through_the_index_of_facts(tmp_p
 
     funding = "SEARCH coins USING INDEX ix_coins_funding (SIDE<?)"
     facts = "SEARCH coins USING COVERING INDEX sqlite_autoindex_coins_1 (MARKET=? AND ACCOUNT=?)"
+    transfers = "SEARCH coins USING INDEX sqlite_autoindex_coins_1 (MARKET=? AND ACCOUNT=? AND EXECID>? AND EXECID<?)"
     along = "SEARCH coins USING INTEGER PRIMARY KEY (rowid>?)"
-    assert plans == ["SCAN coins", "SCAN coins", f"{funding} + USE TEMP B-TREE FOR GROUP BY", facts, funding,
-                     "SCAN coins", f"{funding} + USE TEMP B-TREE FOR ORDER BY", along]
+    assert plans == ["SCAN coins", "SCAN coins", f"{funding} + USE TEMP B-TREE FOR GROUP BY", transfers, facts,
+                     funding, "SCAN coins", f"{funding} + USE TEMP B-TREE FOR ORDER BY", along]
