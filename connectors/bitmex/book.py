@@ -21,6 +21,7 @@ from models import Level
 
 _LARGEST = 1e18            # no price is larger
 _NOTHING = -inf            # best of an empty side
+_CROSSED = "bids above asks"
 MAIN_POOL = ("", "Primary")
 _LEAST_GONE = 2_000        # so many levels go at least between two sweeps
 
@@ -72,7 +73,7 @@ class IdBook:
         self.symbol, self.pools = symbol, MAIN_POOL
         self.scale = scale           # wire size of one of ours
         self._ids: dict[int, _Held] = {}
-        self._gone = 0               # levels that went since the last sweep
+        self._gone = 0               # rows of levels that went since the last sweep
         self.bids, self.asks = _Side(1.0), _Side(-1.0)
 
     def __len__(self) -> int:
@@ -91,7 +92,7 @@ class IdBook:
     def check(self) -> None:
         """Raises Lost when bids stand above asks; equal is allowed."""
         if self.bids.best > -self.asks.best:
-            raise Lost("bids above asks")
+            raise Lost(_CROSSED)
 
     def load(self, rows: list[Row]) -> bool:
         """A partial: everything anew."""
@@ -115,8 +116,8 @@ class IdBook:
                 side = held.of
                 if held.key > side.best:
                     side.best, has_best = held.key, True
-        if has_best:
-            self.check()
+        if has_best and self.bids.best > -self.asks.best:
+            raise Lost(_CROSSED)
         return has_others
 
     def update(self, rows: list[Row]) -> bool:
@@ -138,8 +139,8 @@ class IdBook:
                 if row.price is UNSET:
                     row.price = held.price
                 has_best |= self._place(row)
-        if has_best:
-            self.check()
+        if has_best and self.bids.best > -self.asks.best:
+            raise Lost(_CROSSED)
         return has_others
 
     def delete(self, rows: list[Row]) -> bool:
@@ -154,10 +155,10 @@ class IdBook:
             if held is None or not held.size:
                 raise Lost("a level that is not there was taken away")
             held.size = 0
-            self._gone += 1
             side = held.of
             if held.key == side.best:
                 side.step_back()
+        self._gone += len(rows)
         if self._gone > _LEAST_GONE and self._gone * 2 > len(ids):
             self._sweep()
         return has_others

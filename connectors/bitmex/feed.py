@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _HEAD = b'{"table":"'
 _LEVELS = '{{"table":"orderBookL2","action":"{}","data":'
 _ACTIONS = ("partial", "insert", "update", "delete")
-_TELLS = len('{"table":"trade","action":"insert"')      # so many bytes tell tables and levels' actions apart
+_TELLS = slice(len('{"table":"trade","action":"insert"'))      # these bytes tell tables and levels' actions apart
 _ALREADY = "You are already subscribed"
 _HARMLESS = ("already subscribed", "not subscribed", "You are not subscribed")
 _read_ten, _read_names = stream.read_ten, stream.read_names      # one look-up less
@@ -108,7 +108,7 @@ class MarketFeed:
     def frame(self, raw: bytes, now: float) -> None:
         """One message. What cannot be read is counted, never raised."""
         try:
-            (self._begins.get(raw[:_TELLS]) or self._table(raw))(raw, now)
+            (self._begins.get(raw[_TELLS]) or self._table(raw))(raw, now)
         except READ_ERRORS as error:
             text = error.text if isinstance(error, BadMessage) else bad(MARKET, raw, error).text
             self._complaints.add(f"{text} in {beginning(raw)}", now)
@@ -211,14 +211,14 @@ class MarketFeed:
 
         It is noted as heard when it is published, a moment later.
         """
-        books, read, begin = self._books, stream.read_changes, len(_LEVELS.format(action))
+        find, read, cut = self._books.get, stream.read_changes, slice(len(_LEVELS.format(action)), -1)
 
         def take(raw: bytes, now: float) -> None:
             try:
-                rows = read(raw[begin:-1])
-            except msgspec.DecodeError:
-                rows = []                    # fields in another order, or nothing that can be read
-            book = books.get(rows[0].symbol) if rows else None
+                rows = read(raw[cut])
+                book = find(rows[0].symbol)
+            except (msgspec.DecodeError, IndexError):
+                book = None                  # fields in another order, no rows, or nothing that can be read
             if book is None or not book.is_live:
                 self._on_levels(raw, now)
                 return
@@ -301,7 +301,7 @@ class MarketFeed:
 
 
 def _begin(table: bytes, action: str) -> bytes:
-    return (_HEAD + table + b'","action":"' + action.encode() + b'"')[:_TELLS]
+    return (_HEAD + table + b'","action":"' + action.encode() + b'"')[_TELLS]
 
 
 def _symbol(told: stream.Filter | None) -> set[str]:
