@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -252,19 +253,14 @@ class ProductVenue(Venue, Generic[R]):
             return Cancelled(0, 0, NO_KEYS)
         if self._is_off and not self._wrong:
             return Cancelled(0, 0, self._standing.problem)   # no exchange; a wrong setting leaves orders that may rest
-        rest = self._rest(self._parts.timings.answer)
-        try:
+        with self._own_rest() as rest:
             return self._cancel_everything(rest)
-        finally:
-            rest.client.close()
-            self._clients.remove(rest.client)
 
     def look(self, since: int) -> str:
         """See `Venue.look`."""
         if not self._has_keys:
             raise VenueError(self.market, NO_KEYS)
-        rest, category = self._rest(self._parts.timings.answer), self.config.category
-        try:
+        with self._own_rest() as rest:
             for question in (self._read_clock, self._read_instruments, self._read_account):
                 drive(rest, question())
             if self._standing.problem or not self._standing.account:
@@ -272,10 +268,7 @@ class ProductVenue(Venue, Generic[R]):
             for key in self._watched:
                 if key.symbol in self._instruments:
                     drive(rest, self._questions.history(AskHistory(key, since, "look")))
-            drive(rest, self._questions.account(AskAccount(self.market, category, "look")))
-        finally:
-            rest.client.close()
-            self._clients.remove(rest.client)
+            drive(rest, self._questions.account(AskAccount(self.market, self.config.category, "look")))
         return self._standing.account
 
     def wrong_setting(self) -> str:
@@ -501,6 +494,16 @@ class ProductVenue(Venue, Generic[R]):
         client = Client(self.market, self.config.http, self._parts.timings.connect, answer_s, self._context)
         self._clients.append(client)
         return self._make_rest(client)
+
+    @contextmanager
+    def _own_rest(self) -> Iterator[R]:
+        """A line of the caller's thread, for the body."""
+        rest = self._rest(self._parts.timings.answer)
+        try:
+            yield rest
+        finally:
+            rest.client.close()
+            self._clients.remove(rest.client)
 
     def _urgent(self, rest: R, call: Call) -> bytes:
         """Send now; a refused time is measured again and the call sent a second time."""
