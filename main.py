@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
 def _control(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Control without a window."""
     ctl = commands.add_parser("ctl", help="ask the running program, or switch it")
+    _common(ctl, again=True)             # before the action or after it
+    ctl.add_argument("--json", action="store_true", help="for other programs")
     asked = ctl.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, words in (("status", "what runs: venues, ledger, orders, bots"), ("positions", "positions by bot"),
                         ("trading", "F9: trading of all bots ON or OFF"), ("bot", "switch one bot"),
@@ -61,7 +63,7 @@ def _control(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
                         ("recover", "F3: reconnect and recover")):
         one = asked.add_parser(name, help=words)
         _common(one, again=True)
-        one.add_argument("--json", action="store_true", help="for other programs")
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for other programs")
         if name == "bot":
             one.add_argument("name", metavar="NAME", help="the bot's EMI")
         if name in ("trading", "bot"):
@@ -130,8 +132,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "ctl":
         from session.ctl import ctl
         return ctl(args, home)
-    if args.live and args.demo:
-        raise UsageError("--live and --demo exclude each other")
+    modes = [f"--{mode}" for mode in ("demo", "testnet", "live") if getattr(args, mode)]
+    if len(modes) > 1:                   # before and after the command: argparse sees them one by one
+        raise UsageError(f"{' and '.join(modes)} exclude each other")
     if args.autotrade and not args.headless and args.command is None and _has_display():
         raise UsageError("--autotrade needs --headless; in the window, F9 switches trading on")
     if args.command == "kill-switch":

@@ -14,6 +14,7 @@ DATABASE = ("backup", "restore")         # commands of their own; the others sta
 def add_commands(commands: Any, common: Common) -> None:
     """Add `ledger`, `backup` and `restore` to the command line."""
     ledger = commands.add_parser("ledger", help="work with the books")
+    _usual(ledger, common)               # before the action or after it
     actions = ledger.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add(actions, common, "open", "take over positions that no row explains, as opening rows")
     _add(actions, common, "check", "compare sums, rows and exchange; exit code 10 when something differs")
@@ -43,12 +44,16 @@ def add_commands(commands: Any, common: Common) -> None:
 
 def _add(to: Any, common: Common, name: str, words: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = to.add_parser(name, help=words)
+    _usual(made, common)
+    return made
+
+
+def _usual(made: argparse.ArgumentParser, common: Common) -> None:
     common(made, again=True)
     mode = made.add_mutually_exclusive_group()
     for flag, meaning in (("--demo", "the ledger of the bundled exchange"), ("--testnet", "of the test network"),
                           ("--live", "of real money")):
         mode.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=meaning)
-    return made
 
 
 def run_command(args: argparse.Namespace, home: Path, project: Path) -> int:

@@ -206,3 +206,28 @@ def test_restore_refuses_the_books_of_another_mode(home: Path, capsys: pytest.Ca
 def test_restore_of_no_backup_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(home, "restore", str(home / ".env")) == 5
     assert "is no backup of a ledger" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- where an option stands
+
+@pytest.mark.parametrize("words", [
+    ("--home", "{}", "ledger", "check"), ("ledger", "--home", "{}", "check"), ("ledger", "check", "--home", "{}"),
+    ("ledger", "--testnet", "check", "--home", "{}"), ("ledger", "--home", "/nowhere", "check", "--home", "{}")])
+def test_the_home_may_be_named_before_the_action_and_after_it(home: Path, capsys: pytest.CaptureFixture[str],
+                                                              words: tuple[str, ...]) -> None:
+    assert main.main([word.format(home) for word in words]) == 0
+    assert f"ledger {home}/sim.db: mode TESTNET, 6 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [
+    ("--home", "{}", "ctl", "status"), ("ctl", "--home", "{}", "status"), ("ctl", "status", "--home", "{}"),
+    ("ctl", "--json", "--home", "{}", "trading", "off"), ("ctl", "--home", "{}", "recover", "Binance", "--json")])
+def test_ctl_finds_its_home_wherever_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                 words: tuple[str, ...]) -> None:
+    assert main.main([word.format(tmp_path) for word in words]) == 7
+    assert f"no program runs with {tmp_path}" in capsys.readouterr().err
+
+
+def test_two_modes_exclude_each_other_wherever_they_stand(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["ledger", "--demo", "check", "--testnet", "--home", str(home)]) == 2
+    assert "--demo and --testnet exclude each other" in capsys.readouterr().err
