@@ -86,7 +86,7 @@ def judged(path: Path) -> dict[str, str]:
                           "“main.py backup” made") from None
     if verdict != "ok":
         raise LedgerError(f"{path} is damaged ({verdict[:100]}); use another backup")
-    if not {"mode", "version"} <= marks.keys():
+    if "mode" not in marks or not str(marks.get("version", "")).isdecimal():
         raise LedgerError(f"{path} is no whole ledger; use another backup")
     if int(marks["version"]) > t.VERSION:
         raise LedgerError(f"{path} has version {marks['version']}, this program knows {t.VERSION}; use the newer "

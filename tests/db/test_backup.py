@@ -135,15 +135,16 @@ def test_restore_over_a_damaged_ledger_keeps_it(path: Path) -> None:
 
 @pytest.mark.parametrize(("harm", "words"), [
     ("text", "is no backup"), ("empty", "is no backup"), ("cut", "is no backup|damaged"), ("flipped", "damaged"),
-    ("unmarked", "no whole ledger"), ("newer", "has version 99")])
+    ("unmarked", "no whole ledger"), ("newer", "has version 99"), ("odd", "no whole ledger")])
 def test_files_that_are_no_backup_are_refused(path: Path, harm: str, words: str) -> None:
     filled(sqlite_ledger(path), 2000).close()
     target = path.with_name("copy.db")
     backup_file(path, target, ignored)
     whole = target.read_bytes()
-    if harm in ("unmarked", "newer"):
+    if harm in ("unmarked", "newer", "odd"):
         with sqlite3.connect(target) as raw:
             raw.execute({"unmarked": "DELETE FROM schema",
+                         "odd": "UPDATE schema SET VALUE = 'two' WHERE NAME = 'version'",
                          "newer": "UPDATE schema SET VALUE = '99' WHERE NAME = 'version'"}[harm])
     else:
         chance, flipped = random.Random(3), bytearray(whole)
