@@ -30,6 +30,7 @@ IDLE_S = 15.0             # without a whole request, or without fetching an answ
 VERDICT_S = 5.0           # for the engine's answer
 _CHUNK = 4096
 _BEAT_S = 0.5
+_DEAF_S = 1.0            # nobody is taken for so long when there is no handle for another
 
 
 class _Client:
@@ -61,6 +62,7 @@ class Control:
         self._selector = selectors.DefaultSelector()
         self._clients: dict[int, _Client] = {}
         self._number = 0
+        self._deaf_until = 0.0            # 0: clients are taken
         self._worker = Worker("control", self._run, on_death)
         self._worker.start()
 
@@ -84,6 +86,7 @@ class Control:
                 for key, events in self._selector.select(_BEAT_S):
                     self._serve(key.fileobj, events)
                 self._take_answers()
+                self._hear_again(time.monotonic())
                 self._send_idle_away(time.monotonic())
         finally:
             _remove(self._home, self._made)
@@ -115,7 +118,9 @@ class Control:
                 return
             except OSError as error:                # no handles left: those who idle make room
                 log.warning("control: a client cannot be taken: %s", error.strerror)
-                self._make_room()
+                if not self._make_room():           # whoever waits would be announced again at once, for ever
+                    self._selector.unregister(self._listener)
+                    self._deaf_until = now + _DEAF_S
                 return
             made.setblocking(False)
             if len(self._clients) >= CLIENTS_MOST and not self._make_room():
@@ -123,6 +128,11 @@ class Control:
                 continue
             self._clients[made.fileno()] = _Client(made, now)
             self._selector.register(made, selectors.EVENT_READ)
+
+    def _hear_again(self, now: float) -> None:
+        if self._deaf_until and now >= self._deaf_until:
+            self._deaf_until = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _make_room(self) -> bool:
         """Send away who has been idle longest; False when nobody is."""

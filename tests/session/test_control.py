@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import socket
 import stat
 import threading
@@ -127,6 +129,30 @@ def test_a_request_may_come_in_pieces_and_several_in_one(served: Path, session: 
     assert [one["do"] for one in answers] == ["cancel-all", "trading", "positions"]
     assert all(one["ok"] and one["v"] == 1 for one in answers)
     assert session.asked[0].ticket == "control-one" and isinstance(session.asked[1], SetTrading)
+
+
+def test_without_a_handle_for_it_a_client_waits_and_is_answered_later(served: Path, session: Stub,
+                                                                     caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING")
+
+    def told_of_it() -> int:
+        return sum("a client cannot be taken" in record.message for record in caplog.records)
+
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made, address(served) as where:
+        made.settimeout(5)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, usual[1]))
+        try:
+            made.connect(str(where))
+            time.sleep(0.6)
+            assert told_of_it() == 1, "said again and again, without a pause"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+        made.sendall(b'{"v": 1, "do": "status"}\n')
+        made.shutdown(socket.SHUT_WR)
+        assert [one["ok"] for one in told(made)] == [True]
 
 
 def test_a_client_that_neither_asks_nor_fetches_hinders_nobody(served: Path, session: Stub,
