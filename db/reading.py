@@ -34,6 +34,9 @@ PICTURE = {
     "sqlite": ("BEGIN",),
     "mysql": ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
               "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")}
+_DATA_VERSION = "PRAGMA data_version"
+_LOOK = "SELECT count(*) FROM sqlite_master"      # a transaction's picture is that of its first look
+_TRIES = 20
 _ASKED = 400             # values of one question
 LEDGER = ("ID", *v.COINS)
 NUMBERS = frozenset(t.COIN_MONEY)
@@ -42,9 +45,10 @@ NUMBERS = frozenset(t.COIN_MONEY)
 class Reading:
     """One consistent picture of a ledger, from the first question until it is closed."""
 
-    def __init__(self, engine: sa.Engine, kind: str, where: str) -> None:
+    def __init__(self, engine: sa.Engine, kind: str, where: str, twin: Reading | None = None) -> None:
+        """`twin`: another connection to the same file, which shall see the same picture."""
         self.kind, self.where = kind, where
-        self._engine = engine
+        self._engine, self._twin = engine, twin
         self._connection: Connection | None = None
 
     @classmethod
@@ -57,7 +61,10 @@ class Reading:
             return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None,
                                    check_same_thread=False)
 
-        return cls(sa.create_engine("sqlite://", creator=connect, poolclass=sa.StaticPool), "sqlite", str(path))
+        def engine() -> sa.Engine:
+            return sa.create_engine("sqlite://", creator=connect, poolclass=sa.StaticPool)
+
+        return cls(engine(), "sqlite", str(path), cls(engine(), "sqlite", str(path)))
 
     @classmethod
     def mysql(cls, address: MySqlAddress, password: str) -> Reading:
@@ -71,6 +78,8 @@ class Reading:
         if connection is not None:
             connection.close()
         self._engine.dispose()
+        if self._twin is not None:
+            self._twin.close()
 
     def __enter__(self) -> Reading:
         return self
@@ -104,11 +113,36 @@ class Reading:
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
-                for words in PICTURE[self.kind]:
-                    self._connection.exec_driver_sql(words)
+                if self._twin is not None and not self._begin_together(self._connection, self._twin):
+                    self._twin.close()
+                    self._twin = None
+                if self._twin is None:
+                    self._begin(self._connection)
             except Exception as error:
                 raise _unreadable(self.where, error) from None
         return self._connection
+
+    def _begin(self, connection: Connection) -> None:
+        for words in PICTURE[self.kind]:
+            connection.exec_driver_sql(words)
+
+    def _begin_together(self, ours: Connection, twin: Reading) -> bool:
+        """Begin the picture on both connections; False when there were commits between them at each try.
+
+        `PRAGMA data_version` asked twice on one connection differs when others have committed in the meantime
+        (sqlite.org/pragma.html#pragma_data_version).
+        """
+        twin._connection = theirs = twin._engine.connect()
+        for _ in range(_TRIES):
+            before = theirs.exec_driver_sql(_DATA_VERSION).scalar()
+            for connection in (ours, theirs):
+                self._begin(connection)
+                connection.exec_driver_sql(_LOOK).all()
+            if theirs.exec_driver_sql(_DATA_VERSION).scalar() == before:
+                return True
+            for connection in (ours, theirs):
+                connection.exec_driver_sql("ROLLBACK")
+        return False
 
     # ------------------------------------------------------------ questions
 
@@ -157,7 +191,8 @@ class Reading:
 
     def sums(self, on_rows: Callable[[int], object] = lambda rows: None) -> dict[BOOK_KEY, BookRow]:
         """What the rows of `coins` add up to, exactly, for each owner, instrument and currency; entries left out."""
-        return row_sums(self.batches, self.kind, on_rows)
+        self._connect()
+        return row_sums([one.batches for one in (self, self._twin) if one is not None], self.kind, on_rows)
 
     def positions(self) -> Iterator[Batch]:
         """What entry prices are made of, oldest first: group, quantity and price of rows that moved a position."""

@@ -1,15 +1,17 @@
 """What the rows of `coins` add up to, exactly, for each owner, instrument and currency: the check of the kept sums.
 
 SQLite would add numbers up in floats, so it only gathers them: a block of rows comes back as one text of numbers for
-each group, and they are added up here as Decimals while the driver gathers the next block on a thread of its own.
+each group, and they are added up here as Decimals. With several connections to one picture of the file each takes its
+share of the rows on a thread of its own: while the driver gathers a block, it needs no interpreter.
 """
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation, localcontext
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from msgspec.structs import replace
@@ -23,24 +25,28 @@ from models import ZERO, Key
 Batch = list[tuple[Any, ...]]
 # A question, as a statement or as a constant text with values; its rows come some thousand at a time.
 Ask = Callable[[Any, Sequence[Any]], Iterator[Batch]]
-_Item = TypeVar("_Item")
 
-BLOCK = 2_000            # rows: sorting many short blocks by group is cheaper than sorting all
-_LEAST, _LAST = -(1 << 63), (1 << 63) - 1    # the IDs there can be
+BLOCK = 4_000            # rows: sorting many short blocks by group is cheaper than sorting all
 GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
 
 # What a row is: funding or not, a fact's first part or not, moved between owners, an opening; a trade otherwise.
 _FUNDING, _FIRST, _MOVED, _OPENING = 1, 2, 4, 8
 _BLOCK_END = "SELECT ID FROM coins WHERE ID > ? ORDER BY ID LIMIT 1 OFFSET ?"
-# The columns most rows differ in come first: the sort looks at the others only where these are equal.
+_SPAN = "SELECT min(ID), max(ID) FROM coins"
+_FIRST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET, ACCOUNT LIMIT 1"
+_LAST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET DESC, ACCOUNT DESC LIMIT 1"
+# The columns most rows differ in come first: the sort looks at the others only where these are equal. Where all rows
+# are of one account, it need not look at the account.
 _BLOCK_SUMS = """
-    SELECT MARKET, ACCOUNT, CATEGORY, SYMBOL, EMI, CURRENCY,
+    SELECT {columns}
         (SIDE < 0) * 1 + (PART = 0) * 2 + CASE
             WHEN EXECID >= 'OPEN;' OR EXECID < 'MOVE:' THEN 0 WHEN EXECID < 'MOVE;' THEN 4
             WHEN EXECID >= 'OPEN:' THEN 8 ELSE 0 END AS KIND,
         count(*), group_concat(QTY), group_concat(SUMREAL), group_concat(COMMISS)
     FROM coins WHERE ID > ? AND ID <= ?
-    GROUP BY EMI, KIND, SYMBOL, CURRENCY, CATEGORY, ACCOUNT, MARKET"""
+    GROUP BY EMI, KIND, SYMBOL, CURRENCY, CATEGORY{more}"""
+_OF_ONE = _BLOCK_SUMS.format(columns="CATEGORY, SYMBOL, EMI, CURRENCY,", more="")
+_OF_MANY = _BLOCK_SUMS.format(columns="MARKET, ACCOUNT, CATEGORY, SYMBOL, EMI, CURRENCY,", more=", ACCOUNT, MARKET")
 
 
 class Added(NamedTuple):
@@ -56,11 +62,13 @@ class Added(NamedTuple):
 Groups = dict[tuple[Any, ...], Added]      # by the columns of `GROUP` and the kind
 
 
-def row_sums(ask: Ask, kind: str, on_rows: Callable[[int], object]) -> dict[BOOK_KEY, BookRow]:
-    """The sums of all rows of a database of this kind, sqlite or mysql; entries left out."""
+def row_sums(asks: Sequence[Ask], kind: str, on_rows: Callable[[int], object]) -> dict[BOOK_KEY, BookRow]:
+    """The sums of all rows of a database of this kind, sqlite or mysql; entries left out. `asks`: one connection, or
+    several that see the same picture of a file; `on_rows` is told how many more rows are in, on the caller's thread.
+    """
     with localcontext(LEDGER_CONTEXT):
         found: dict[BOOK_KEY, BookRow] = {}
-        for (*group, what), added in (_server_sums(ask) if kind == "mysql" else _file_sums(ask, on_rows)).items():
+        for (*group, what), added in (_server_sums(asks[0]) if kind == "mysql" else _file_sums(asks, on_rows)).items():
             market, account, category, symbol, emi, currency = group
             key = Key(market, CATEGORY_OF[category], symbol)
             name = (account, key, emi, currency)
@@ -77,36 +85,72 @@ def _together(old: BookRow, what: int, added: Added) -> BookRow:
         fills=old.fills + (added.rows if what & _FIRST and not what & _MOVED else 0))
 
 
-def _file_sums(ask: Ask, on_rows: Callable[[int], object]) -> Groups:
+def _file_sums(asks: Sequence[Ask], on_rows: Callable[[int], object]) -> Groups:
+    """Each connection adds up its share of the IDs."""
+    def one(question: str) -> tuple[Any, ...]:
+        return next((batch[0] for batch in asks[0](question, ())), ())
+
+    first, last = one(_SPAN)
+    if first is None:
+        return {}
+    account = one(_FIRST_ACCOUNT)
+    if account != one(_LAST_ACCOUNT):
+        account = ()
+    bounds = [first - 1 + (last - first + 1) * n // len(asks) for n in range(len(asks))]
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with ThreadPoolExecutor(len(asks)) as pool:
+        shares = [pool.submit(_share, ask, account, after, until, told)
+                  for ask, after, until in zip(asks, bounds, [*bounds[1:], last], strict=True)]
+        _tell(shares, told, on_rows)
+        found: Groups = {}
+        for share in shares:
+            for name, added in share.result().items():
+                old = found.get(name)
+                found[name] = added if old is None else Added(
+                    old.rows + added.rows, old.qty + added.qty, old.traded + added.traded,
+                    old.sumreal + added.sumreal, old.commiss + added.commiss)
+        return found
+
+
+def _tell(shares: Sequence[Future[Groups]], told: queue.SimpleQueue[int], on_rows: Callable[[int], object]) -> None:
+    """Pass on how far the shares are, until all have ended."""
+    left = len(shares)
+    while left:
+        rows = told.get()
+        left -= not rows
+        if rows:
+            on_rows(rows)
+
+
+def _share(ask: Ask, account: tuple[Any, ...], after: int, until: int, told: queue.SimpleQueue[int]) -> Groups:
+    """The rows with IDs over `after` up to `until`; `account`: market and account of all rows, () when they differ.
+    On a thread of its own; 0 rows are told at the end.
+    """
     found: Groups = {}
-    for batch in _ahead(_blocks(ask)):
-        for *group, rows, quantities, values, fees in batch:
-            name = tuple(group)
-            old = found.get(name) or Added()
-            numbers = _numbers(group, rows, quantities)
-            found[name] = Added(
-                old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
-                sum(_numbers(group, rows, values), old.sumreal), sum(_numbers(group, rows, fees), old.commiss))
-        on_rows(sum(row[len(GROUP) + 1] for row in batch))
-    return found
+    try:
+        with localcontext(LEDGER_CONTEXT):
+            for batch in _blocks(ask, _OF_ONE if account else _OF_MANY, after, until):
+                for *group, rows, quantities, values, fees in batch:
+                    name = (*account, *group)
+                    old = found.get(name) or Added()
+                    numbers = _numbers(name, rows, quantities)
+                    found[name] = Added(
+                        old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
+                        sum(_numbers(name, rows, values), old.sumreal), sum(_numbers(name, rows, fees), old.commiss))
+                told.put(sum(row[-4] for row in batch))
+        return found
+    finally:
+        told.put(0)
 
 
-def _blocks(ask: Ask) -> Iterator[Batch]:
-    """The groups of each block of rows, oldest first."""
-    last = _LEAST
-    while last != _LAST:
-        end = next((row[0] for batch in ask(_BLOCK_END, (last, BLOCK - 1)) for row in batch), _LAST)
-        yield [row for batch in ask(_BLOCK_SUMS, (last, end)) for row in batch]
-        last = end
-
-
-def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same, each made on another thread while the one before it is in use."""
-    with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, items, None)
-            yield item
+def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[Batch]:
+    """The groups of each block of rows, oldest first; never an empty block."""
+    while after < until:
+        end = next((row[0] for batch in ask(_BLOCK_END, (after, BLOCK - 1)) for row in batch), until)
+        block = [row for batch in ask(question, (after, min(end, until))) for row in batch]
+        if block:
+            yield block
+        after = end
 
 
 def _numbers(group: Sequence[Any], rows: int, joined: str) -> list[Decimal]:
