@@ -275,6 +275,13 @@ class Live:
         assert book.ladder is not None
         return book.ladder_canvas.row_top(book.ladder.prices.index(price)) + self.app.theme.row // 2
 
+    def point_at(self, price: Decimal) -> bool:
+        """Move the pointer on a row of the book; False, for use in a wait."""
+        book = self.app.layout.book
+        book.canvas.event_generate("<Motion>", x=book.ladder_canvas._edges[2] - 20, y=self.row_y(price))
+        self.pump()
+        return False
+
     def click_price(self, price: Decimal, at: int = 0) -> None:
         """Click a row of the book, on its size, once its rows have stood still long enough."""
         book = self.app.layout.book

@@ -293,11 +293,12 @@ def test_a_stale_book_refuses_clicks_but_cancels_go(live: Live) -> None:
     price = D(order["price"])
     live.market.fault("mute", stream=DEPTH)
     live.market.thaw()
-    live.until(lambda: not live.session.board.books[BTC].live, 8, "a stale book")
+    # The best pair still comes and moves; under the pointer the rows stay where they are.
+    live.until(lambda: live.point_at(price) or not live.session.board.books[BTC].live, 8, "a stale book")
     live.pump(0.3)
     before = len(live.market.orders())
 
-    live.click_price(live.bid(3))
+    live.click_price(price + D("0.2"))
     box = text_of(live.app.layout.book.canvas, live.app.layout.book.ladder_canvas._box[1])
 
     assert live.app.desk.draft is None and "clicks are off" in live.hint() and box.startswith("STALE ")
