@@ -38,6 +38,7 @@ _ALREADY = "You are already subscribed"
 _HARMLESS = ("already subscribed", "not subscribed", "You are not subscribed")
 _read_ten, _read_names = stream.read_ten, stream.read_names      # one look-up less
 Table = Callable[[bytes, float], None]
+Change = tuple[slice, Callable[[IdBook, list[stream.Level]], bool]]      # where its rows are, who takes them
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
 
@@ -56,6 +57,7 @@ class MarketFeed:
                  tell: Callable[[str], None] = log.warning) -> None:
         self._address, self._clock, self._sync, self._complaints = address, clock, sync, complaints
         self._books: dict[str, PublicSymbol] = {}
+        self._read_changes = stream.changes_of(("",))        # of the symbols of `_books`
         self._markets: dict[str, MarketSymbol] = {}
         self.subscriptions = Subscriptions(stream.by_topic, in_address=0, tell=tell)
         self._channels = self.subscriptions.channels
@@ -68,9 +70,10 @@ class MarketFeed:
             stream.INSTRUMENT.encode(): self._on_live,
             **{topic.encode(): self._on_bins for topic in _FRAMES}}
         # How a frame of each begins, as the exchange writes them: one look-up tells what to do.
-        self._begins = {_begin(table, action): read for table, read in self._tables.items() for action in _ACTIONS}
+        self._begins: dict[bytes, Table | Change] = {
+            _begin(table, action): read for table, read in self._tables.items() for action in _ACTIONS}
         for action, apply in (("insert", IdBook.insert), ("update", IdBook.update), ("delete", IdBook.delete)):
-            self._begins[_begin(stream.FULL.encode(), action)] = self._changes_by(action, apply)
+            self._begins[_begin(stream.FULL.encode(), action)] = (slice(len(_LEVELS.format(action)), -1), apply)
 
     def address(self) -> str:
         """Topics are asked for by message."""
@@ -106,9 +109,35 @@ class MarketFeed:
             book.paused()
 
     def frame(self, raw: bytes, now: float) -> None:
-        """One message. What cannot be read is counted, never raised."""
+        """One message. What cannot be read is counted, never raised.
+
+        A change of levels takes the short way: all but every such frame is of one symbol and of its pool, and its book
+        is live. It is noted as heard when it is published, a moment later.
+        """
         try:
-            (self._begins.get(raw[_TELLS]) or self._table(raw))(raw, now)
+            take = self._begins.get(raw[_TELLS]) or self._table(raw)
+            if not isinstance(take, tuple):
+                take(raw, now)
+                return
+            cut, apply = take
+            try:
+                rows = self._read_changes(raw[cut])
+                book = self._books.get(rows[0].symbol)
+            except (msgspec.DecodeError, IndexError):
+                book = None          # another symbol, fields in another order, no rows, or nothing to be read
+            if book is None or not book.is_live:
+                self._on_levels(raw, now)
+                return
+            if book.is_shown:
+                book.is_shown = False
+                self._changed[book.channel] = None
+            try:
+                has_others = apply(book.book, rows)
+            except (Lost, ValueError) as error:
+                book.lose(error)
+                has_others = True
+            if has_others:
+                self._spread(apply.__name__, rows, {row.symbol for row in rows} - {book.symbol}, None, now)
         except READ_ERRORS as error:
             text = error.text if isinstance(error, BadMessage) else bad(MARKET, raw, error).text
             self._complaints.add(f"{text} in {beginning(raw)}", now)
@@ -159,6 +188,7 @@ class MarketFeed:
 
     def _watch(self, book: PublicSymbol, market: MarketSymbol) -> None:
         self._books[book.key.symbol], self._markets[book.key.symbol] = book, market
+        self._read_changes = stream.changes_of(self._books)
         self.subscriptions.add({**book.channels(), **market.channels()}, self._clock.monotonic())
         if self._is_open:
             book.opened()
@@ -205,35 +235,6 @@ class MarketFeed:
         if not told.data:
             for symbol in _symbol(told.filter):
                 self._book_of(symbol, told.action, told.filter, now)
-
-    def _changes_by(self, action: str, apply: Callable[[IdBook, list[stream.Level]], bool]) -> Table:
-        """The short way of a change: all but every frame is of one symbol and of its pool, and its book is live.
-
-        It is noted as heard when it is published, a moment later.
-        """
-        find, read, cut = self._books.get, stream.read_changes, slice(len(_LEVELS.format(action)), -1)
-
-        def take(raw: bytes, now: float) -> None:
-            try:
-                rows = read(raw[cut])
-                book = find(rows[0].symbol)
-            except (msgspec.DecodeError, IndexError):
-                book = None                  # fields in another order, no rows, or nothing that can be read
-            if book is None or not book.is_live:
-                self._on_levels(raw, now)
-                return
-            if book.is_shown:
-                book.is_shown = False
-                self._changed[book.channel] = None
-            try:
-                has_others = apply(book.book, rows)
-            except (Lost, ValueError) as error:
-                book.lose(error)
-                has_others = True
-            if has_others:
-                self._spread(action, rows, {row.symbol for row in rows} - {book.symbol}, None, now)
-
-        return take
 
     def _on_levels(self, raw: bytes, now: float) -> None:
         """Any frame of levels by id. One that cannot be read may have been of any book."""

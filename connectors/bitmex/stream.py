@@ -7,12 +7,12 @@ they are published.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import NODEFAULT, UNSET, UnsetType
 
 from connectors.bitmex.auth import MARKET
 from connectors.reading import bad
@@ -181,7 +181,6 @@ read_ten = msgspec.json.Decoder(Frame[Ten]).decode
 read_names = msgspec.json.Decoder(Frame[Named]).decode
 read_quote = msgspec.json.Decoder(Frame[Quote]).decode
 read_levels = msgspec.json.Decoder(Frame[Level]).decode
-read_changes = msgspec.json.Decoder(list[Level]).decode
 read_trades = msgspec.json.Decoder(Frame[Trade]).decode
 read_live = msgspec.json.Decoder(Frame[Live]).decode
 read_bins = msgspec.json.Decoder(Frame[TradeBin]).decode
@@ -189,3 +188,16 @@ read_head = msgspec.json.Decoder(Head).decode
 read_word = msgspec.json.Decoder(Word).decode
 read_pairs = msgspec.json.Decoder(list[tuple[Decimal, Decimal]]).decode
 read_number = msgspec.json.Decoder(Decimal).decode
+
+
+def changes_of(symbols: Iterable[str]) -> Callable[[bytes], list[Level]]:
+    """Reads levels of these symbols; any other symbol, and a side that is none, is a DecodeError.
+
+    Words that are known beforehand are not made anew for each row.
+    """
+    words: Any = Literal
+    known = {"symbol": words[tuple(symbols)], "side": words["Buy", "Sell"]}
+    fields: list[Any] = [(field.name, known.get(field.name, field.type)) if field.default is NODEFAULT else
+                         (field.name, field.type, field.default) for field in msgspec.structs.fields(Level)]
+    change = msgspec.defstruct("Change", fields, gc=False)
+    return cast(Callable[[bytes], list[Level]], msgspec.json.Decoder(list[change]).decode)   # type: ignore[valid-type]

@@ -595,6 +595,18 @@ def test_a_frame_of_two_symbols_reaches_both() -> None:
     assert not market.board.books[XBT].live and market.board.books[ETH].bids == ((3000, 8),)
 
 
+def test_a_side_that_is_none_loses_the_book_alone() -> None:
+    market = Market()
+    full(market)
+    market.say("orderBookL2", "update", level(1, "Up", 5) | {"symbol": "DOTUSD"})
+    market.say("orderBookL2", "update", level(1, "Buy", 6) | {"symbol": "DOTUSD"}, level(1, "Buy", 7))
+    assert market.board.books[XBT].live and market.board.books[XBT].bids[0][1] == 7, "others are none of its business"
+    market.say("orderBookL2", "update", level(1, "Up", 5))
+
+    book = market.board.books[XBT]
+    assert not book.live and "level 1: 'Up'" in book.reason and market.complaints.count == 0
+
+
 def test_two_symbols_stay_apart() -> None:
     market = Market()
     full(market)
