@@ -1,8 +1,9 @@
 """What the rows of `coins` add up to, exactly, for each owner, instrument and currency: the check of the kept sums.
 
-SQLite would add numbers up in floats, so it only gathers them: a block of rows comes back as one text of numbers for
+SQLite would add numbers up in floats, so it only gathers them: of a block of rows comes back one text of numbers for
 each group, and they are added up here as Decimals. With several connections to one picture of the file each takes its
-share of the rows on a thread of its own: while the driver gathers a block, it needs no interpreter.
+share of the rows on a thread of its own. A block is one answer of one row: from its beginning to its end the driver
+needs no interpreter, and the other thread adds up meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
@@ -31,22 +33,27 @@ GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
 
 # What a row is: funding or not, a fact's first part or not, moved between owners, an opening; a trade otherwise.
 _FUNDING, _FIRST, _MOVED, _OPENING = 1, 2, 4, 8
-_BLOCK_END = "SELECT ID FROM coins WHERE ID > ? ORDER BY ID LIMIT 1 OFFSET ?"
+# The last ID of a block; ?1 the ID before it, ?2 its rows less one, ?3 the last ID there may be.
+_END = "min(ifnull((SELECT ID FROM coins WHERE ID > ?1 ORDER BY ID LIMIT 1 OFFSET ?2), ?3), ?3)"
 _SPAN = "SELECT min(ID), max(ID) FROM coins"
 _FIRST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET, ACCOUNT LIMIT 1"
 _LAST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET DESC, ACCOUNT DESC LIMIT 1"
 # The columns most rows differ in come first: the sort looks at the others only where these are equal. Where all rows
 # are of one account, it need not look at the account.
 _BLOCK_SUMS = """
-    SELECT {columns}
+    SELECT {end}, json_group_array(json_array({columns} KIND, N, QTYS, SUMS, FEES)) FROM (SELECT {columns}
         (SIDE < 0) * 1 + (PART = 0) * 2 + CASE
             WHEN EXECID >= 'OPEN;' OR EXECID < 'MOVE:' THEN 0 WHEN EXECID < 'MOVE;' THEN 4
             WHEN EXECID >= 'OPEN:' THEN 8 ELSE 0 END AS KIND,
-        count(*), group_concat(QTY), group_concat(SUMREAL), group_concat(COMMISS)
-    FROM coins WHERE ID > ? AND ID <= ?
-    GROUP BY EMI, KIND, SYMBOL, CURRENCY, CATEGORY{more}"""
-_OF_ONE = _BLOCK_SUMS.format(columns="CATEGORY, SYMBOL, EMI, CURRENCY,", more="")
-_OF_MANY = _BLOCK_SUMS.format(columns="MARKET, ACCOUNT, CATEGORY, SYMBOL, EMI, CURRENCY,", more=", ACCOUNT, MARKET")
+        count(*) AS N, group_concat(QTY) AS QTYS, group_concat(SUMREAL) AS SUMS, group_concat(COMMISS) AS FEES
+    FROM coins WHERE ID > ?1 AND ID <= {end}
+    GROUP BY EMI, KIND, SYMBOL, CURRENCY, CATEGORY{more})"""
+_OF_ONE = _BLOCK_SUMS.format(end=_END, columns="CATEGORY, SYMBOL, EMI, CURRENCY,", more="")
+_OF_MANY = _BLOCK_SUMS.format(end=_END, columns="MARKET, ACCOUNT, CATEGORY, SYMBOL, EMI, CURRENCY,",
+                              more=", ACCOUNT, MARKET")
+
+
+_decoded = msgspec.json.Decoder(list[list[Any]]).decode
 
 
 class Added(NamedTuple):
@@ -133,36 +140,36 @@ def _share(ask: Ask, account: tuple[Any, ...], after: int, until: int, told: que
                 for *group, rows, quantities, values, fees in batch:
                     name = (*account, *group)
                     old = found.get(name) or Added()
-                    numbers = _numbers(name, rows, quantities)
-                    found[name] = Added(
-                        old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
-                        sum(_numbers(name, rows, values), old.sumreal), sum(_numbers(name, rows, fees), old.commiss))
+                    try:
+                        numbers = list(_numbers(quantities, rows))
+                        found[name] = Added(
+                            old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
+                            sum(_numbers(values, rows), old.sumreal), sum(_numbers(fees, rows), old.commiss))
+                    except (InvalidOperation, ValueError):        # SQLite lets people type anything
+                        raise LedgerError(
+                            f"a row of {name[4]} in {name[3]} ({name[0]} account {name[1]}) has something in QTY, "
+                            "SUMREAL or COMMISS that is no number; nothing was changed") from None
                 told.put(sum(row[-4] for row in batch))
         return found
     finally:
         told.put(0)
 
 
-def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[Batch]:
+def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[list[list[Any]]]:
     """The groups of each block of rows, oldest first; never an empty block."""
     while after < until:
-        end = next((row[0] for batch in ask(_BLOCK_END, (after, BLOCK - 1)) for row in batch), until)
-        block = [row for batch in ask(question, (after, min(end, until))) for row in batch]
+        after, groups = next(batch[0] for batch in ask(question, (after, BLOCK - 1, until)))
+        block = _decoded(groups)
         if block:
             yield block
-        after = end
 
 
-def _numbers(group: Sequence[Any], rows: int, joined: str) -> list[Decimal]:
-    """The numbers of a group's column."""
-    try:
-        numbers = list(map(Decimal, joined.split(",")))
-    except InvalidOperation:
-        numbers = []
-    if len(numbers) != rows:             # SQLite lets people type anything
-        raise LedgerError(f"a row of {group[4]} in {group[3]} ({group[0]} account {group[1]}) has something in QTY, "
-                          "SUMREAL or COMMISS that is no number; nothing was changed")
-    return numbers
+def _numbers(joined: str, rows: int) -> Iterator[Decimal]:
+    """A group's numbers. Raises ValueError when they are not as many as its rows, and when read InvalidOperation."""
+    texts = joined.split(",")
+    if len(texts) != rows:
+        raise ValueError
+    return map(Decimal, texts)
 
 
 def _server_sums(ask: Ask) -> Groups:
