@@ -35,13 +35,16 @@ GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
 _FUNDING, _FIRST, _MOVED, _OPENING = 1, 2, 4, 8
 # The last ID of a block; ?1 the ID before it, ?2 its rows less one, ?3 the last ID there may be.
 _END = "min(ifnull((SELECT ID FROM coins WHERE ID > ?1 ORDER BY ID LIMIT 1 OFFSET ?2), ?3), ?3)"
-_SPAN = "SELECT min(ID), max(ID) FROM coins"
+_SPAN = "SELECT (SELECT min(ID) FROM coins), (SELECT max(ID) FROM coins)"     # by itself each is found at once
 _FIRST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET, ACCOUNT LIMIT 1"
 _LAST_ACCOUNT = "SELECT MARKET, ACCOUNT FROM coins ORDER BY MARKET DESC, ACCOUNT DESC LIMIT 1"
 # The columns most rows differ in come first: the sort looks at the others only where these are equal. Where all rows
-# are of one account, it need not look at the account.
+# are of one account, it need not look at the account. Four lines for each group: its name as JSON, which has no line's
+# end in it, and the numbers of each column.
 _BLOCK_SUMS = """
-    SELECT {end}, json_group_array(json_array({columns} KIND, N, QTYS, SUMS, FEES)) FROM (SELECT {columns}
+    SELECT {end}, group_concat(
+        json_array({columns} KIND, N) || char(10) || QTYS || char(10) || SUMS || char(10) || FEES, char(10))
+    FROM (SELECT {columns}
         (SIDE < 0) * 1 + (PART = 0) * 2 + CASE
             WHEN EXECID >= 'OPEN;' OR EXECID < 'MOVE:' THEN 0 WHEN EXECID < 'MOVE;' THEN 4
             WHEN EXECID >= 'OPEN:' THEN 8 ELSE 0 END AS KIND,
@@ -53,7 +56,7 @@ _OF_MANY = _BLOCK_SUMS.format(end=_END, columns="MARKET, ACCOUNT, CATEGORY, SYMB
                               more=", ACCOUNT, MARKET")
 
 
-_decoded = msgspec.json.Decoder(list[list[Any]]).decode
+_name_of = msgspec.json.Decoder(list[Any]).decode
 
 
 class Added(NamedTuple):
@@ -136,32 +139,37 @@ def _share(ask: Ask, account: tuple[Any, ...], after: int, until: int, told: que
     found: Groups = {}
     try:
         with localcontext(LEDGER_CONTEXT):
-            for batch in _blocks(ask, _OF_ONE if account else _OF_MANY, after, until):
-                for *group, rows, quantities, values, fees in batch:
-                    name = (*account, *group)
-                    old = found.get(name) or Added()
-                    try:
-                        numbers = list(_numbers(quantities, rows))
-                        found[name] = Added(
-                            old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
-                            sum(_numbers(values, rows), old.sumreal), sum(_numbers(fees, rows), old.commiss))
-                    except (InvalidOperation, ValueError):        # SQLite lets people type anything
-                        raise LedgerError(
-                            f"a row of {name[4]} in {name[3]} ({name[0]} account {name[1]}) has something in QTY, "
-                            "SUMREAL or COMMISS that is no number; nothing was changed") from None
-                told.put(sum(row[-4] for row in batch))
+            for lines in _blocks(ask, _OF_ONE if account else _OF_MANY, after, until):
+                told.put(sum(_add(found, account, *lines[at:at + 4]) for at in range(0, len(lines), 4)))
         return found
     finally:
         told.put(0)
 
 
-def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[list[list[Any]]]:
-    """The groups of each block of rows, oldest first; never an empty block."""
+def _add(found: Groups, account: tuple[Any, ...], group: str, *numbers_of: str) -> int:
+    """Add the rows of a group in a block; how many."""
+    name: tuple[Any, ...] = ()
+    try:
+        *columns, rows = _name_of(group)
+        name = (*account, *columns)
+        quantities, values, fees = numbers_of
+        old = found.get(name) or Added()
+        numbers = list(_numbers(quantities, rows))
+        found[name] = Added(old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
+                            sum(_numbers(values, rows), old.sumreal), sum(_numbers(fees, rows), old.commiss))
+    except (InvalidOperation, ValueError):        # SQLite lets people type anything, line ends as well
+        whose = f" of {name[4]} in {name[3]} ({name[0]} account {name[1]})" if name else ""
+        raise LedgerError(f"a row{whose} has something in QTY, SUMREAL or COMMISS that is no number; nothing was "
+                          "changed") from None
+    return int(rows)
+
+
+def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[list[str]]:
+    """The lines of each block of rows, oldest first; never an empty block."""
     while after < until:
-        after, groups = next(batch[0] for batch in ask(question, (after, BLOCK - 1, until)))
-        block = _decoded(groups)
-        if block:
-            yield block
+        after, lines = next(batch[0] for batch in ask(question, (after, BLOCK - 1, until)))
+        if lines:
+            yield lines.split("\n")
 
 
 def _numbers(joined: str, rows: int) -> Iterator[Decimal]:

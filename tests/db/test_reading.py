@@ -276,3 +276,17 @@ def test_text_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
         with Reading.sqlite(tmp_path / "sim.db") as ledger, pytest.raises(
                 LedgerError, match=r"a row of alfa in BTCUSDT .* has something in QTY, SUMREAL or COMMISS"):
             ledger.sums()
+
+
+@pytest.mark.parametrize("typed", ["1\n2", "1\n2\n3", "1\n2\n3\n4", "1\n2\n3\n4\n5", "\n1", "1\n", ""])
+@pytest.mark.parametrize("column", ["QTY", "SUMREAL", "COMMISS"])
+def test_a_line_end_in_a_number_is_one_sentence(tmp_path: Path, typed: str, column: str) -> None:
+    store = Store.sqlite(tmp_path / "sim.db")
+    store.prepare("SIM")
+    store.write([coin("x:1", emi="alfa"), coin("x:2", emi="beta")])
+    store.close()
+    with sqlite3.connect(tmp_path / "sim.db") as raw:
+        raw.execute(f"UPDATE coins SET {column} = ? WHERE ID = 2", (typed,))
+
+    with Reading.sqlite(tmp_path / "sim.db") as ledger, pytest.raises(LedgerError, match=r"a row .* that is no number"):
+        ledger.sums()
