@@ -229,7 +229,7 @@ def bots_table(parent: tk.Misc, shell: Shell) -> Table[BotLine]:
     def selected(line: BotLine) -> None:
         shell.desk.bot = line.emi
     return Table(parent, shell.theme, BOTS, lambda line: (line.emi, line.key),
-                 "No bots. A bot is a row of `robots` and one file in strategies/.",
+                 "No bots. F7 → “New…” makes one; its strategy is a file in strategies/.",
                  Events[BotLine](clicked, activated, selected), given=shell.columns_of("Bots"))
 
 
