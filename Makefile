@@ -57,7 +57,7 @@ check: .venv/.dev
 
 faults: .venv/.dev
 	@tools/bootstrap.sh tools
-	BOTBOOK_LONG=1 $(PY) -m pytest -o timeout=3600 tests/faults $(ARGS)
+	BOTBOOK_LONG=faults $(PY) -m pytest -o timeout=3600 $(ARGS)
 
 soak: .venv/.dev
 	@tools/bootstrap.sh tools

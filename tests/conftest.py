@@ -1,8 +1,9 @@
 """For every test: where things are, in which order tests run, and which skips a build server accepts.
 
-Fast pure tests come first, those with windows, processes and faults last. `BOTBOOK_LONG=1` (make faults) adds the tests
-marked `long`. With `BOTBOOK_CI=1` (.ci/run) a skip is a failure unless its reason is in ALLOWED_SKIPS: on a build
-server a package that is missing must be seen.
+Fast pure tests come first, those with windows, processes and faults last. `BOTBOOK_LONG=1` adds the tests marked
+`long`; `BOTBOOK_LONG=faults` (make faults) runs these, what does more in the long form, and all of tests/faults. With
+`BOTBOOK_CI=1` (.ci/run) a skip is a failure unless its reason is in ALLOWED_SKIPS: on a build server a package that is
+missing must be seen.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ settings.load_profile("botbook")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this suite."""
-    config.addinivalue_line("markers", "long: only in the long form (BOTBOOK_LONG=1, make faults)")
+    config.addinivalue_line("markers", "long: only in the long form (make faults)")
+    config.addinivalue_line("markers", "grows: does more in the long form")
     config.addinivalue_line("markers", "alone: set by folder; make test runs these after the rest, fewer at a time")
     config.addinivalue_line("markers", "late: starts processes or takes seconds; runs after the others of its folder")
     config.addinivalue_line("markers", "lengthy: takes half a minute; where several run beside, it begins first")
@@ -52,13 +54,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _folder(item) in ALONE:
             item.add_marker("alone")
-    if not os.environ.get("BOTBOOK_LONG"):
-        long = [item for item in items if item.get_closest_marker("long")]
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
-        if long:
-            config.hook.pytest_deselected(items=long)
+    asked, left_out, form = list[pytest.Item](), list[pytest.Item](), os.environ.get("BOTBOOK_LONG", "")
+    for item in items:
+        (asked if _is_asked_for(item, form) else left_out).append(item)
+    items[:] = asked
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
     is_beside = hasattr(config, "workerinput")           # nobody waits alone for the longest at the end
     items.sort(key=lambda item: (not (is_beside and item.get_closest_marker("lengthy")), *_rank(item)))
+
+
+def _is_asked_for(item: pytest.Item, form: str) -> bool:
+    """`form`: "" short, "faults" all faults and the long form of other folders, anything else everything."""
+    is_long = item.get_closest_marker("long") is not None
+    if form == "faults":
+        return is_long or _folder(item) == "faults" or item.get_closest_marker("grows") is not None
+    return bool(form) or not is_long
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:

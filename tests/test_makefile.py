@@ -309,10 +309,13 @@ def test_elsewhere_a_skip_is_a_skip(suite: Callable[..., subprocess.CompletedPro
     assert suite("def test_it(): pytest.skip('no Xvfb')").returncode == 0
 
 
-@pytest.mark.parametrize(("env", "word"), [({}, "1 deselected"), ({"BOTBOOK_LONG": "1"}, "2 passed")])
+@pytest.mark.parametrize(("env", "word"), [
+    ({}, "1 passed, 2 deselected"), ({"BOTBOOK_LONG": "1"}, "3 passed"),
+    ({"BOTBOOK_LONG": "faults"}, "2 passed, 1 deselected")])
 def test_long_tests_run_when_asked_for(
     suite: Callable[..., subprocess.CompletedProcess[str]], env: dict[str, str], word: str
 ) -> None:
-    done = suite("@pytest.mark.long\ndef test_a(): pass\ndef test_b(): pass", **env)
+    done = suite("@pytest.mark.long\ndef test_a(): pass\n@pytest.mark.long\n@pytest.mark.grows\ndef test_b(): pass\n"
+                 "def test_c(): pass", **env)
 
     assert word in done.stdout

@@ -91,6 +91,7 @@ def prepare_until(opens: Open, kind: str, last: int) -> None:
     os._exit(0)
 
 
+@pytest.mark.grows
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_kill_at_each_statement_leaves_old_or_new(opens: Open, version: int, tmp_path: Path) -> None:
     fork, whole, statement, ended = multiprocessing.get_context("fork"), {}, 0, -1
