@@ -9,6 +9,7 @@ needs no interpreter, and the other thread adds up meanwhile.
 from __future__ import annotations
 
 import queue
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal, InvalidOperation, localcontext
@@ -29,6 +30,7 @@ Batch = list[tuple[Any, ...]]
 Ask = Callable[[Any, Sequence[Any]], Iterator[Batch]]
 
 BLOCK = 4_000            # rows: sorting many short blocks by group is cheaper than sorting all
+_MOST_LOTS = 5_000       # different quantities of a group that are kept at once
 GROUP = ("MARKET", "ACCOUNT", "CATEGORY", "SYMBOL", "EMI", "CURRENCY")
 
 # What a row is: funding or not, a fact's first part or not, moved between owners, an opening; a trade otherwise.
@@ -136,32 +138,73 @@ def _share(ask: Ask, account: tuple[Any, ...], after: int, until: int, told: que
     """The rows with IDs over `after` up to `until`; `account`: market and account of all rows, () when they differ.
     On a thread of its own; 0 rows are told at the end.
     """
-    found: Groups = {}
+    found: dict[tuple[Any, ...], _Group] = {}
     try:
         with localcontext(LEDGER_CONTEXT):
             for lines in _blocks(ask, _OF_ONE if account else _OF_MANY, after, until):
                 told.put(sum(_add(found, account, *lines[at:at + 4]) for at in range(0, len(lines), 4)))
-        return found
+            return {name: _added(name, group) for name, group in found.items()}
     finally:
         told.put(0)
 
 
-def _add(found: Groups, account: tuple[Any, ...], group: str, *numbers_of: str) -> int:
+class _Group:
+    """What the rows of a group add up to. Quantities are counted first: bots trade the same lots all the time."""
+
+    __slots__ = ("_lots", "_qty", "_traded", "commiss", "rows", "sumreal")
+
+    def __init__(self) -> None:
+        self.rows, self.sumreal, self.commiss = 0, ZERO, ZERO
+        self._qty, self._traded, self._lots = ZERO, ZERO, Counter[str]()
+
+    def trade(self, quantities: list[str]) -> None:
+        """Count quantities. May raise InvalidOperation."""
+        self._lots.update(quantities)
+        if len(self._lots) > _MOST_LOTS:
+            self._settle()
+
+    def added(self) -> Added:
+        """All of it. May raise InvalidOperation."""
+        self._settle()
+        return Added(self.rows, self._qty, self._traded, self.sumreal, self.commiss)
+
+    def _settle(self) -> None:
+        for text, times in self._lots.items():
+            lots = Decimal(text) * times
+            self._qty += lots
+            self._traded += abs(lots)
+        self._lots.clear()
+
+
+def _add(found: dict[tuple[Any, ...], _Group], account: tuple[Any, ...], group: str, *numbers_of: str) -> int:
     """Add the rows of a group in a block; how many."""
     name: tuple[Any, ...] = ()
     try:
         *columns, rows = _name_of(group)
         name = (*account, *columns)
         quantities, values, fees = numbers_of
-        old = found.get(name) or Added()
-        numbers = list(_numbers(quantities, rows))
-        found[name] = Added(old.rows + rows, sum(numbers, old.qty), sum(map(abs, numbers), old.traded),
-                            sum(_numbers(values, rows), old.sumreal), sum(_numbers(fees, rows), old.commiss))
+        kept = found.get(name)
+        if kept is None:
+            kept = found[name] = _Group()
+        kept.rows += rows
+        kept.trade(_texts(quantities, rows))
+        kept.sumreal = sum(map(Decimal, _texts(values, rows)), kept.sumreal)
+        kept.commiss = sum(map(Decimal, _texts(fees, rows)), kept.commiss)
     except (InvalidOperation, ValueError):        # SQLite lets people type anything, line ends as well
-        whose = f" of {name[4]} in {name[3]} ({name[0]} account {name[1]})" if name else ""
-        raise LedgerError(f"a row{whose} has something in QTY, SUMREAL or COMMISS that is no number; nothing was "
-                          "changed") from None
+        raise _no_number(name) from None
     return int(rows)
+
+
+def _added(name: tuple[Any, ...], group: _Group) -> Added:
+    try:
+        return group.added()
+    except InvalidOperation:
+        raise _no_number(name) from None
+
+
+def _no_number(name: tuple[Any, ...]) -> LedgerError:
+    whose = f" of {name[4]} in {name[3]} ({name[0]} account {name[1]})" if name else ""
+    return LedgerError(f"a row{whose} has something in QTY, SUMREAL or COMMISS that is no number; nothing was changed")
 
 
 def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[list[str]]:
@@ -172,12 +215,12 @@ def _blocks(ask: Ask, question: str, after: int, until: int) -> Iterator[list[st
             yield lines.split("\n")
 
 
-def _numbers(joined: str, rows: int) -> Iterator[Decimal]:
-    """A group's numbers. Raises ValueError when they are not as many as its rows, and when read InvalidOperation."""
+def _texts(joined: str, rows: int) -> list[str]:
+    """The numbers of a group's column. Raises ValueError when they are not as many as its rows."""
     texts = joined.split(",")
     if len(texts) != rows:
         raise ValueError
-    return map(Decimal, texts)
+    return texts
 
 
 def _server_sums(ask: Ask) -> Groups:

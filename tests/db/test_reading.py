@@ -191,6 +191,7 @@ def test_pages_of_rows_are_all_rows_and_fold_alike(store: Store, monkeypatch: py
 def test_sums_of_many_blocks_are_those_of_the_fold(store: Store, reader: Reading,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.sums.BLOCK", 7)
+    monkeypatch.setattr("db.sums._MOST_LOTS", 5)
     rows, told = mixed(120, seed=6), list[int]()
     store.write(rows)
 
@@ -203,6 +204,7 @@ def test_sums_of_many_blocks_are_those_of_the_fold(store: Store, reader: Reading
 def test_sums_of_one_account_are_those_of_the_fold(store: Store, reader: Reading,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.sums.BLOCK", 7)
+    monkeypatch.setattr("db.sums._MOST_LOTS", 5)
     rows = [row for row in mixed(120, seed=7) if row.key.market == "Binance"]
     store.write(rows)
 
