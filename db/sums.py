@@ -56,8 +56,6 @@ _BLOCK_SUMS = """
 _OF_ONE = _BLOCK_SUMS.format(end=_END, columns="CATEGORY, SYMBOL, EMI, CURRENCY,", more="")
 _OF_MANY = _BLOCK_SUMS.format(end=_END, columns="MARKET, ACCOUNT, CATEGORY, SYMBOL, EMI, CURRENCY,",
                               more=", ACCOUNT, MARKET")
-
-
 _name_of = msgspec.json.Decoder(list[Any]).decode
 
 

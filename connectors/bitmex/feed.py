@@ -38,7 +38,8 @@ _ALREADY = "You are already subscribed"
 _HARMLESS = ("already subscribed", "not subscribed", "You are not subscribed")
 _read_ten, _read_names = stream.read_ten, stream.read_names      # one look-up less
 Table = Callable[[bytes, float], None]
-Change = tuple[slice, Callable[[IdBook, list[stream.Level]], bool]]      # where its rows are, who takes them
+# Of a change of levels: where its rows are, the wire's word for it, what takes them.
+Change = tuple[slice, str, Callable[[IdBook, list[stream.Level]], bool]]
 _FRAMES = {topic: timeframe for timeframe, topic in stream.BINS.items()}
 
 
@@ -57,7 +58,7 @@ class MarketFeed:
                  tell: Callable[[str], None] = log.warning) -> None:
         self._address, self._clock, self._sync, self._complaints = address, clock, sync, complaints
         self._books: dict[str, PublicSymbol] = {}
-        self._read_changes = stream.changes_of(("",))        # of the symbols of `_books`
+        self._read_changes = stream.changes_of(("",))        # of the symbols of `_books`; none so far
         self._markets: dict[str, MarketSymbol] = {}
         self.subscriptions = Subscriptions(stream.by_topic, in_address=0, tell=tell)
         self._channels = self.subscriptions.channels
@@ -73,7 +74,8 @@ class MarketFeed:
         self._begins: dict[bytes, Table | Change] = {
             _begin(table, action): read for table, read in self._tables.items() for action in _ACTIONS}
         for action, apply in (("insert", IdBook.insert), ("update", IdBook.update), ("delete", IdBook.delete)):
-            self._begins[_begin(stream.FULL.encode(), action)] = (slice(len(_LEVELS.format(action)), -1), apply)
+            cut = slice(len(_LEVELS.format(action)), -1)
+            self._begins[_begin(stream.FULL.encode(), action)] = (cut, action, apply)
 
     def address(self) -> str:
         """Topics are asked for by message."""
@@ -119,7 +121,7 @@ class MarketFeed:
             if not isinstance(take, tuple):
                 take(raw, now)
                 return
-            cut, apply = take
+            cut, action, apply = take
             try:
                 rows = self._read_changes(raw[cut])
                 book = self._books.get(rows[0].symbol)
@@ -137,7 +139,7 @@ class MarketFeed:
                 book.lose(error)
                 has_others = True
             if has_others:
-                self._spread(apply.__name__, rows, {row.symbol for row in rows} - {book.symbol}, None, now)
+                self._spread(action, rows, {row.symbol for row in rows} - {book.symbol}, None, now)
         except READ_ERRORS as error:
             text = error.text if isinstance(error, BadMessage) else bad(MARKET, raw, error).text
             self._complaints.add(f"{text} in {beginning(raw)}", now)
@@ -198,6 +200,7 @@ class MarketFeed:
         book, market = self._books.pop(key.symbol, None), self._markets.pop(key.symbol, None)
         if book is None or market is None:
             return
+        self._read_changes = stream.changes_of(self._books or ("",))
         book.closed("not watched")
         self.subscriptions.drop([*book.channels(), *market.channels(), *market.candle_names()])
 
