@@ -85,6 +85,7 @@ def test_test_brings_tools_and_packages_first(tree: Path) -> None:
     assert calls(tree) == ["venv", "dev", "tools"]
     beside, alone = (line for line in done.stdout.splitlines() if line.startswith("ran -m pytest"))
     assert "-m not alone" in beside and "-m alone" in alone
+    assert 700 < int(alone.rpartition("--session-timeout=")[2]) <= 715, "what the first half left of twelve minutes"
 
 
 def test_test_with_arguments_is_one_run_of_what_they_name(tree: Path) -> None:

@@ -189,6 +189,7 @@ def test_kill_switch_by_the_program_stopped_and_dead(demo: Demo) -> None:
         demo.program.signal(signal.SIGCONT)
     log = demo.home / "botbook.log"
     until(lambda: log.read_text().count("KILL SWITCH: trading OFF") == 2, 10, "it finds the kill switch in its socket")
+    until(lambda: log.read_text().count("cancel all answered for") == 8, 10, "both kills have ended at all four")
     until(lambda: demo.ctl(do="status")["ok"], 10, "it answers again")
 
     demo.place(with_stop=False)
